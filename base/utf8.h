@@ -1,0 +1,27 @@
+/* UTF-8 (RFC 3629): checking, escaping, and conversion from UTF-16LE. */
+#ifndef SMTAP_BASE_UTF8_H
+#define SMTAP_BASE_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Copy len bytes to out as printable UTF-8: valid UTF-8 passes; control
+ * characters (C0, DEL, C1), and each byte that is not part of a valid
+ * sequence, become \xHH; a backslash passes as it is. Writes at most out_len
+ * bytes and never half a character or half an escape. No NUL is added.
+ *
+ * Returns the bytes written. *escaped (may be NULL) is set to whether anything
+ * was escaped, *truncated (may be NULL) to whether anything was left out.
+ */
+size_t utf8_escape(
+	const uint8_t *in, size_t len, char *out, size_t out_len, bool *escaped, bool *truncated);
+
+/*
+ * UTF-16LE to UTF-8; an odd trailing byte is dropped; a lone surrogate becomes
+ * U+FFFD. Writes at most out_len bytes, whole characters only. Returns bytes.
+ */
+size_t utf8_from_utf16le(const uint8_t *in, size_t len, uint8_t *out, size_t out_len);
+
+#endif

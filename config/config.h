@@ -1,0 +1,52 @@
+/*
+ * config: every setting, declared once: this makes the struct, the YAML reader,
+ * `smtap check`, and the reference in the manual. Names in YAML are the dotted
+ * ones (nested maps). An unknown key is an error.
+ */
+#ifndef SMTAP_CONFIG_CONFIG_H
+#define SMTAP_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "config/settings.h"
+
+#define CONFIG_TEXT_MAX 256
+
+struct config_ports {
+	uint16_t port[64];
+	unsigned count;
+};
+
+/* type of X(type, field, "name", default, min, max, "help") */
+#define CONFIG_TYPE_COUNT uint64_t
+#define CONFIG_TYPE_DURATION uint64_t /* ns; written 10m, 90s, 24h, 1d */
+#define CONFIG_TYPE_BOOL bool
+
+struct config {
+#define X(type, field, name, value, min, max, help) CONFIG_TYPE_##type field;
+	CONFIG_SETTINGS(X)
+#undef X
+	struct config_ports ports;         /* mail.ports; default 25 */
+	struct config_ports implicit_tls;  /* mail.implicit_tls_ports; default 465 */
+	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
+	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
+};
+
+void config_defaults(struct config *config);
+
+/*
+ * Read a YAML file over the defaults. 0; or -EINVAL/-errno with one line
+ * FILE:LINE: what is wrong, what would be right.
+ */
+int config_read(struct config *config, const char *path, char *why, size_t why_len);
+
+/* "25,587" into ports. 0, or -EINVAL with a sentence. */
+int config_parse_ports(struct config_ports *ports, const char *text, char *why, size_t why_len);
+
+/* Write every setting as YAML that config_read takes back unchanged. */
+int config_print(const struct config *config, FILE *out);
+
+#endif

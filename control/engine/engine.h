@@ -1,0 +1,85 @@
+/*
+ * engine: the event-to-incident part of control: aggr (windowed counters) ->
+ * detect (verdicts) -> incident. No I/O, no clock of its own: time is that of
+ * the events. intake feeds it; export and report read from it.
+ */
+#ifndef SMTAP_CONTROL_ENGINE_H
+#define SMTAP_CONTROL_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "contract/event.h"
+#include "control/incident/incident.h"
+
+struct engine;
+
+struct engine_sink {
+	/* An incident opened, was updated (rate-limited) or closed. event is the one that
+	   caused it; NULL when quiet time or the end did. */
+	void (*incident)(void *arg, const struct incident *incident, enum incident_state state,
+		const struct event *event);
+	void *arg;
+};
+
+/* NULL when out of memory. Takes all its memory now. config is borrowed for good. */
+struct engine *engine_open(const struct config *config, const struct engine_sink *sink);
+void engine_close(struct engine *engine);
+
+/* One validated event, in merge order. */
+void engine_event(struct engine *engine, const struct event *event);
+
+/* Loss that the sensor knows of so far (events and bytes); stamped on incidents. */
+void engine_set_loss(struct engine *engine, uint64_t loss);
+
+/* No event follows: close what is open (state closed, as of the last event's time). */
+void engine_finish(struct engine *engine);
+
+/* For the report: totals and the busiest, most failures first, ties by name. */
+struct engine_row {
+	char name[INCIDENT_NAME_MAX + 1];
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t others;   /* attempts with neither outcome */
+	uint64_t accounts; /* distinct; for an account: distinct sources */
+	uint64_t passwords;
+	bool passwords_capped;
+	uint64_t first_ns;
+	uint64_t last_ns;
+};
+
+struct engine_totals {
+	uint64_t events[EVENT_TYPE_COUNT];
+	uint64_t outcomes[OUTCOME_COUNT];
+	uint64_t sources;
+	uint64_t accounts;
+	uint64_t servers;
+	uint64_t evicted_sources; /* from full tables */
+	uint64_t evicted_accounts;
+	uint64_t incidents;
+};
+
+size_t engine_top(
+	const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max);
+void engine_totals(const struct engine *engine, struct engine_totals *out);
+
+/* All incidents so far, by id; pointers stay valid until engine_close. */
+size_t engine_incidents(const struct engine *engine, const struct incident **out, size_t max);
+
+/* A detector's name, ATT&CK techniques (comma separated), title, category, severity
+   (1 high .. 3 low) and advice for an incident. */
+struct detector_info {
+	const char *name;
+	const char *title;
+	const char *category;
+	const char *mitre;
+	unsigned severity;
+	unsigned signature_id;
+};
+
+const struct detector_info *detector_info(unsigned detector);
+size_t incident_advice(const struct incident *incident, char *out, size_t out_len);
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * An incident: one attack, however long, on one subject by one detector. It
+ * opens, grows and closes; it carries its evidence.
+ */
+#ifndef SMTAP_CONTROL_INCIDENT_H
+#define SMTAP_CONTROL_INCIDENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract/event.h"
+
+enum subject_type {
+	SUBJECT_SOURCE, /* an address: IPv4 /32; IPv6 address as seen, counted by /64 too */
+	SUBJECT_PREFIX, /* /24 or /64 */
+	SUBJECT_ACCOUNT,
+	SUBJECT_SERVER,
+	SUBJECT_TYPE_COUNT
+};
+
+enum incident_state { INCIDENT_OPEN, INCIDENT_UPDATE, INCIDENT_CLOSED, INCIDENT_STATE_COUNT };
+
+#define INCIDENT_TOP 8     /* accounts, targets and sources that are named */
+#define INCIDENT_SAMPLES 4 /* flows that are shown as evidence */
+#define INCIDENT_NAME_MAX 255
+
+struct incident_top {
+	char name[INCIDENT_NAME_MAX + 1];
+	uint64_t count;
+	bool succeeded; /* a login for it, or from it, worked */
+};
+
+struct incident {
+	uint64_t id;       /* from 1; the same in each run over the same capture */
+	unsigned detector; /* enum detector */
+	enum subject_type subject_type;
+	char subject[INCIDENT_NAME_MAX + 1]; /* as exported */
+	uint64_t first_seen_ns;              /* packet time */
+	uint64_t last_seen_ns;
+	uint64_t first_clock_ns;
+	uint64_t last_clock_ns;
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t accounts; /* distinct; may be an estimate above 32 */
+	uint64_t targets;
+	uint64_t sources;
+	uint64_t passwords;    /* distinct, where known */
+	bool passwords_capped; /* "at least" */
+	unsigned confidence;   /* 0..100 */
+	bool closed;
+	struct incident_top top_accounts[INCIDENT_TOP];
+	struct incident_top top_sources[INCIDENT_TOP];
+	struct incident_top top_targets[INCIDENT_TOP];
+	struct event_flow samples[INCIDENT_SAMPLES];
+	unsigned sample_count;
+	struct event_flow last_flow; /* of the event that opened or last updated it */
+	uint64_t sensor_loss;        /* events and bytes known lost so far; 0: none */
+	uint32_t signatures[4];      /* tools and servers named by patterns */
+	char success_account[INCIDENT_NAME_MAX + 1]; /* which guess worked, first */
+	uint64_t success_time_ns;
+	uint64_t success_attempt; /* the how manieth attempt on that account it was */
+};
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * flow: which session a segment belongs to. One table per worker: no locks, a
+ * keyed hash, a fixed capacity, bulk lookup with prefetch, expiry on packet
+ * time. The implementation starts with its theory (flow/table.c).
+ */
+#ifndef SMTAP_DATAPLANE_FLOW_H
+#define SMTAP_DATAPLANE_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/siphash.h"
+#include "contract/addr.h"
+
+#define FLOW_NONE UINT32_MAX
+#define FLOW_BULK_MAX 64
+
+/* The same for both directions: endpoint 0 is the smaller (addr, port). */
+struct flow_key {
+	struct addr addr[2];
+	uint16_t port[2]; /* host order */
+	uint16_t reserved[2];
+};
+
+_Static_assert(sizeof(struct flow_key) == 40, "flow_key has no padding");
+
+/* Returns whether src is endpoint 1 (the order was swapped). */
+bool flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
+	const struct addr *dst, uint16_t dst_port);
+
+/* Who is evicted first when the table is full. */
+enum flow_class {
+	FLOW_HALF_OPEN, /* no data seen yet */
+	FLOW_ESTABLISHED,
+	FLOW_CLASS_COUNT
+};
+
+/* The head of each entry; what follows it is the owner's. */
+struct flow {
+	struct flow_key key;
+	uint32_t hash;
+	uint32_t deadline_s; /* idle deadline, seconds of the capture's clock */
+	uint32_t timer_next; /* FLOW_NONE-terminated; the table's */
+	uint32_t timer_prev;
+	uint32_t timer_slot_s; /* the wheel's slot that it is in */
+	uint8_t class;         /* enum flow_class */
+	uint8_t in_use;
+	uint8_t reserved[2];
+};
+
+struct flow_table_config {
+	uint32_t capacity;    /* entries; any number up to 2^30 */
+	uint32_t entry_bytes; /* sizeof(struct flow) and the owner's state, multiple of 64 */
+	struct siphash_key hash_key;
+};
+
+struct flow_table; /* opaque; lives in the memory given */
+
+/* Bytes for flow_table_init, huge-page friendly; 64-byte aligned. */
+size_t flow_table_footprint(const struct flow_table_config *cfg);
+
+/* memory: zeroed. Returns the table, inside memory; NULL on a senseless config. */
+struct flow_table *flow_table_init(void *memory, const struct flow_table_config *cfg);
+
+struct flow *flow_table_at(const struct flow_table *t, uint32_t index);
+uint32_t flow_table_count(const struct flow_table *t);
+uint32_t flow_table_capacity(const struct flow_table *t);
+
+/* Look up n <= FLOW_BULK_MAX keys. out[i] = index or FLOW_NONE. */
+void flow_table_find_bulk(
+	struct flow_table *t, const struct flow_key *const keys[], unsigned n, uint32_t out[]);
+
+/* One key, when a bulk result has become stale within a burst. */
+uint32_t flow_table_find(struct flow_table *t, const struct flow_key *key);
+
+/*
+ * Add a key that is not there. The owner's part of the entry is zeroed.
+ * FLOW_NONE when full: the caller then evicts (flow_table_victim) or refuses.
+ */
+uint32_t flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class);
+
+void flow_table_remove(struct flow_table *t, uint32_t index);
+
+void flow_table_set_class(struct flow_table *t, uint32_t index, enum flow_class class);
+
+/* The entry to give up when full: half-open first (the oldest), then one that was idle longest
+   (or nearly: say how near in the implementation). FLOW_NONE when the table is empty. */
+uint32_t flow_table_victim(struct flow_table *t);
+
+/*
+ * Set the idle deadline. Cheap when it only moves later (a store): the wheel
+ * finds out when the old slot comes up.
+ */
+void flow_table_arm(struct flow_table *t, uint32_t index, uint32_t deadline_s);
+
+/*
+ * Advance the wheel to second now_s (monotone). Writes up to max indices whose
+ * deadline_s == the smallest expired second and stores that second in *due_s;
+ * returns how many; 0 when nothing up to now_s has expired. The caller removes
+ * each, then calls again.
+ */
+unsigned flow_table_expire(
+	struct flow_table *t, uint32_t now_s, uint32_t *due_s, uint32_t out[], unsigned max);
+
+/* Visit all entries in use: *cursor starts at 0; FLOW_NONE at the end. */
+uint32_t flow_table_next(const struct flow_table *t, uint32_t *cursor);
+
+#endif

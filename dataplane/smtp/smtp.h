@@ -1,0 +1,74 @@
+/*
+ * smtp: the bytes of a session become facts. Two line machines (commands,
+ * replies) joined by the queue of commands still unanswered. Knows nothing of
+ * TCP. The theory is at the head of smtp/session.c.
+ */
+#ifndef SMTAP_DATAPLANE_SMTP_H
+#define SMTAP_DATAPLANE_SMTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blocks.h"
+#include "base/siphash.h"
+#include "contract/counters.h"
+#include "contract/event.h"
+#include "dataplane/emit/emit.h"
+#include "dataplane/match/match.h"
+
+enum smtp_side {
+	SMTP_CLIENT = 0,
+	SMTP_SERVER = 1,
+};
+
+/* Blocks hold a partial line, or a session's strings. */
+#define SMTP_BLOCK_BYTES 4096
+
+/* What a worker's sessions share. */
+struct smtp_ctx {
+	struct emit *emit;
+	struct match *match;   /* may be NULL: no patterns */
+	struct blocks *blocks; /* of SMTP_BLOCK_BYTES */
+	struct counters *counters;
+	struct siphash_key password_key; /* drawn at start, never written anywhere */
+	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
+	/* The session's identity for what is emitted. PROXY may rewrite client address and port
+	   in place; the owner keeps the struct with the session's life. */
+	struct event_flow *flow;
+};
+
+/* Private but for its size; zero bytes are not a session: smtp_open. */
+struct smtp_session {
+	uint8_t state[128];
+};
+
+/*
+ * from_start: the greeting is still to come (the SYN was seen). implicit_tls:
+ * the port speaks TLS from the first byte (465); otherwise a ClientHello is
+ * recognised all the same.
+ */
+void smtp_open(struct smtp_ctx *ctx, struct smtp_session *s, bool from_start);
+
+/* Bytes of one side, in order; any cutting. time_ns: of their packet. */
+void smtp_input(struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side,
+	const uint8_t *data, size_t len, uint64_t time_ns);
+
+/* len bytes of one side were missed. */
+void smtp_gap(struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side, uint64_t len,
+	uint64_t time_ns);
+
+/* One side will say no more (FIN). */
+void smtp_shutdown(
+	struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side, uint64_t time_ns);
+
+/*
+ * The session is over: attempts without an outcome and an open transaction are
+ * emitted, then what is common to all sessions is filled into out (commands,
+ * replies, attempts, transactions, flags, last reply, helo and banner text,
+ * signatures; the rest is the caller's). Gives back its blocks. time_ns: the last packet's.
+ */
+void smtp_close(struct smtp_ctx *ctx, struct smtp_session *s, uint64_t time_ns,
+	struct event *session_event);
+
+#endif
