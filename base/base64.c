@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_base64; int placeholder_base64;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_blocks; int placeholder_blocks;

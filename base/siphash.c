@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_siphash; int placeholder_siphash;

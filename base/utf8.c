@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_utf8; int placeholder_utf8;

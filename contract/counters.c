@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_counters; int placeholder_counters;

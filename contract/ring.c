@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_ring; int placeholder_ring;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_emit; int placeholder_emit;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_flow; int placeholder_flow;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_worker; int placeholder_worker;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_pipeline; int placeholder_pipeline;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_session; int placeholder_session;
