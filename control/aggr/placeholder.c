@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_aggr; int placeholder_aggr;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_detect; int placeholder_detect;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_engine; int placeholder_engine;

@@ -1,0 +1,2 @@
+/* placeholder */
+extern int placeholder_incident; int placeholder_incident;

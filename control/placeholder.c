@@ -1,1 +1,0 @@
-extern int placeholder_control; int placeholder_control;
