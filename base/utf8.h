@@ -9,14 +9,18 @@
 /*
  * Copy len bytes to out as printable UTF-8: valid UTF-8 passes; control
  * characters (C0, DEL, C1), and each byte that is not part of a valid
- * sequence, become \xHH; a backslash passes as it is. Writes at most out_len
- * bytes and never half a character or half an escape. No NUL is added.
+ * sequence, become \xHH, byte by byte; a backslash passes as it is. Writes at
+ * most out_len bytes and never half a character or half of its escapes. No NUL
+ * is added.
  *
  * Returns the bytes written. *escaped (may be NULL) is set to whether anything
  * was escaped, *truncated (may be NULL) to whether anything was left out.
  */
 size_t utf8_escape(
 	const uint8_t *in, size_t len, char *out, size_t out_len, bool *escaped, bool *truncated);
+
+/* Whether all of it is what utf8_escape writes: valid UTF-8 without controls. */
+bool utf8_is_printable(const uint8_t *in, size_t len);
 
 /*
  * UTF-16LE to UTF-8; an odd trailing byte is dropped; a lone surrogate becomes
