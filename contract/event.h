@@ -27,6 +27,7 @@
 #define EVENT_VERSION 1
 #define EVENT_BYTES 512
 #define EVENT_ORDER_END (1ULL << 63)
+#define EVENT_TIME_MAX_NS (1ULL << 63) /* year 2262: adding a window never wraps */
 
 /* (enumerator, name) */
 #define EVENT_TYPES(X)                                                                \
@@ -257,8 +258,9 @@ _Static_assert(offsetof(struct event, text) == EVENT_BYTES - EVENT_TEXT_BYTES, "
 /*
  * Is a record that came out of shared memory sane? Types and enumerations in
  * range, lengths within the text, text printable (no control bytes), flow_id
- * set, fixed strings terminated. Whatever passes may be used without further
- * checks.
+ * set, times at most EVENT_TIME_MAX_NS, codes of three digits, fixed strings
+ * terminated. Flags and reserved bytes may be anything. Whatever passes may be
+ * used without further checks.
  */
 bool event_valid(const struct event *event);
 

@@ -53,7 +53,9 @@ void hello_init(struct hello *hello, enum hello_kind kind);
 
 /*
  * Are magic, versions and sizes those of this build, and counts in range?
- * 0, or -EPROTO with a sentence in why (why_len bytes, NUL-terminated).
+ * 0, or -EPROTO with a sentence in why (why_len bytes, NUL-terminated). Of a
+ * HELLO_REJECT only magic and reason are looked at: it comes from builds that
+ * differ, and its reason must get through.
  */
 int hello_check(const struct hello *hello, char *why, size_t why_len);
 

@@ -59,7 +59,7 @@ struct ring_writer {
 	const struct ring_cursor *cursor; /* mapped read-only; NULL until a reader came */
 	uint64_t next;                    /* index of the next record to write */
 	uint64_t published;               /* head as last stored */
-	uint64_t consumed;                /* cursor as last loaded and checked */
+	_Atomic uint64_t consumed;        /* cursor as last loaded and checked */
 	uint32_t mask;
 	int memfd;
 };
@@ -79,16 +79,27 @@ struct ring_reader {
 int ring_writer_open(struct ring_writer *w, uint32_t capacity, const uint8_t boot_id[16]);
 
 /*
- * Take the reader's cursor memfd (seals, size, magic and boot id checked, then
- * mapped read-only; fd stays the caller's). Replaces an earlier one. Not while
- * another thread writes: the worker itself picks it up (see io).
+ * Take the reader's cursor memfd (seals, size, magic, boot id and position
+ * checked, then mapped read-only; fd stays the caller's). 0, or -errno
+ * (-EPROTO: not a cursor of this ring; an earlier one stays). Replaces an
+ * earlier one. Not while another thread writes: the worker itself picks it up
+ * (see io).
  */
 int ring_writer_set_cursor(struct ring_writer *w, int cursor_fd);
 void ring_writer_close(struct ring_writer *w);
 
 /*
- * The slot for the next record, or NULL when the ring is full. Before a reader
- * came, a full ring is full. The slot holds old bytes: write all of it.
+ * Where the reader stands, or stood when it went; what a hello offers to the
+ * next one. May be called by another thread than the worker's (but not while
+ * the worker takes a new cursor). Never a value that makes no sense: a cursor
+ * beyond head or behind itself is not believed.
+ */
+uint64_t ring_writer_consumed(const struct ring_writer *w);
+
+/*
+ * The slot for the next record, or NULL when the ring is full (what was written
+ * is published then, so that the reader can make room). Before a reader came,
+ * a full ring is full. The slot holds old bytes: write all of it.
  */
 struct event *ring_writer_slot(struct ring_writer *w);
 
@@ -107,8 +118,9 @@ void ring_writer_end(struct ring_writer *w);
 
 /*
  * Map a ring that came over the hello socket: size, seals, magic, version and
- * layout are checked. Makes the cursor memfd, starting at start_index (the
- * last reader's cursor, or 0). 0, or -errno (-EPROTO: not a ring of ours).
+ * layout are checked; ring_fd stays the caller's. Makes the cursor memfd,
+ * starting at start_index (the last reader's cursor, or 0). 0, or -errno
+ * (-EPROTO: not a ring of ours).
  */
 int ring_reader_open(
 	struct ring_reader *r, int ring_fd, uint64_t start_index, const uint8_t boot_id[16]);
@@ -124,6 +136,10 @@ int ring_reader_peek(struct ring_reader *r, struct event *out);
 /* The record last peeked is done with; the slot is the writer's again. */
 void ring_reader_done(struct ring_reader *r);
 
+/*
+ * Take the watermark first and peek afterwards: once peek says 0, every record
+ * with a clock below that watermark was seen.
+ */
 uint64_t ring_reader_watermark(const struct ring_reader *r);
 
 /* Whether the writer has ended AND every record was consumed. */
