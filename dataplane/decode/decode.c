@@ -1,2 +1,274 @@
-/* placeholder */
-extern int placeholder_decode; int placeholder_decode;
+/*
+ * Theory of operation
+ *
+ * A cursor walks the packet: each step reads the header it stands on, checks
+ * it, moves past it and names the next one. There is no recursion and no state
+ * but the cursor; the loop ends after DECODE_DEPTH_MAX steps, and the loops
+ * inside a step (IPv6 extension headers, GTP-U extension headers) have bounds
+ * of their own. So the work per packet is bounded whatever the bytes are.
+ *
+ * Two ends are kept. `end` is where readable bytes end; `wire_end` is where the
+ * innermost header that told a length says that the packet ended. Padding is cut
+ * by moving both; a snap length makes them differ. An inner header that claims
+ * more than the one around it allows contradicts it: no receiver would take
+ * that packet, so we do not either. (ERSPAN is the exception: switches mirror
+ * cut frames with the lengths of the whole ones.)
+ *
+ * Most traffic is not mail. It leaves after Ethernet, an IP header and two port
+ * numbers: these are in this file, so that the compiler inlines them, and touch
+ * the first 64 bytes of the frame only.
+ *
+ * What an attacker would try: to make the tap see a packet that the peer does
+ * not (a length that contradicts, an extension header that is no such thing) or
+ * the other way round; to nest until the stack or the clock gives in; to send
+ * something that is no tunnel to a tunnel's port so that it counts as damage
+ * (it counts as OTHER).
+ */
+#include "dataplane/decode/decode.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dataplane/decode/layer.h"
+
+#define ETHERNET_BYTES 14
+#define VLAN_BYTES 4
+#define IPV4_BYTES_MIN 20
+#define TCP_BYTES_MIN 20
+
+/* No packet is longer (2^30); offsets can then be added without overflow. */
+#define PACKET_BYTES_MAX (1u << 30)
+
+void
+decode_config_add_port(struct decode_config *cfg, uint16_t port)
+{
+	cfg->mail_ports[port >> 6] |= 1ULL << (port & 63);
+}
+
+enum decode_layer
+decode_layer_of_ethertype(uint16_t type)
+{
+	switch (type) {
+	case 0x0800:
+		return LAYER_IPV4;
+	case 0x86dd:
+		return LAYER_IPV6;
+	case 0x8100: /* IEEE 802.1Q */
+	case 0x88a8: /* IEEE 802.1ad */
+	case 0x9100: /* QinQ before it was a standard */
+	case 0x9200:
+		return LAYER_VLAN;
+	case 0x8847: /* RFC 3032 */
+	case 0x8848:
+		return LAYER_MPLS;
+	case 0x8864: /* RFC 2516, session stage */
+		return LAYER_PPPOE;
+	case 0x880b:
+		return LAYER_PPP;
+	case 0x6558: /* transparent Ethernet bridging, RFC 1701 */
+		return LAYER_ETHERNET;
+	default: /* below 0x600 it is a length: IEEE 802.3 */
+		return type < 0x600 ? LAYER_LLC : LAYER_NONE;
+	}
+}
+
+static inline enum decode_layer
+decode_ethernet(struct decode_cursor *c)
+{
+	if (!decode_has(c, ETHERNET_BYTES))
+		return decode_stop_short(c, ETHERNET_BYTES);
+	uint16_t type = load_be16(decode_at(c) + 12);
+	c->offset += ETHERNET_BYTES;
+	return type == 0x0800 ? LAYER_IPV4 : decode_layer_of_ethertype(type);
+}
+
+static enum decode_layer
+decode_vlan(struct decode_cursor *c)
+{
+	if (!decode_has(c, VLAN_BYTES))
+		return decode_stop_short(c, VLAN_BYTES);
+	uint16_t type = load_be16(decode_at(c) + 2);
+	c->offset += VLAN_BYTES;
+	return decode_layer_of_ethertype(type);
+}
+
+static inline enum decode_layer
+decode_tcp(struct decode_cursor *c)
+{
+	struct decode_packet *out = c->out;
+	const uint8_t *tcp = decode_at(c);
+
+	if (!decode_has(c, 4))
+		return decode_stop_short(c, 4);
+	uint16_t src_port = load_be16(tcp);
+	uint16_t dst_port = load_be16(tcp + 2);
+	if (!decode_is_mail_port(c->cfg, src_port) && !decode_is_mail_port(c->cfg, dst_port))
+		return LAYER_NONE;
+	if (!decode_has(c, TCP_BYTES_MIN))
+		return decode_stop_short(c, TCP_BYTES_MIN);
+	uint32_t header_len = (uint32_t)(tcp[12] >> 4) * 4;
+	if (header_len < TCP_BYTES_MIN)
+		return decode_stop(c, DECODE_MALFORMED);
+	if (!decode_has(c, header_len))
+		return decode_stop_short(c, header_len);
+	out->src_port = src_port;
+	out->dst_port = dst_port;
+	out->seq = load_be32(tcp + 4);
+	out->ack = load_be32(tcp + 8);
+	out->tcp_flags = tcp[13];
+	out->window = load_be16(tcp + 14);
+	out->l4_offset = c->offset;
+	out->payload_offset = c->offset + header_len;
+	out->payload_len = c->end - out->payload_offset;
+	out->payload_wire_len = c->wire_end - out->payload_offset;
+	return decode_stop(c, DECODE_MAIL);
+}
+
+static inline enum decode_layer
+decode_udp(struct decode_cursor *c)
+{
+	if (!decode_has(c, 4))
+		return LAYER_NONE;
+	uint16_t dst_port = load_be16(decode_at(c) + 2);
+	/* The ports of decode_udp_tunnel: checked here so that other UDP leaves at once. */
+	switch (dst_port) {
+	case 2152:
+	case 4789:
+	case 6081:
+	case 6635:
+	case 8472:
+		return decode_udp_tunnel(c, dst_port);
+	default:
+		return LAYER_NONE;
+	}
+}
+
+enum decode_layer
+decode_ip_payload(struct decode_cursor *c, uint8_t protocol)
+{
+	switch (protocol) {
+	case IPPROTO_NUM_TCP:
+		return decode_tcp(c);
+	case IPPROTO_NUM_UDP:
+		return decode_udp(c);
+	case IPPROTO_NUM_IPV4: /* RFC 2003 */
+		return LAYER_IPV4;
+	case IPPROTO_NUM_IPV6: /* RFC 4213 */
+		return LAYER_IPV6;
+	case IPPROTO_NUM_GRE:
+		return LAYER_GRE;
+	case IPPROTO_NUM_MPLS: /* RFC 4023 */
+		return LAYER_MPLS;
+	default:
+		return LAYER_NONE;
+	}
+}
+
+static inline enum decode_layer
+decode_ipv4(struct decode_cursor *c)
+{
+	struct decode_packet *out = c->out;
+	const uint8_t *ip = decode_at(c);
+
+	if (!decode_has(c, IPV4_BYTES_MIN))
+		return decode_stop_short(c, IPV4_BYTES_MIN);
+	if (!decode_ipv4_is_sane(ip))
+		return decode_stop(c, DECODE_MALFORMED);
+	uint32_t header_len = (uint32_t)(ip[0] & 0xf) * 4;
+	uint32_t total_len = load_be16(ip + 2);
+	/* A sender that leaves segmentation to its NIC may leave the length to it too. */
+	if (total_len == 0)
+		total_len = c->end - c->offset;
+	if (total_len < header_len || !decode_limit(c, total_len))
+		return decode_stop(c, DECODE_MALFORMED);
+	if (!decode_has(c, header_len))
+		return decode_stop_short(c, header_len);
+
+	out->has_ip = true;
+	out->is_v6 = false;
+	out->l3_offset = c->offset;
+	out->l3_len = total_len;
+	out->src = addr_from_v4(ip + 12);
+	out->dst = addr_from_v4(ip + 16);
+	if (load_be16(ip + 6) & 0x3fff) /* RFC 791 3.1: more fragments, or an offset */
+		return decode_stop(c, DECODE_FRAGMENT);
+	uint8_t protocol = ip[9];
+	c->offset += header_len;
+	if (protocol == IPPROTO_NUM_AH)
+		return decode_extensions(c, protocol);
+	return decode_ip_payload(c, protocol);
+}
+
+static enum decode_layer
+decode_ip(struct decode_cursor *c)
+{
+	if (!decode_has(c, 1))
+		return decode_stop_short(c, 1);
+	switch (decode_at(c)[0] >> 4) {
+	case 4:
+		return LAYER_IPV4;
+	case 6:
+		return LAYER_IPV6;
+	default:
+		return decode_stop(c, DECODE_MALFORMED);
+	}
+}
+
+static inline enum decode_layer
+decode_step(struct decode_cursor *c, enum decode_layer layer)
+{
+	switch (layer) {
+	case LAYER_NONE:
+		break;
+	case LAYER_ETHERNET:
+		return decode_ethernet(c);
+	case LAYER_LLC:
+		return decode_llc(c);
+	case LAYER_VLAN:
+		return decode_vlan(c);
+	case LAYER_MPLS:
+		return decode_mpls(c);
+	case LAYER_PPPOE:
+		return decode_pppoe(c);
+	case LAYER_PPP:
+		return decode_ppp(c);
+	case LAYER_IP:
+		return decode_ip(c);
+	case LAYER_IPV4:
+		return decode_ipv4(c);
+	case LAYER_IPV6:
+		return decode_ipv6(c);
+	case LAYER_GRE:
+		return decode_gre(c);
+	}
+	return LAYER_NONE;
+}
+
+enum decode_verdict
+decode_packet(const struct decode_config *cfg, enum decode_link link, const uint8_t *data,
+	uint32_t len, struct decode_packet *out)
+{
+	struct decode_cursor c = {
+		.cfg = cfg,
+		.data = data,
+		.out = out,
+		.end = len < PACKET_BYTES_MAX ? len : PACKET_BYTES_MAX,
+		.wire_end = WIRE_UNKNOWN,
+		.verdict = DECODE_OTHER,
+	};
+	enum decode_layer layer;
+
+	memset(out, 0, sizeof(*out));
+	if (link == DECODE_LINK_ETHERNET)
+		layer = decode_ethernet(&c);
+	else
+		layer = decode_link_header(&c, link);
+	for (unsigned depth = 0; layer != LAYER_NONE; depth++) {
+		if (depth == DECODE_DEPTH_MAX)
+			return DECODE_TOO_DEEP;
+		layer = decode_step(&c, layer);
+	}
+	if (c.verdict == DECODE_MALFORMED && c.guessed)
+		return DECODE_OTHER;
+	return c.verdict;
+}
