@@ -26,6 +26,9 @@ union control {
 	char bytes[CMSG_SPACE(HELLO_FDS_ROOM * sizeof(int))];
 };
 
+/* The kernel also fills the padding of CMSG_SPACE: no more than these can come. */
+#define HELLO_FDS_MAX (sizeof(union control) / sizeof(int))
+
 /* What must be equal on both sides, in the order in which a difference is told. */
 static const struct layout {
 	const char *name;
@@ -143,7 +146,7 @@ hello_send(int sock, const struct hello *hello, const int *fds, unsigned nfds)
 	return n == (ssize_t)sizeof(*hello) ? 0 : -EPROTO;
 }
 
-/* Every descriptor that came with msg, into fds (HELLO_FDS_ROOM of them). Their number. */
+/* Every descriptor that came with msg, into fds (HELLO_FDS_MAX of them). Their number. */
 static unsigned
 gather_fds(struct msghdr *msg, int *fds)
 {
@@ -175,7 +178,7 @@ int
 hello_receive(int sock, struct hello *hello, int *fds, unsigned max_fds, unsigned *nfds)
 {
 	union control control = {0};
-	int came[HELLO_FDS_ROOM];
+	int came[HELLO_FDS_MAX];
 	struct iovec iov = {.iov_base = hello, .iov_len = sizeof(*hello)};
 	struct msghdr msg = {
 		.msg_iov = &iov,
