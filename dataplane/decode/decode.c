@@ -128,7 +128,7 @@ static inline enum decode_layer
 decode_udp(struct decode_cursor *c)
 {
 	if (!decode_has(c, 4))
-		return LAYER_NONE;
+		return decode_stop_short(c, 4);
 	uint16_t dst_port = load_be16(decode_at(c) + 2);
 	/* The ports of decode_udp_tunnel: checked here so that other UDP leaves at once. */
 	switch (dst_port) {

@@ -9,6 +9,8 @@
 #define SLL2_BYTES 20
 #define NULL_BYTES 4
 #define LLC_BYTES 3
+#define LLC_IP 0x06
+#define LLC_SNAP 0xaa
 #define SNAP_BYTES 8
 #define MPLS_BYTES 4
 #define PPPOE_BYTES 6
@@ -105,11 +107,11 @@ decode_llc(struct decode_cursor *c)
 	const uint8_t *llc = decode_at(c);
 	if (llc[2] != 0x03) /* unnumbered information */
 		return LAYER_NONE;
-	if (llc[0] == 0x06 && llc[1] == 0x06) {
+	if (llc[0] == LLC_IP && llc[1] == LLC_IP) {
 		c->offset += LLC_BYTES;
 		return LAYER_IPV4;
 	}
-	if (llc[0] != 0xaa || llc[1] != 0xaa)
+	if (llc[0] != LLC_SNAP || llc[1] != LLC_SNAP)
 		return LAYER_NONE;
 	if (!decode_has(c, SNAP_BYTES))
 		return decode_stop_short(c, SNAP_BYTES);
@@ -134,6 +136,8 @@ may_be_ethernet(const struct decode_cursor *c, uint32_t ahead)
 		return frame[ETHERNET_BYTES] >> 4 == 4;
 	if (layer == LAYER_IPV6)
 		return frame[ETHERNET_BYTES] >> 4 == 6;
+	if (layer == LAYER_LLC)
+		return frame[ETHERNET_BYTES] == LLC_SNAP;
 	return layer != LAYER_NONE;
 }
 
