@@ -14,21 +14,27 @@
 #include "contract/event.h"
 
 /* What a match means to the code; the rest of a pattern is for people. */
+#define PATTERN_ROLES(X)                                                      \
+	X(SIGNATURE, "signature") /* an alert of its own */                   \
+	X(SERVER, "server")       /* names the server's software: evidence */ \
+	X(TOOL, "tool")           /* names the client's tool: evidence */     \
+	X(FACT, "fact")           /* classifies a reply or header; no alert */
+
 enum pattern_role {
-	PATTERN_ROLE_SIGNATURE, /* an alert of its own */
-	PATTERN_ROLE_SERVER,    /* names the server's software: evidence */
-	PATTERN_ROLE_TOOL,      /* names the client's tool: evidence */
-	PATTERN_ROLE_FACT,      /* classifies a reply or header; no alert */
+#define X(id, name) PATTERN_ROLE_##id,
+	PATTERN_ROLES(X)
+#undef X
+		PATTERN_ROLE_COUNT
 };
 
 struct pattern {
-	uint32_t id; /* unique over all files, 1..2^31-1 */
-	uint32_t severity;
+	uint32_t id;       /* unique over all files, 1..2^31-1 */
+	uint32_t severity; /* 1 high .. 4 low; 0: none given */
 	enum event_context context;
 	enum pattern_role role;
 	char *name;
 	char *expression;
-	char *flags; /* letters: i caseless, s dotall, m multiline, u utf8 */
+	char *flags; /* letters: i caseless, s dotall; may be empty */
 	char *why;
 	char *match;    /* a line that must match */
 	char *no_match; /* a line that must not */
@@ -43,15 +49,34 @@ struct pattern_set {
 	size_t count;
 };
 
+#define PATTERN_ID_MAX 0x7fffffffu
+#define PATTERN_FILE_BYTES_MAX (16u << 20)
+#define PATTERN_SET_MAX 65536 /* patterns in one set */
+
 /*
- * Read files into set (replacing nothing: ids must be unique across them).
- * 0, or -EINVAL/-errno with one line FILE:LINE: ... in why.
+ * Read files into set, which is zero or holds patterns already (ids must be
+ * unique across all). 0, or -EINVAL/-errno with one line FILE:LINE: ... in why;
+ * set is then as it was.
  */
 int pattern_set_read(struct pattern_set *set, const char *const files[], size_t count, char *why,
 	size_t why_len);
+
+/*
+ * The same for what stands in DIR: each of banner.yaml, reply.yaml,
+ * command.yaml, header.yaml, which must be there.
+ */
+int pattern_set_read_dir(struct pattern_set *set, const char *dir, char *why, size_t why_len);
+
+/* The same for the bytes of one file; name stands for it in errors. */
+int pattern_set_parse(struct pattern_set *set, const char *name, const uint8_t *bytes, size_t len,
+	char *why, size_t why_len);
+
 void pattern_set_free(struct pattern_set *set);
 
 /* NULL when there is none. */
 const struct pattern *pattern_set_find(const struct pattern_set *set, uint32_t id);
+
+/* "signature", "server", "tool", "fact"; "?" for a value out of range. */
+const char *pattern_role_name(unsigned role);
 
 #endif

@@ -1,2 +1,264 @@
-/* placeholder */
-extern int placeholder_match; int placeholder_match;
+/*
+ * match: theory of operation.
+ *
+ * A set holds, for each context, one Hyperscan database in block mode (or none)
+ * and two facts that the compiler worked out: the length of the shortest line
+ * that can match, and which bytes such a line can start with. Most lines of a
+ * session (250, 334, MAIL, RCPT) are passed over by these two alone.
+ *
+ * What always holds: a set does not change after it was loaded, so workers
+ * share it without locks, and a new one can take its place between two lines.
+ * Only the scratch is written while scanning, and each worker has its own.
+ *
+ * Limits: MATCH_LINE_BYTES_MAX of a line are scanned, and of the patterns that
+ * match the MATCH_HITS_MAX with the lowest ids are kept, in whatever order
+ * Hyperscan reports them. So the answer depends on the line alone.
+ *
+ * What an attacker would try: lines that cost much. Hyperscan's automata take
+ * time linear in the line; each pattern is reported once (SINGLEMATCH), so the
+ * callback runs at most once per pattern. Lines in which many patterns match
+ * push out higher ids; that hides evidence, never an AUTH outcome, which is not
+ * decided here.
+ */
+#include "dataplane/match/match.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <hs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "contract/hsdb.h"
+
+#define MATCH_LINE_BYTES_MAX 4096 /* longer lines are scanned up to here */
+
+/* One context: 48 bytes, read for every line. */
+struct match_context {
+	hs_database_t *db; /* owned by the set; NULL: no patterns */
+	struct hsdb_bytes first;
+	uint32_t shortest_bytes;
+};
+
+struct match_set {
+	struct match_context contexts[CONTEXT_COUNT];
+	hs_scratch_t *scratch; /* large enough for each database; never scanned with */
+};
+
+struct match {
+	struct match_context contexts[CONTEXT_COUNT]; /* a copy; databases are the set's */
+	hs_scratch_t *scratch;                        /* owned */
+};
+
+struct file_bytes {
+	uint8_t *data;
+	size_t len;
+};
+
+static int
+file_read_descriptor(int fd, struct file_bytes *file)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	if (st.st_size > HSDB_FILE_BYTES_MAX)
+		return -EFBIG;
+	file->data = malloc((size_t)st.st_size + 1);
+	if (!file->data)
+		return -ENOMEM;
+	file->len = 0;
+	while (file->len < (size_t)st.st_size) {
+		ssize_t n = read(fd, file->data + file->len, (size_t)st.st_size - file->len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		file->len += (size_t)n;
+	}
+	return 0;
+}
+
+/* Whatever it returns, file->data is to be freed. */
+static int
+file_read(const char *path, struct file_bytes *file)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	int rc = file_read_descriptor(fd, file);
+	close(fd);
+	return rc;
+}
+
+static const char *
+deserialize_error(hs_error_t error)
+{
+	switch (error) {
+	case HS_DB_VERSION_ERROR:
+		return "made by another version of Hyperscan";
+	case HS_DB_PLATFORM_ERROR:
+		return "made for another kind of CPU";
+	case HS_NOMEM:
+		return "out of memory";
+	default:
+		return "Hyperscan does not accept it";
+	}
+}
+
+/* NULL, or what is wrong with the file's bytes. */
+static const char *
+context_fill(struct match_context *context, const struct file_bytes *file, enum event_context id)
+{
+	struct hsdb_header header;
+	const char *problem = hsdb_open(file->data, file->len, id, &header);
+
+	if (problem)
+		return problem;
+	context->shortest_bytes = header.shortest_bytes ? header.shortest_bytes : 1;
+	context->first = header.first;
+	if (header.patterns == 0)
+		return NULL;
+	hs_error_t error = hs_deserialize_database((const char *)file->data + sizeof(header),
+		(size_t)header.payload_bytes, &context->db);
+	return error == HS_SUCCESS ? NULL : deserialize_error(error);
+}
+
+static int
+context_load(
+	struct match_set *set, enum event_context id, const char *dir, char *why, size_t why_len)
+{
+	char path[4096];
+	struct file_bytes file = {NULL, 0};
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", dir, hsdb_file_name(id)) >=
+		sizeof(path)) {
+		snprintf(why, why_len, "%.64s...: the path is too long", dir);
+		return -ENAMETOOLONG;
+	}
+	int rc = file_read(path, &file);
+	if (rc != 0) {
+		snprintf(why, why_len, "%s: %s; " HSDB_REMEDY, path, strerror(-rc));
+		free(file.data);
+		return rc;
+	}
+	const char *problem = context_fill(&set->contexts[id], &file, id);
+	free(file.data);
+	if (problem) {
+		snprintf(why, why_len, "%s: %s; " HSDB_REMEDY, path, problem);
+		return -EINVAL;
+	}
+	if (set->contexts[id].db &&
+		hs_alloc_scratch(set->contexts[id].db, &set->scratch) != HS_SUCCESS) {
+		snprintf(why, why_len, "%s: out of memory for Hyperscan's scratch", path);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+struct match_set *
+match_set_load(const char *dir, char *why, size_t why_len)
+{
+	if (hs_valid_platform() != HS_SUCCESS) {
+		snprintf(why, why_len, "this CPU lacks the instructions that Hyperscan needs");
+		return NULL;
+	}
+	struct match_set *set = calloc(1, sizeof(*set));
+	if (!set) {
+		snprintf(why, why_len, "%s: out of memory", dir);
+		return NULL;
+	}
+	for (unsigned id = 0; id < CONTEXT_COUNT; id++) {
+		if (context_load(set, (enum event_context)id, dir, why, why_len) != 0) {
+			match_set_free(set);
+			return NULL;
+		}
+	}
+	return set;
+}
+
+void
+match_set_free(struct match_set *set)
+{
+	if (!set)
+		return;
+	for (unsigned id = 0; id < CONTEXT_COUNT; id++)
+		hs_free_database(set->contexts[id].db);
+	hs_free_scratch(set->scratch);
+	free(set);
+}
+
+struct match *
+match_open(const struct match_set *set)
+{
+	struct match *match = calloc(1, sizeof(*match));
+
+	if (!match)
+		return NULL;
+	memcpy(match->contexts, set->contexts, sizeof(match->contexts));
+	/* No scratch: no context has patterns. */
+	if (set->scratch && hs_clone_scratch(set->scratch, &match->scratch) != HS_SUCCESS) {
+		free(match);
+		return NULL;
+	}
+	return match;
+}
+
+void
+match_close(struct match *match)
+{
+	if (!match)
+		return;
+	hs_free_scratch(match->scratch);
+	free(match);
+}
+
+/* Keep the lowest ids, sorted. SINGLEMATCH: no id comes twice. */
+static int
+hits_add(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void *arg)
+{
+	struct match_hits *hits = arg;
+	unsigned at = hits->count;
+
+	(void)from;
+	(void)to;
+	(void)flags;
+	if (at == MATCH_HITS_MAX) {
+		if (id > hits->id[MATCH_HITS_MAX - 1])
+			return 0;
+		at--;
+	} else {
+		hits->count++;
+	}
+	for (; at > 0 && hits->id[at - 1] > id; at--)
+		hits->id[at] = hits->id[at - 1];
+	hits->id[at] = id;
+	return 0;
+}
+
+void
+match_line(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+	struct match_hits *hits)
+{
+	hits->count = 0;
+	if (!match || (unsigned)context >= CONTEXT_COUNT)
+		return;
+	const struct match_context *c = &match->contexts[context];
+	if (!c->db || len < c->shortest_bytes || !hsdb_bytes_has(&c->first, line[0]))
+		return;
+	if (len > MATCH_LINE_BYTES_MAX)
+		len = MATCH_LINE_BYTES_MAX;
+	/* It can fail only on misuse (a scratch in use); then nothing was found. */
+	if (hs_scan(c->db, (const char *)line, (unsigned)len, 0, match->scratch, hits_add, hits) !=
+		HS_SUCCESS)
+		hits->count = 0;
+}
