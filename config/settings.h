@@ -13,10 +13,10 @@
 		"Worker lcores, one queue each")                                                   \
 	X(COUNT, sessions, "dataplane.sessions", 65536, 64, 1u << 26,                              \
 		"Sessions tracked per worker")                                                     \
-	X(DURATION, session_idle, "dataplane.session_idle", 10 * NS_PER_MIN, NS_PER_S, 24 * NS_PER_H, \
-		"Silence after which a session is over")                                           \
-	X(DURATION, session_half_open, "dataplane.session_half_open", 30 * NS_PER_S, NS_PER_S, NS_PER_H, \
-		"The same, before any data was seen")                                              \
+	X(DURATION, session_idle, "dataplane.session_idle", 10 * NS_PER_MIN,                       \
+		NS_PER_S, 24 * NS_PER_H, "Silence after which a session is over")                  \
+	X(DURATION, session_half_open, "dataplane.session_half_open", 30 * NS_PER_S,               \
+		NS_PER_S, NS_PER_H, "The same, before any data was seen")                          \
 	X(BOOL, proxy_protocol, "mail.proxy_protocol", false, 0, 1,                                \
 		"Expect a PROXY protocol header at the start of a connection")
 
@@ -29,8 +29,8 @@
 #define CONFIG_SETTINGS_DETECT(X)                                                                  \
 	X(DURATION, incident_quiet, "incident.quiet", 30 * NS_PER_MIN, NS_PER_MIN, 24 * NS_PER_H,  \
 		"Quiet time after which an incident closes")                                       \
-	X(DURATION, incident_update, "incident.update_interval", 5 * NS_PER_MIN, NS_PER_S, 24 * NS_PER_H, \
-		"At most one update of an incident in this time")
+	X(DURATION, incident_update, "incident.update_interval", 5 * NS_PER_MIN,                   \
+		NS_PER_S, 24 * NS_PER_H, "At most one update of an incident in this time")
 
 #define CONFIG_SETTINGS(X)                                                                         \
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \
