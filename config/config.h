@@ -43,6 +43,16 @@ void config_defaults(struct config *config);
  */
 int config_read(struct config *config, const char *path, char *why, size_t why_len);
 
+/* The same for text in memory; name stands for the file in messages. */
+struct config_source {
+	const char *name;
+	const void *text;
+	size_t len;
+};
+
+int config_parse(
+	struct config *config, const struct config_source *source, char *why, size_t why_len);
+
 /* "25,587" into ports. 0, or -EINVAL with a sentence. */
 int config_parse_ports(struct config_ports *ports, const char *text, char *why, size_t why_len);
 

@@ -1,0 +1,122 @@
+/*
+ * Writing a configuration as YAML that config_read takes back unchanged.
+ * Dotted names become nested maps: one pass over the table per map, so that a
+ * map is whole even where the table mentions it in two places.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/setting.h"
+
+static void
+print_text(const char *text, FILE *out)
+{
+	fputc('"', out);
+	for (const char *p = text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			fputc('\\', out);
+		fputc(*p, out);
+	}
+	fputc('"', out);
+}
+
+static void
+print_ports(const struct config_ports *ports, FILE *out)
+{
+	fputc('[', out);
+	for (unsigned i = 0; i < ports->count; i++)
+		fprintf(out, "%s%u", i ? ", " : "", ports->port[i]);
+	fputc(']', out);
+}
+
+static void
+print_value(const struct setting *s, const struct config *config, FILE *out)
+{
+	const void *field = (const char *)config + s->offset;
+	char duration[32];
+
+	switch (s->type) {
+	case SETTING_COUNT:
+		fprintf(out, "%" PRIu64, *(const uint64_t *)field);
+		break;
+	case SETTING_DURATION:
+		setting_format_duration(*(const uint64_t *)field, duration, sizeof(duration));
+		fputs(duration, out);
+		break;
+	case SETTING_BOOL:
+		fputs(*(const bool *)field ? "true" : "false", out);
+		break;
+	case SETTING_PORTS:
+		print_ports(field, out);
+		break;
+	case SETTING_TEXT:
+		print_text(field, out);
+		break;
+	}
+}
+
+static void
+print_range(const struct setting *s, FILE *out)
+{
+	char low[32], high[32];
+
+	if (s->type == SETTING_COUNT)
+		fprintf(out, " (%" PRIu64 " to %" PRIu64 ")", s->min, s->max);
+	if (s->type == SETTING_DURATION) {
+		setting_format_duration(s->min, low, sizeof(low));
+		setting_format_duration(s->max, high, sizeof(high));
+		fprintf(out, " (%s to %s)", low, high);
+	}
+}
+
+/* Is the map of name (its first len bytes) in the table before setting i? */
+static bool
+map_printed(const char *name, size_t len, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strncmp(config_settings[k].name, name, len) == 0)
+			return true;
+	return false;
+}
+
+static int
+indent(unsigned depth)
+{
+	return (int)(depth * 2);
+}
+
+/* Everything below the map whose dotted name is the first prefix_len bytes of prefix. */
+static void
+print_map(const struct config *config, const char *prefix, size_t prefix_len, unsigned depth,
+	FILE *out)
+{
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct setting *s = &config_settings[i];
+
+		if (strncmp(s->name, prefix, prefix_len) != 0)
+			continue;
+		const char *key = s->name + prefix_len;
+		const char *dot = strchr(key, '.');
+		if (!dot) {
+			fprintf(out, "%*s# %s", indent(depth), "", s->help);
+			print_range(s, out);
+			fprintf(out, "\n%*s%s: ", indent(depth), "", key);
+			print_value(s, config, out);
+			fputc('\n', out);
+			continue;
+		}
+		size_t len = (size_t)(dot + 1 - s->name);
+		if (map_printed(s->name, len, i))
+			continue;
+		fprintf(out, "%*s%.*s:\n", indent(depth), "", (int)(dot - key), key);
+		print_map(config, s->name, len, depth + 1, out);
+	}
+}
+
+int
+config_print(const struct config *config, FILE *out)
+{
+	print_map(config, "", 0, 0, out);
+	return ferror(out) ? -EIO : 0;
+}

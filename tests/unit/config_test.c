@@ -1,0 +1,254 @@
+/*
+ * Golden tests of the configuration: tests/unit/config/NAME.in is read; NAME.ok
+ * holds lines that the printed result must have, in that order; NAME.err holds
+ * the one line that the error must be.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+
+#include "config/config.h"
+
+static const char *
+golden_dir(void)
+{
+	static char dir[4096];
+	const char *source = getenv("SMTAP_SOURCE");
+
+	snprintf(dir, sizeof(dir), "%s/tests/unit/config", source ? source : ".");
+	return dir;
+}
+
+static char *
+slurp(const char *name, const char *suffix, size_t *len)
+{
+	char path[4600];
+	char *text;
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/%s%s", golden_dir(), name, suffix);
+	f = fopen(path, "rb");
+	if (!f)
+		return NULL;
+	text = calloc(1, 65536);
+	assert_non_null(text);
+	n = fread(text, 1, 65535, f);
+	fclose(f);
+	if (len)
+		*len = n;
+	return text;
+}
+
+static char *
+printed(const struct config *config)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	assert_int_equal(config_print(config, f), 0);
+	fclose(f);
+	return text;
+}
+
+static void
+assert_round_trip(const struct config *config)
+{
+	char why[300] = "";
+	char *text = printed(config);
+	struct config again;
+	struct config_source source = {"printed", text, strlen(text)};
+
+	memset(&again, 0x5a, sizeof(again));
+	config_defaults(&again);
+	if (config_parse(&again, &source, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_memory_equal(config, &again, sizeof(again));
+	free(text);
+}
+
+static void
+assert_lines_in_order(const char *name, const char *text, const char *want)
+{
+	while (*want) {
+		size_t n = strcspn(want, "\n") + 1;
+		const char *p = text;
+
+		while (*p && strncmp(p, want, n) != 0)
+			p += strcspn(p, "\n") + 1;
+		if (!*p)
+			fail_msg("%s: no line %.*s in order", name, (int)n - 1, want);
+		text = p + n;
+		want += n;
+	}
+}
+
+static void
+check_one(const char *name)
+{
+	char why[300] = "", file[300];
+	size_t len = 0;
+	char *in = slurp(name, ".in", &len), *ok = slurp(name, ".ok", NULL),
+	     *err = slurp(name, ".err", NULL);
+	struct config config, before;
+
+	config_defaults(&config);
+	before = config;
+	snprintf(file, sizeof(file), "%s.in", name);
+	struct config_source source = {file, in, len};
+	int status = config_parse(&config, &source, why, sizeof(why));
+	if (ok) {
+		if (status)
+			fail_msg("%s", why);
+		char *text = printed(&config);
+		assert_lines_in_order(name, text, ok);
+		free(text);
+		assert_round_trip(&config);
+	} else {
+		assert_non_null(err);
+		assert_int_equal(status, -EINVAL);
+		strcat(why, "\n");
+		assert_string_equal(why, err);
+		/* Nothing of a bad file takes effect. */
+		assert_memory_equal(&config, &before, sizeof(config));
+	}
+	free(in);
+	free(ok);
+	free(err);
+}
+
+static void
+golden_files_read_as_they_say(void **state)
+{
+	struct dirent **names;
+	int n = scandir(golden_dir(), &names, NULL, alphasort), seen = 0;
+
+	(void)state;
+	assert_true(n > 0);
+	for (int i = 0; i < n; i++) {
+		char *dot = strrchr(names[i]->d_name, '.');
+
+		if (dot && strcmp(dot, ".in") == 0) {
+			*dot = '\0';
+			check_one(names[i]->d_name);
+			seen++;
+		}
+		free(names[i]);
+	}
+	free(names);
+	assert_true(seen > 20);
+}
+
+static void
+defaults_survive_print_and_parse(void **state)
+{
+	struct config config;
+
+	(void)state;
+	config_defaults(&config);
+	assert_int_equal(config.ports.count, 1);
+	assert_int_equal(config.ports.port[0], 25);
+	assert_int_equal(config.workers, 1);
+	assert_string_equal(config.output_dir, "./smtap-out");
+	assert_round_trip(&config);
+}
+
+static void
+smallest_and_largest_of_each_setting_survive(void **state)
+{
+	struct config config;
+
+	(void)state;
+	config_defaults(&config);
+#define X(type, field, name, value, min, max, help) config.field = min;
+	CONFIG_SETTINGS(X)
+#undef X
+	assert_round_trip(&config);
+#define X(type, field, name, value, min, max, help) config.field = max;
+	CONFIG_SETTINGS(X)
+#undef X
+	assert_round_trip(&config);
+}
+
+static void
+default_of_each_setting_is_in_its_range(void **state)
+{
+	(void)state;
+#define X(type, field, name, value, min, max, help) \
+	assert_true((uint64_t)(value) >= (uint64_t)(min) && (uint64_t)(value) <= (uint64_t)(max));
+	CONFIG_SETTINGS(X)
+#undef X
+}
+
+static void
+port_list_is_numbers_and_commas(void **state)
+{
+	static const char *const bad[] = {"", ",", "25,", ",25", "25 26", "0", "65536", "25,25",
+		"-1", "0x19", "25;26", "99999999999999999999", "smtp"};
+	struct config_ports ports = {{7}, 1};
+	char why[200];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		why[0] = '\0';
+		assert_int_equal(config_parse_ports(&ports, bad[i], why, sizeof(why)), -EINVAL);
+		assert_true(why[0] != '\0');
+		assert_int_equal(ports.count, 1);
+	}
+	assert_int_equal(config_parse_ports(&ports, "25, 587,65535", why, sizeof(why)), 0);
+	assert_int_equal(ports.count, 3);
+	assert_int_equal(ports.port[2], 65535);
+}
+
+static void
+more_ports_than_there_is_room_for_is_an_error(void **state)
+{
+	char text[1024] = "", why[200];
+	struct config_ports ports = {.count = 0};
+
+	(void)state;
+	for (int i = 1; i <= 65; i++)
+		sprintf(text + strlen(text), "%s%d", i > 1 ? "," : "", i);
+	assert_int_equal(config_parse_ports(&ports, text, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "more than 64 ports");
+}
+
+static void
+missing_file_is_named(void **state)
+{
+	struct config config;
+	char why[200];
+
+	(void)state;
+	config_defaults(&config);
+	assert_int_equal(config_read(&config, "/nonexistent/x.yaml", why, sizeof(why)), -ENOENT);
+	assert_string_equal(why, "/nonexistent/x.yaml: No such file or directory");
+	assert_true(config_read(&config, "/", why, sizeof(why)) < 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(golden_files_read_as_they_say),
+		cmocka_unit_test(defaults_survive_print_and_parse),
+		cmocka_unit_test(smallest_and_largest_of_each_setting_survive),
+		cmocka_unit_test(default_of_each_setting_is_in_its_range),
+		cmocka_unit_test(port_list_is_numbers_and_commas),
+		cmocka_unit_test(more_ports_than_there_is_room_for_is_an_error),
+		cmocka_unit_test(missing_file_is_named),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
