@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""Sum what scripts/test left in a folder: meson's testlog.json files, and a list of
+other steps that failed.
+
+A test that speaks TAP counts with each of its cases. Names what failed; the last line is
+"N passed, M failed[, K skipped]". Exit status 1 when something failed or nothing passed.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+CASE = re.compile(r"^(not )?ok \d+(.*)$", re.MULTILINE)
+GOOD = ("OK", "EXPECTEDFAIL")
+
+
+def count_test(test):
+    """[passed, failed, skipped] of one test program."""
+    if test["result"] == "SKIP":
+        return [0, 0, 1]
+    counts = [0, 0, 0]
+    for bad, rest in CASE.findall(test.get("stdout") or ""):
+        skipped = re.search(r"#\s*skip", rest, re.IGNORECASE)
+        counts[2 if skipped else 1 if bad else 0] += 1
+    good = test["result"] in GOOD
+    if good and not any(counts):
+        counts[0] = 1
+    if not good and counts[1] == 0:
+        counts[1] = 1  # it crashed, or ran out of time, or is no TAP
+    return counts
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    total = [0, 0, 0]
+    for log in sorted(folder.glob("*.json")):
+        for line in log.read_text().splitlines():
+            test = json.loads(line)
+            counts = count_test(test)
+            total = [a + b for a, b in zip(total, counts)]
+            if counts[1]:
+                print(f"FAILED: {log.stem}: {test['name']} ({test['result']})")
+    steps = folder / "failed_steps"
+    for step in steps.read_text().splitlines() if steps.exists() else []:
+        total[1] += 1
+        print(f"FAILED: {step}")
+    passed, failed, skipped = total
+    print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    return 1 if failed or not passed else 0
+
+
+sys.exit(main())
