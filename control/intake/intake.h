@@ -1,0 +1,91 @@
+/*
+ * intake: the dataplane's rings become one stream of events, in the order of
+ * (clock_ns, order), the same for any number of rings.
+ */
+#ifndef SMTAP_CONTROL_INTAKE_H
+#define SMTAP_CONTROL_INTAKE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "contract/counters.h"
+#include "contract/event.h"
+#include "contract/hello.h"
+#include "contract/ring.h"
+
+/* X(field, "name", "help"): intake's own counters; exported with the worker's. */
+#define INTAKE_COUNTERS(X)                                                                   \
+	X(events, "intake_events", "Events taken in")                                        \
+	X(invalid, "intake_invalid", "Records that were no valid event: skipped")            \
+	X(backwards, "intake_backwards", "Events older than one before: time corrected")     \
+	X(broken, "intake_broken_rings", "Rings given up because their index made no sense") \
+	X(forced, "intake_forced", "Events taken out of order because a ring was full")
+
+struct intake_counters {
+#define X(field, name, help) uint64_t field;
+	INTAKE_COUNTERS(X)
+#undef X
+};
+
+enum intake_status {
+	INTAKE_EVENT,    /* there is one */
+	INTAKE_IDLE,     /* none now; wait and ask again */
+	INTAKE_ENDED,    /* every ring has ended and is empty */
+	INTAKE_VANISHED, /* the dataplane went before its rings ended; they are empty */
+};
+
+struct intake_ring {
+	struct ring_reader reader;
+	uint64_t last_clock_ns; /* of the record last taken from it */
+	uint64_t last_order;
+	bool held; /* head is filled and not yet handed out */
+	bool closed;
+	struct event head; /* our validated copy */
+};
+
+struct intake {
+	struct intake_ring *rings;
+	unsigned ring_count;
+	bool peer_gone;
+	bool taken; /* the event last handed out is still to be released */
+	unsigned taken_ring;
+	unsigned stalls; /* asked in vain, in a row */
+	unsigned relief; /* events that may still pass out of order */
+	bool replay;
+	uint64_t clock_ns; /* of the event last handed out */
+	struct intake_counters counters;
+};
+
+/*
+ * Do the handshake on sock (control's side: receive the offer, open the rings,
+ * accept or reject). Blocks until the offer came. 0; or -errno with a sentence
+ * in why. Close it in either case with intake_close.
+ */
+int intake_accept(struct intake *intake, int sock, char *why, size_t why_len);
+
+/*
+ * Open rings without a socket: fds[0..offer->workers). The fds stay the
+ * caller's. 0, or -errno with a sentence in why.
+ */
+int intake_open(struct intake *intake, const struct hello *offer, const int *fds, char *why,
+	size_t why_len);
+
+/*
+ * The next event in *event, which stays valid until the next call. Its
+ * clock_ns is never less than that of the one before.
+ */
+enum intake_status intake_next(struct intake *intake, const struct event **event);
+
+/* The dataplane will write no more: its socket was closed. */
+void intake_peer_gone(struct intake *intake);
+
+/* The workers' counters, added up. */
+void intake_sum_counters(const struct intake *intake, struct counters *sum);
+
+/* Events known lost: by full rings, and invalid ones. */
+uint64_t intake_lost(const struct intake *intake, const struct counters *sum);
+
+void intake_close(struct intake *intake);
+
+#endif
