@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Write the seeds of the `event` target: a valid record of each type, and some broken ones.
+"""Write the seeds of the `event` and `ring` targets.
 
-The layout is that of contract/event.h. Run it again when EVENT_VERSION changes.
+event: a valid record of each type, and some broken ones. The layout is that of contract/event.h;
+run it again when EVENT_VERSION changes. ring: steps, as tests/fuzz/ring_fuzz.c reads them.
 """
 import pathlib
 import struct
@@ -24,7 +25,7 @@ def auth(username, domain=b"", helo=b"", outcome=2, mechanism=b"LOGIN"):
     return record(1, body, username + domain + helo)
 
 
-def seeds():
+def event_seeds():
     yield "auth", auth(b"alice@example.org", b"EXAMPLE", b"mail.example.org")
     yield "auth_utf8", auth("j\u00f6rg\u20ac\U0001f600".encode(), b"\\xFF")
     yield "auth_full", auth(b"u" * 255, b"d" * 33)
@@ -47,12 +48,28 @@ def seeds():
     yield "short", auth(b"alice")[:100]
 
 
+WRITE, FLUSH, READ, REPLACE, LIE_HEAD, LIE_CURSOR = 0, 2, 3, 5, 6, 7
+MANY = 31 << 3
+
+
+def ring_seeds():
+    yield "wrap", bytes([WRITE | MANY, FLUSH, READ | MANY] * 8)
+    yield "full", bytes([WRITE | MANY] * 4 + [READ | MANY] * 4)
+    yield "replace", bytes([WRITE | MANY, FLUSH, READ | 3 << 3, REPLACE] * 5)
+    for name, index in (("zero", 0), ("huge", 2**64 - 1), ("near", 33), ("beyond", 97)):
+        lie = struct.pack("<Q", index)
+        yield "head_" + name, bytes([WRITE | MANY, FLUSH, LIE_HEAD]) + lie + bytes([WRITE, FLUSH])
+        yield "cursor_" + name, (bytes([WRITE | MANY, FLUSH, READ, LIE_CURSOR]) + lie
+                                 + bytes([WRITE | MANY, FLUSH, READ | MANY]))
+
+
 def main():
-    folder = pathlib.Path(__file__).parent / "corpus" / "event"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, data in seeds():
-        assert len(data) <= SIZE, name
-        (folder / name).write_bytes(data)
+    for target, seeds in (("event", event_seeds()), ("ring", ring_seeds())):
+        folder = pathlib.Path(__file__).parent / "corpus" / target
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in seeds:
+            assert len(data) <= SIZE, name
+            (folder / name).write_bytes(data)
 
 
 main()
