@@ -74,10 +74,13 @@ layout_check(const struct hello *hello, char *why, size_t why_len)
 		memcpy(&theirs, (const uint8_t *)hello + layouts[i].offset, sizeof(theirs));
 		if (theirs == layouts[i].ours)
 			continue;
+		/* Only the dataplane offers; whoever else speaks is control. */
+		bool offered = hello->kind == HELLO_OFFER;
 		snprintf(why, why_len,
-			"smtap-dataplane and smtap-control are of different builds: %s is %u here, "
-			"%u there; install the same version of both",
-			layouts[i].name, layouts[i].ours, theirs);
+			"%s: smtap-dataplane has %u, smtap-control has %u; "
+			"install the same version of both",
+			layouts[i].name, offered ? theirs : layouts[i].ours,
+			offered ? layouts[i].ours : theirs);
 		return -EPROTO;
 	}
 	return 0;
