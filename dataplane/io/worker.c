@@ -1,2 +1,212 @@
-/* placeholder */
-extern int placeholder_worker; int placeholder_worker;
+/*
+ * worker: theory of operation.
+ *
+ * Keeps: its watermark. Always holds: every packet whose clock is below the
+ * watermark went through the pipeline, the timers up to it ran, and the ring was
+ * flushed with it, so no later event of this worker reads less. Packet clocks
+ * are all different (see clock.h), so after a burst the watermark is the last
+ * one's plus one.
+ *
+ * The queue's clock is read before the queue is polled: if the poll then brings
+ * nothing, everything before that clock was polled earlier. That is how a worker
+ * without packets still closes silent sessions and never holds up the merge.
+ *
+ * Limits: WORKER_BURST packets a turn. When the ring is full the worker waits
+ * for control, until it has room or has gone.
+ */
+#include "dataplane/io/worker.h"
+
+#include <rte_ethdev.h>
+#include <rte_prefetch.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "dataplane/io/packet.h"
+
+/* What became of a burst; added to the shared counters once. */
+struct worker_tally {
+	uint64_t pkts;
+	uint64_t bytes;
+	uint64_t verdicts[DECODE_TOO_DEEP + 1];
+};
+
+static const enum counter worker_verdict_counters[] = {
+	[DECODE_MAIL] = COUNTER_DECODE_MAIL,
+	/* Fragments in fragments in fragments: the dispatcher gave up. */
+	[DECODE_FRAGMENT] = COUNTER_DECODE_TOO_DEEP,
+	[DECODE_OTHER] = COUNTER_DECODE_OTHER,
+	[DECODE_MALFORMED] = COUNTER_DECODE_MALFORMED,
+	[DECODE_TRUNCATED] = COUNTER_DECODE_TRUNCATED,
+	[DECODE_TOO_DEEP] = COUNTER_DECODE_TOO_DEEP,
+};
+
+static struct counters *
+worker_counters(struct worker *w)
+{
+	return &w->ring.header->counters;
+}
+
+/* The ring is full: show control what is there and wait for it. */
+static bool
+worker_wait_for_room(void *arg)
+{
+	struct worker *w = arg;
+	unsigned idle = 0;
+
+	ring_writer_flush(&w->ring, w->watermark_ns);
+	while (!ring_writer_slot(&w->ring)) {
+		if (run_mode_get(w->run) == RUN_ABORT)
+			return false;
+		queue_idle(&idle);
+	}
+	return true;
+}
+
+void
+worker_init_emit(struct worker *w)
+{
+	w->emit.ring = &w->ring;
+	w->emit.counters = worker_counters(w);
+	w->emit.wait = worker_wait_for_room;
+	w->emit.wait_arg = w;
+}
+
+/* The checksum verdict of the port, when it gives one. */
+static enum decode_checksum
+worker_checksum(const struct rte_mbuf *m)
+{
+	uint64_t verdict = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
+
+	if (verdict == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+		return DECODE_CHECKSUM_GOOD;
+	if (verdict == RTE_MBUF_F_RX_L4_CKSUM_BAD)
+		return DECODE_CHECKSUM_BAD;
+	return DECODE_CHECKSUM_UNKNOWN;
+}
+
+static unsigned
+worker_list_segments(const struct rte_mbuf *m, struct span segments[])
+{
+	unsigned n = 0;
+
+	for (m = m->next; m && n < WORKER_SEGMENTS_MAX; m = m->next) {
+		segments[n].data = rte_pktmbuf_mtod(m, const uint8_t *);
+		segments[n++].len = m->data_len;
+	}
+	return n;
+}
+
+/* Decode one packet into slot n; true when it is mail and the slot is taken. */
+static bool
+worker_decode(struct worker *w, struct rte_mbuf *m, unsigned n, struct worker_tally *tally)
+{
+	struct pipeline_packet *p = &w->packets[n];
+	const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
+
+	p->data = rte_pktmbuf_mtod(m, const uint8_t *);
+	enum decode_verdict verdict =
+		decode_packet(w->decode, meta->link, p->data, m->data_len, &p->decoded);
+
+	tally->verdicts[verdict]++;
+	if (!meta->rebuilt) { /* its fragments were counted as they came */
+		tally->pkts++;
+		tally->bytes += m->pkt_len;
+	}
+	if (verdict != DECODE_MAIL)
+		return false;
+	p->more = w->segments[n];
+	p->more_count = m->next ? worker_list_segments(m, w->segments[n]) : 0;
+	p->checksum = (uint8_t)worker_checksum(m);
+	p->time_ns = meta->time_ns;
+	p->clock_ns = meta->clock_ns;
+	p->order = meta->order;
+	return true;
+}
+
+static void
+worker_count(struct worker *w, const struct worker_tally *tally)
+{
+	struct counters *c = worker_counters(w);
+
+	counter_add(c, COUNTER_RX_PKTS, tally->pkts);
+	counter_add(c, COUNTER_RX_BYTES, tally->bytes);
+	for (unsigned i = 0; i <= DECODE_TOO_DEEP; i++) {
+		if (tally->verdicts[i] != 0)
+			counter_add(c, worker_verdict_counters[i], tally->verdicts[i]);
+	}
+}
+
+/* Nothing before clock_ns comes any more. */
+static void
+worker_advance(struct worker *w, uint64_t clock_ns)
+{
+	pipeline_clock(w->pipeline, clock_ns);
+	w->watermark_ns = clock_ns;
+	ring_writer_flush(&w->ring, clock_ns);
+}
+
+static void
+worker_burst(struct worker *w, struct rte_mbuf *mbufs[], uint16_t count)
+{
+	struct worker_tally tally = {0};
+	unsigned mail = 0;
+
+	for (uint16_t i = 0; i < count; i++) {
+		/* The headers of the next packet, while this one is decoded. */
+		if (i + 1 < count)
+			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void *));
+		mail += worker_decode(w, mbufs[i], mail, &tally);
+	}
+	uint64_t clock_ns = packet_meta_of(mbufs[count - 1], w->meta_offset)->clock_ns;
+	if (mail > 0)
+		pipeline_burst(w->pipeline, w->packets, mail);
+	rte_pktmbuf_free_bulk(mbufs, count);
+	worker_count(w, &tally);
+	worker_advance(w, clock_ns + 1);
+}
+
+/* Count as received what ended in the dispatcher. */
+static void
+worker_count_absorbed(struct worker *w)
+{
+	uint64_t pkts = atomic_load_explicit(&w->queue->absorbed_pkts, memory_order_relaxed);
+	uint64_t bytes = atomic_load_explicit(&w->queue->absorbed_bytes, memory_order_relaxed);
+
+	if (pkts == w->absorbed_pkts)
+		return;
+	counter_add(worker_counters(w), COUNTER_RX_PKTS, pkts - w->absorbed_pkts);
+	counter_add(worker_counters(w), COUNTER_RX_BYTES, bytes - w->absorbed_bytes);
+	w->absorbed_pkts = pkts;
+	w->absorbed_bytes = bytes;
+}
+
+int
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+	struct queue *q = w->queue;
+	struct rte_mbuf *mbufs[WORKER_BURST];
+	unsigned idle = 0;
+
+	while (run_mode_get(w->run) != RUN_ABORT) {
+		bool ended = atomic_load_explicit(&q->ended, memory_order_acquire);
+		uint64_t clock_ns = atomic_load_explicit(&q->clock_ns, memory_order_acquire);
+		uint16_t n = rte_eth_rx_burst(q->port, q->port_queue, mbufs, WORKER_BURST);
+		if (n > 0) {
+			worker_burst(w, mbufs, n);
+			idle = 0;
+			continue;
+		}
+		worker_count_absorbed(w);
+		if (clock_ns > w->watermark_ns)
+			worker_advance(w, clock_ns);
+		if (ended) {
+			pipeline_end(w->pipeline, clock_ns);
+			ring_writer_end(&w->ring);
+			break;
+		}
+		queue_idle(&idle);
+	}
+	eventfd_write(w->done_fd, 1);
+	return 0;
+}

@@ -1,0 +1,175 @@
+#include "dataplane/io/capture.h"
+
+#include <errno.h>
+#include <pcap/pcap.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "dataplane/io/clock.h"
+
+/* One read() brings about 200 full-size frames. */
+#define CAPTURE_BUFFER_BYTES (256u * 1024)
+
+struct capture_link {
+	int dlt;
+	enum decode_link link;
+};
+
+static const struct capture_link capture_links[] = {
+	{DLT_EN10MB, DECODE_LINK_ETHERNET},
+	{DLT_RAW, DECODE_LINK_IP},
+	{DLT_IPV4, DECODE_LINK_IP},
+	{DLT_IPV6, DECODE_LINK_IP},
+	{DLT_LINUX_SLL, DECODE_LINK_SLL},
+	{DLT_LINUX_SLL2, DECODE_LINK_SLL2},
+	{DLT_NULL, DECODE_LINK_NULL},
+	{DLT_LOOP, DECODE_LINK_NULL},
+};
+
+static const char *const capture_link_names[] = {
+	[DECODE_LINK_ETHERNET] = "ethernet",
+	[DECODE_LINK_IP] = "ip",
+	[DECODE_LINK_SLL] = "linux-cooked",
+	[DECODE_LINK_SLL2] = "linux-cooked-v2",
+	[DECODE_LINK_NULL] = "null",
+};
+
+_Static_assert(sizeof(capture_link_names) / sizeof(capture_link_names[0]) == DECODE_LINK_COUNT,
+	"each link type has a name");
+
+const char *
+capture_link_name(enum decode_link link)
+{
+	return link < DECODE_LINK_COUNT ? capture_link_names[link] : "?";
+}
+
+static int
+capture_find_link(struct capture *c, char *why)
+{
+	int dlt = pcap_datalink(c->pcap);
+	const char *name = pcap_datalink_val_to_name(dlt);
+
+	for (size_t i = 0; i < sizeof(capture_links) / sizeof(capture_links[0]); i++) {
+		if (capture_links[i].dlt == dlt) {
+			c->link = capture_links[i].link;
+			return 0;
+		}
+	}
+	snprintf(why, CAPTURE_WHY_BYTES,
+		"link type %d (%s) is not supported; Ethernet, raw IP, Linux cooked and null are",
+		dlt, name ? name : "unknown");
+	return -EINVAL;
+}
+
+/* The file as a stream, with what can be said before libpcap looks at it. */
+static FILE *
+capture_open_file(struct capture *c, char *why)
+{
+	struct stat st;
+	FILE *f = strcmp(c->path, "-") == 0 ? stdin : fopen(c->path, "rbe");
+
+	if (!f || fstat(fileno(f), &st) != 0) {
+		snprintf(why, CAPTURE_WHY_BYTES, "%s", strerror(errno));
+		if (f)
+			fclose(f);
+		return NULL;
+	}
+	c->file_bytes = S_ISREG(st.st_mode) ? (uint64_t)st.st_size : 0;
+	if (S_ISDIR(st.st_mode) || (S_ISREG(st.st_mode) && st.st_size == 0)) {
+		snprintf(why, CAPTURE_WHY_BYTES, "%s",
+			S_ISDIR(st.st_mode) ? "is a folder, not a capture"
+					    : "is empty, not a capture");
+		fclose(f);
+		errno = EINVAL;
+		return NULL;
+	}
+	setvbuf(f, NULL, _IOFBF, CAPTURE_BUFFER_BYTES);
+	return f;
+}
+
+int
+capture_open(struct capture *c, const char *path, char *why)
+{
+	char error[PCAP_ERRBUF_SIZE] = "";
+
+	memset(c, 0, sizeof(*c));
+	c->path = path;
+	c->file = capture_open_file(c, why);
+	if (!c->file)
+		return -errno;
+	c->pcap = pcap_fopen_offline_with_tstamp_precision(
+		c->file, PCAP_TSTAMP_PRECISION_NANO, error);
+	if (!c->pcap) {
+		snprintf(why, CAPTURE_WHY_BYTES, "is not a pcap or pcapng capture (%s)", error);
+		fclose(c->file);
+		c->file = NULL;
+		return -EINVAL;
+	}
+	int r = capture_find_link(c, why);
+	if (r != 0)
+		capture_close(c);
+	return r;
+}
+
+int
+capture_check(struct capture *c, const char *path, char *why)
+{
+	int r = capture_open(c, path, why);
+
+	if (r == 0 && c->file_bytes != 0)
+		capture_close(c);
+	return r;
+}
+
+void
+capture_close(struct capture *c)
+{
+	if (c->pcap)
+		pcap_close(c->pcap); /* closes the file too */
+	c->pcap = NULL;
+	c->file = NULL;
+}
+
+static uint64_t
+capture_time_ns(const struct timeval *tv)
+{
+	if (tv->tv_sec < 0 || tv->tv_usec < 0)
+		return 0;
+	if ((uint64_t)tv->tv_sec >= CAPTURE_CLOCK_MAX_NS / NS_PER_S)
+		return CAPTURE_CLOCK_MAX_NS;
+	/* With the precision asked for, tv_usec counts nanoseconds. */
+	return (uint64_t)tv->tv_sec * NS_PER_S + (uint64_t)tv->tv_usec % NS_PER_S;
+}
+
+int
+capture_next(struct capture *c, struct capture_packet *packet, char *why)
+{
+	struct pcap_pkthdr *head;
+	const u_char *data;
+	int r = pcap_next_ex(c->pcap, &head, &data);
+
+	if (r == PCAP_ERROR_BREAK)
+		return 0;
+	if (r != 1) {
+		snprintf(why, CAPTURE_WHY_BYTES, "%s", pcap_geterr(c->pcap));
+		return -EIO;
+	}
+	packet->data = data;
+	packet->len = head->caplen;
+	packet->time_ns = capture_time_ns(&head->ts);
+	if (c->packets == 0)
+		c->first_ns = packet->time_ns;
+	c->last_ns = packet->time_ns;
+	c->packets++;
+	c->bytes += head->caplen;
+	return 1;
+}
+
+uint64_t
+capture_position(const struct capture *c)
+{
+	long at = c->file ? ftell(c->file) : -1;
+
+	return at < 0 ? 0 : (uint64_t)at;
+}

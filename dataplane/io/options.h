@@ -1,0 +1,31 @@
+/* options: the command line of smtap-dataplane, over the configuration file. */
+#ifndef SMTAP_DATAPLANE_IO_OPTIONS_H
+#define SMTAP_DATAPLANE_IO_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+struct options {
+	struct config config;
+	int control_fd;
+	int status_fd; /* -1: none */
+	uint32_t ring_slots;
+	bool real_time;
+	bool progress;
+	char *const *captures; /* of argv */
+	unsigned capture_count;
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE, /* --help or --version was answered */
+	OPTIONS_BAD,  /* why says what */
+};
+
+enum options_result options_read(
+	struct options *o, int argc, char **argv, char *why, size_t why_len);
+
+#endif

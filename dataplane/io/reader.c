@@ -1,0 +1,116 @@
+#include "dataplane/io/reader.h"
+
+#include <sys/eventfd.h>
+
+/* How often a reader that waits for the wall clock looks whether to stop. */
+#define READER_NAP_NS (20 * NS_PER_MS)
+#define READER_PROGRESS_NS (200 * NS_PER_MS)
+/* Asking the time costs more than a packet: ask every so many. */
+#define READER_PROGRESS_PKTS 1024
+
+static uint64_t
+reader_monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Wait until the packet is due at the capture's pace. False: stopped meanwhile. */
+static bool
+reader_wait(struct reader *r, uint64_t clock_ns)
+{
+	uint64_t now_ns = reader_monotonic_ns();
+
+	if (r->packets == 0)
+		r->real_base_ns = now_ns - clock_ns;
+	uint64_t due_ns = r->real_base_ns + clock_ns;
+	if ((int64_t)(due_ns - now_ns) <= 0)
+		return true;
+	if (!dispatch_flush(r->dispatch))
+		return false;
+	while ((int64_t)(due_ns - now_ns) > 0) {
+		uint64_t left_ns = due_ns - now_ns;
+		struct timespec nap = {
+			.tv_nsec = (long)(left_ns < READER_NAP_NS ? left_ns : READER_NAP_NS)};
+		nanosleep(&nap, NULL);
+		if (run_mode_get(r->run) != RUN_ON)
+			return false;
+		now_ns = reader_monotonic_ns();
+	}
+	return true;
+}
+
+static void
+reader_progress(struct reader *r, const struct capture *c)
+{
+	uint64_t now_ns;
+
+	if (!r->progress || (!r->real_time && r->packets % READER_PROGRESS_PKTS != 0))
+		return;
+	now_ns = reader_monotonic_ns();
+	if (now_ns - r->progress_ns < READER_PROGRESS_NS)
+		return;
+	r->progress_ns = now_ns;
+	status_progress(r->status, c);
+}
+
+static bool
+reader_packet(struct reader *r, const struct capture *c, const struct capture_packet *read)
+{
+	struct dispatch_packet packet = {.data = read->data, .len = read->len};
+
+	if (c->packets == 1)
+		capture_clock_file(&r->clock, read->time_ns);
+	packet.meta.time_ns = read->time_ns;
+	packet.meta.clock_ns = capture_clock_read(&r->clock, read->time_ns);
+	packet.meta.order = r->packets + 1;
+	packet.meta.link = (uint8_t)c->link;
+	if (r->real_time && !reader_wait(r, packet.meta.clock_ns))
+		return false;
+	r->packets++;
+	reader_progress(r, c);
+	return run_mode_get(r->run) == RUN_ON && dispatch_take(r->dispatch, &packet);
+}
+
+/* Read one capture. False: stopped. */
+static bool
+reader_capture(struct reader *r, struct capture *c)
+{
+	char why[CAPTURE_WHY_BYTES];
+	struct capture_packet packet;
+	bool go_on = true;
+	int n = 1;
+
+	if (!c->pcap && capture_open(c, c->path, why) != 0)
+		n = -1;
+	while (go_on && n == 1) {
+		n = capture_next(c, &packet, why);
+		if (n == 1)
+			go_on = reader_packet(r, c, &packet);
+	}
+	if (n < 0) {
+		r->damaged = true;
+		fprintf(stderr, "smtap: %s: damaged after packet %llu: %s\n", c->path,
+			(unsigned long long)c->packets, why);
+		status_damaged(r->status, c, why);
+	}
+	status_capture(r->status, c);
+	capture_close(c);
+	return go_on;
+}
+
+int
+reader_run(void *arg)
+{
+	struct reader *r = arg;
+
+	for (unsigned i = 0; i < r->capture_count; i++) {
+		if (!reader_capture(r, &r->captures[i]))
+			break;
+	}
+	dispatch_end(r->dispatch);
+	eventfd_write(r->done_fd, 1);
+	return 0;
+}

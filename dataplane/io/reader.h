@@ -1,0 +1,35 @@
+/* reader: the lcore that reads the captures, one after another, into the dispatcher. */
+#ifndef SMTAP_DATAPLANE_IO_READER_H
+#define SMTAP_DATAPLANE_IO_READER_H
+
+#include "dataplane/io/edge.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/io/capture.h"
+#include "dataplane/io/clock.h"
+#include "dataplane/io/dispatch.h"
+#include "dataplane/io/status.h"
+
+struct reader {
+	struct capture *captures; /* checked; opened here where not open */
+	unsigned capture_count;
+	struct dispatch *dispatch;
+	struct status *status;
+	struct run_control *run;
+	bool real_time;
+	bool progress;
+	int done_fd; /* eventfd, written when the reader has ended */
+	/* what it keeps */
+	struct capture_clock clock;
+	uint64_t packets;      /* over all files */
+	uint64_t progress_ns;  /* monotonic time of the last progress line */
+	uint64_t real_base_ns; /* monotonic time minus the capture's clock; 0: not set */
+	bool damaged;          /* read after the lcore has ended */
+};
+
+/* An lcore function; arg: struct reader. */
+int reader_run(void *arg);
+
+#endif
