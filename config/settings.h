@@ -23,14 +23,85 @@
 #define CONFIG_SETTINGS_AGGR(X)                                                                    \
 	X(COUNT, aggr_sources, "aggregate.sources", 65536, 64, 1u << 26,                           \
 		"Sources tracked at a time")                                                       \
+	X(COUNT, aggr_prefixes, "aggregate.prefixes", 32768, 64, 1u << 26,                         \
+		"Prefixes (IPv4 /24, IPv6 /64) tracked at a time")                                 \
 	X(COUNT, aggr_accounts, "aggregate.accounts", 65536, 64, 1u << 26,                         \
-		"Accounts tracked at a time")
+		"Accounts tracked at a time")                                                      \
+	X(COUNT, aggr_servers, "aggregate.servers", 4096, 16, 1u << 20,                            \
+		"Servers tracked at a time")                                                       \
+	X(COUNT, aggr_pairs, "aggregate.pairs", 262144, 256, 1u << 28,                             \
+		"Pairs of source (or prefix) and account tracked at a time")                       \
+	X(DURATION, aggr_episode_gap, "aggregate.episode_gap", 2 * NS_PER_H,                       \
+		NS_PER_MIN, 24 * NS_PER_H,                                                         \
+		"Time without a failing attempt after which a subject's evidence starts over")
 
 #define CONFIG_SETTINGS_DETECT(X)                                                                  \
 	X(DURATION, incident_quiet, "incident.quiet", 30 * NS_PER_MIN, NS_PER_MIN, 24 * NS_PER_H,  \
 		"Quiet time after which an incident closes")                                       \
 	X(DURATION, incident_update, "incident.update_interval", 5 * NS_PER_MIN,                   \
-		NS_PER_S, 24 * NS_PER_H, "At most one update of an incident in this time")
+		NS_PER_S, 24 * NS_PER_H, "At most one update of an incident in this time")         \
+	X(COUNT, incident_table, "incident.table", 4096, 16, 1u << 20,                             \
+		"Incidents kept; past that the oldest closed one is forgotten")                    \
+	X(COUNT, typos, "detect.typos", 5, 0, 100,                                                 \
+		"Wrong passwords that a login from the same source forgives")                      \
+	X(COUNT, low_source, "detect.low_source", 7, 1, 1000,                                      \
+		"Guesses in an hour up to which a source counts for prefix, account and server")   \
+	X(COUNT, bf_passwords, "bruteforce.passwords", 8, 2, 60,                                   \
+		"Distinct wrong passwords from one source in 10 minutes")                          \
+	X(COUNT, bf_passwords_hour, "bruteforce.passwords_hour", 15, 2, 10000,                     \
+		"The same, in an hour")                                                            \
+	X(COUNT, bf_blind, "bruteforce.blind", 12, 2, 10000,                                       \
+		"Failures from one source in 10 minutes whose passwords are unknown")              \
+	X(COUNT, bf_blind_hour, "bruteforce.blind_hour", 40, 2, 10000,                             \
+		"The same, in an hour")                                                            \
+	X(COUNT, bf_refused, "bruteforce.refused", 30, 2, 10000,                                   \
+		"Attempts in 10 minutes that came to no password check, less the logins")          \
+	X(COUNT, bf_refused_hour, "bruteforce.refused_hour", 120, 2, 10000,                        \
+		"The same, in an hour")                                                            \
+	X(COUNT, bf_per_account, "bruteforce.per_account", 6, 1, 1000,                             \
+		"Guesses at one account that tell bruteforce from spray and stuffing")             \
+	X(COUNT, spray_shared, "spray.shared", 8, 2, 10000,                                        \
+		"Accounts tried with one and the same password in a day")                          \
+	X(COUNT, spray_accounts, "spray.accounts", 20, 2, 10000,                                   \
+		"Accounts that failed in 10 minutes, with few passwords or unknown ones")          \
+	X(COUNT, spray_accounts_hour, "spray.accounts_hour", 30, 2, 10000,                         \
+		"The same, in an hour")                                                            \
+	X(COUNT, stuffing_accounts, "stuffing.accounts", 20, 2, 10000,                             \
+		"Accounts that failed in 10 minutes, each with its own password")                  \
+	X(COUNT, stuffing_accounts_hour, "stuffing.accounts_hour", 30, 2, 10000,                   \
+		"The same, in an hour")                                                            \
+	X(COUNT, prefix_sources_v6, "prefix.sources_v6", 4, 2, 1000,                               \
+		"Sources of an IPv6 /64, each below its thresholds, that make it the attacker")    \
+	X(COUNT, prefix_sources_v4, "prefix.sources_v4", 10, 2, 256,                               \
+		"The same, of an IPv4 /24")                                                        \
+	X(COUNT, prefix_factor_v4, "prefix.factor_v4", 2, 1, 100,                                  \
+		"Times a source's thresholds that an IPv4 /24 has to reach")                       \
+	X(COUNT, dist_sources, "distributed.sources", 10, 2, 10000,                                \
+		"Sources, each below its own thresholds, that fail for one account in an hour")    \
+	X(COUNT, dist_passwords, "distributed.passwords", 8, 2, 60,                                \
+		"Distinct wrong passwords among them")                                             \
+	X(COUNT, dist_sources_day, "distributed.sources_day", 20, 2, 10000,                        \
+		"The same sources, in a day")                                                      \
+	X(COUNT, dist_passwords_day, "distributed.passwords_day", 20, 2, 60,                       \
+		"The same passwords, in a day")                                                    \
+	X(COUNT, dist_blind_sources, "distributed.blind_sources", 15, 2, 10000,                    \
+		"Sources in an hour, where passwords are unknown")                                 \
+	X(COUNT, dist_blind_sources_day, "distributed.blind_sources_day", 30, 2, 10000,            \
+		"The same, in a day")                                                              \
+	X(COUNT, dist_server_sources, "distributed.server_sources", 60, 2, 100000,                 \
+		"Sources that begin to fail at one server in an hour, for no other incident")      \
+	X(COUNT, dist_server_guesses, "distributed.server_guesses", 120, 2, 100000,                \
+		"Their guesses; they must also be twice the logins")                               \
+	X(COUNT, comp_passwords, "compromise.passwords", 8, 2, 60,                                 \
+		"Distinct wrong passwords of one source for one account before it logs in")        \
+	X(COUNT, comp_blind, "compromise.blind", 12, 2, 10000,                                     \
+		"The same, failures with unknown passwords")                                       \
+	X(COUNT, stale_repeats, "stale_credential.repeats", 12, 3, 10000,                          \
+		"Failures in a row of one source and account with one password")                   \
+	X(DURATION, stale_span, "stale_credential.span", 30 * NS_PER_MIN,                          \
+		NS_PER_MIN, 24 * NS_PER_H, "Time that these must span")                            \
+	X(COUNT, stale_regular, "stale_credential.regular", 70, 1, 100,                            \
+		"Per cent of alike gaps that make unknown passwords a machine on a timer")
 
 #define CONFIG_SETTINGS(X)                                                                         \
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \

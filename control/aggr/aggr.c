@@ -1,0 +1,402 @@
+/*
+ * Theory of operation.
+ *
+ * Four classes of subjects (source, prefix, account, server) and the pairs of
+ * a source or prefix with an account. All live in arrays of fixed capacity
+ * under a keyed hash (table.h), taken when control starts: untouched pages
+ * cost nothing. A subject carries the same counters whatever its class:
+ *   total     since it is in the table: for the report
+ *   episode   since the present run of failing attempts began: an incident's evidence
+ *   window    10 minutes, an hour, a day: what verdicts are made of
+ * Distinct counts in windows are exact: a pair (or, for a prefix's sources, the
+ * source) remembers when it was last counted and is moved, not added again.
+ *
+ * What a guess is. An attempt that did not succeed is a guess only if the
+ * source had not tried that password for that account before (pair.c). Where
+ * the password is unknown, each refused attempt is a guess of the blind kind.
+ * A login takes away up to detect.typos guesses of its pair: who mistypes and
+ * then gets in leaves no trace in the windows.
+ *
+ * An IPv6 source is its whole address; its /64 is its prefix. A guess counts
+ * for prefix, account and server only while the source is below the thresholds
+ * of its own (detect.low_source), so these see what single sources do not show.
+ *
+ * Always: what a view points to is pinned from aggr_auth to aggr_settle, so
+ * that finding one thing never evicts another of the same event; a subject
+ * with an open incident is pinned until that closes.
+ *
+ * What an attacker would try. To push himself out of the table with a flood of
+ * addresses: lists (table.c) make the flood evict itself. To mix logins of an
+ * own account into the guessing: they only forgive guesses at that account. To
+ * choose account names that collide: keyed. To make pairs without end: each
+ * costs him an attempt, and pairs with few guesses are evicted first; when one
+ * is, distinct counts may count it twice.
+ */
+#include "control/aggr/aggr.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/aggr/internal.h"
+
+#define ACCOUNT_UNKNOWN_HASH 0x756e6b6e6f776e21ULL
+#define HIGH_GUESSES 4u /* in a day: no longer among the first to be evicted */
+#define HIGH_PAIR_GUESSES 3u
+
+static uint32_t
+class_capacity(const struct config *config, enum subject_type type)
+{
+	switch (type) {
+	case SUBJECT_SOURCE:
+		return (uint32_t)config->aggr_sources;
+	case SUBJECT_PREFIX:
+		return (uint32_t)config->aggr_prefixes;
+	case SUBJECT_ACCOUNT:
+		return (uint32_t)config->aggr_accounts;
+	case SUBJECT_SERVER:
+		return (uint32_t)config->aggr_servers;
+	case SUBJECT_TYPE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static int
+memory_open(struct aggr *a)
+{
+	const struct config *c = a->config;
+	uint32_t blocks = (uint32_t)c->aggr_sources / 16 + 64;
+
+	a->pairs = calloc(c->aggr_pairs, sizeof(*a->pairs));
+	a->account_names = calloc(c->aggr_accounts, sizeof(*a->account_names));
+	a->server_sources = calloc(c->aggr_servers, sizeof(*a->server_sources));
+	a->passwords_memory = aligned_alloc(64, blocks_footprint(blocks, PASSWORDS_BLOCK_BYTES));
+	if (!a->pairs || !a->account_names || !a->server_sources || !a->passwords_memory)
+		return -ENOMEM;
+	blocks_init(&a->passwords, a->passwords_memory, blocks, PASSWORDS_BLOCK_BYTES);
+	return table_open(&a->pair_table, (uint32_t)c->aggr_pairs);
+}
+
+int
+aggr_open(struct aggr *a, const struct config *config)
+{
+	int rc;
+
+	*a = (struct aggr){.config = config};
+	rc = siphash_key_draw(&a->key);
+	if (rc == 0)
+		rc = memory_open(a);
+	for (unsigned type = 0; rc == 0 && type < SUBJECT_TYPE_COUNT; type++) {
+		struct aggr_class *class = &a->class[type];
+		uint32_t capacity = class_capacity(config, type);
+
+		class->subjects = calloc(capacity, sizeof(*class->subjects));
+		rc = class->subjects == NULL ? -ENOMEM : table_open(&class->table, capacity);
+	}
+	if (rc != 0)
+		aggr_close(a);
+	return rc;
+}
+
+void
+aggr_close(struct aggr *a)
+{
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		table_close(&a->class[type].table);
+		free(a->class[type].subjects);
+	}
+	table_close(&a->pair_table);
+	free(a->pairs);
+	free(a->account_names);
+	free(a->server_sources);
+	free(a->passwords_memory);
+	*a = (struct aggr){0};
+}
+
+/* Find or make a subject, pinned. *made: its values are those of nobody yet. */
+static struct aggr_subject *
+subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, uint64_t hash, bool *made)
+{
+	struct aggr_class *class = &a->class[type];
+	uint32_t index = table_find(&class->table, hash);
+	struct aggr_subject *s;
+	bool evicted;
+
+	*made = index == TABLE_NONE;
+	if (!*made) {
+		table_touch(&class->table, index, TABLE_PINNED);
+	} else {
+		index = table_insert(&class->table, hash, TABLE_PINNED, &evicted);
+		if (index == TABLE_NONE)
+			return NULL;
+		s = &class->subjects[index];
+		if (evicted)
+			passwords_clear(&s->passwords, &a->passwords);
+		memset(s, 0, sizeof(*s));
+		passwords_open(&s->passwords);
+		s->type = (uint8_t)type;
+		/* Differs from the number under which old pairs may remember it. */
+		s->episode.number = view_now_s(v);
+		for (unsigned i = 0; i < AGGR_TARGETS; i++)
+			s->targets[i].server = TABLE_NONE;
+	}
+	s = &class->subjects[index];
+	window_advance(&s->window, &v->time);
+	v->subject[type] = s;
+	v->index[type] = index;
+	return s;
+}
+
+static bool
+addr_subject(struct aggr *a, struct aggr_view *v, enum subject_type type, const struct addr *addr)
+{
+	bool made;
+	struct aggr_subject *s =
+		subject_get(a, v, type, siphash(&a->key, addr->bytes, sizeof(addr->bytes)), &made);
+
+	if (s != NULL && made)
+		s->addr = *addr;
+	if (s != NULL && made && type == SUBJECT_SERVER)
+		memset(&a->server_sources[v->index[type]], 0, sizeof(*a->server_sources));
+	return s != NULL;
+}
+
+static struct addr
+addr_prefix(const struct addr *addr)
+{
+	struct addr prefix = *addr;
+	unsigned keep = addr_is_v4(addr) ? 15 : 8;
+
+	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
+	return prefix;
+}
+
+/* Most servers take account names in any case, so they count as one; shown as first sent. */
+static bool
+account_subject(struct aggr *a, struct aggr_view *v)
+{
+	const struct event_auth *auth = &v->event->auth;
+	uint8_t folded[UINT8_MAX];
+	bool made;
+
+	if (!(auth->flags & AUTH_USERNAME_KNOWN) || auth->username_len == 0)
+		return true;
+	for (unsigned i = 0; i < auth->username_len; i++) {
+		uint8_t c = (uint8_t)v->event->text[i];
+
+		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	}
+	if (!subject_get(
+		    a, v, SUBJECT_ACCOUNT, siphash(&a->key, folded, auth->username_len), &made))
+		return false;
+	if (made) {
+		char *name = a->account_names[v->index[SUBJECT_ACCOUNT]];
+
+		memcpy(name, v->event->text, auth->username_len);
+		name[auth->username_len] = '\0';
+	}
+	return true;
+}
+
+static uint64_t
+account_hash(const struct aggr *a, uint32_t account)
+{
+	if (account == TABLE_NONE)
+		return ACCOUNT_UNKNOWN_HASH;
+	return table_hash(&a->class[SUBJECT_ACCOUNT].table, account);
+}
+
+/* Both hashes are keyed already; this only has to spread them. */
+static uint64_t
+pair_hash(const struct aggr *a, enum subject_type type, uint32_t subject, uint32_t account)
+{
+	uint64_t x = table_hash(&a->class[type].table, subject) + type;
+	uint64_t y = account_hash(a, account);
+
+	x = (x ^ (y << 29 | y >> 35)) * 0x9e3779b97f4a7c15ULL;
+	x = (x ^ x >> 32) + y;
+	return x ^ x >> 29;
+}
+
+static void
+top_remove(struct aggr_subject *s, uint32_t pair_index)
+{
+	for (unsigned i = 0; i < s->top_len; i++)
+		if (s->top[i] == pair_index)
+			s->top[i--] = s->top[--s->top_len];
+}
+
+/* Indices of an evicted pair may belong to others by now; then nothing is found there. */
+static void
+pair_evict(struct aggr *a, uint32_t index)
+{
+	const struct aggr_pair *pair = &a->pairs[index];
+
+	if (pair->subject < a->config->aggr_sources)
+		top_remove(&a->class[SUBJECT_SOURCE].subjects[pair->subject], index);
+	if (pair->subject < a->config->aggr_prefixes)
+		top_remove(&a->class[SUBJECT_PREFIX].subjects[pair->subject], index);
+	if (pair->account != TABLE_NONE)
+		top_remove(&a->class[SUBJECT_ACCOUNT].subjects[pair->account], index);
+}
+
+static struct aggr_pair *
+pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
+{
+	uint32_t account = v->subject[SUBJECT_ACCOUNT] ? v->index[SUBJECT_ACCOUNT] : TABLE_NONE;
+	uint64_t hash = pair_hash(a, type, v->index[type], account);
+	uint32_t index = table_find(&a->pair_table, hash);
+	bool evicted;
+
+	if (index == TABLE_NONE && !make)
+		return NULL;
+	if (index == TABLE_NONE) {
+		index = table_insert(&a->pair_table, hash, TABLE_PINNED, &evicted);
+		if (index == TABLE_NONE)
+			return NULL;
+		if (evicted)
+			pair_evict(a, index);
+		memset(&a->pairs[index], 0, sizeof(a->pairs[index]));
+		if (account != TABLE_NONE)
+			v->subject[type]->total.peers++;
+		if (account != TABLE_NONE && type == SUBJECT_SOURCE)
+			v->subject[SUBJECT_ACCOUNT]->total.peers++;
+	} else {
+		table_touch(&a->pair_table, index, TABLE_PINNED);
+	}
+	/* The subject may have been evicted and come back elsewhere. */
+	a->pairs[index].subject = v->index[type];
+	a->pairs[index].account = account;
+	pair_refresh(&a->pairs[index], v);
+	*(type == SUBJECT_SOURCE ? &v->pair_index : &v->prefix_pair_index) = index;
+	return &a->pairs[index];
+}
+
+struct aggr_pair *
+view_prefix_pair(struct aggr *a, struct aggr_view *v, bool make)
+{
+	if (v->prefix_pair == NULL)
+		v->prefix_pair = pair_get(a, v, SUBJECT_PREFIX, make);
+	return v->prefix_pair;
+}
+
+bool
+view_find(struct aggr *a, struct aggr_view *v)
+{
+	const struct event_flow *flow = &v->event->head.flow;
+	struct addr prefix = addr_prefix(&flow->client);
+
+	if (!addr_subject(a, v, SUBJECT_SOURCE, &flow->client) ||
+		!addr_subject(a, v, SUBJECT_PREFIX, &prefix) ||
+		!addr_subject(a, v, SUBJECT_SERVER, &flow->server) || !account_subject(a, v))
+		return false;
+	v->pair = pair_get(a, v, SUBJECT_SOURCE, true);
+	return v->pair != NULL;
+}
+
+void
+subject_offer_top(const struct aggr *a, struct aggr_subject *s, uint32_t pair_index)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 0; i < s->top_len; i++) {
+		if (s->top[i] == pair_index)
+			return;
+		if (a->pairs[s->top[i]].attempts < a->pairs[s->top[least]].attempts)
+			least = i;
+	}
+	if (s->top_len < AGGR_TOP)
+		s->top[s->top_len++] = pair_index;
+	else if (a->pairs[pair_index].attempts > a->pairs[s->top[least]].attempts)
+		s->top[least] = pair_index;
+}
+
+static enum table_list
+subject_list(const struct aggr_subject *s)
+{
+	uint32_t guesses = window_guesses(&s->window, WINDOW_DAY);
+
+	if (aggr_has_incident(s))
+		return TABLE_PINNED;
+	if (guesses >= HIGH_GUESSES)
+		return TABLE_HIGH;
+	return guesses > 0 ? TABLE_LOW : TABLE_IDLE;
+}
+
+static enum table_list
+pair_list(const struct aggr_pair *pair)
+{
+	uint32_t guesses = aggr_pair_guesses(pair);
+
+	if (guesses >= HIGH_PAIR_GUESSES || pair->repeats >= HIGH_PAIR_GUESSES)
+		return TABLE_HIGH;
+	return guesses > 0 ? TABLE_LOW : TABLE_IDLE;
+}
+
+void
+aggr_settle(struct aggr *a, const struct aggr_view *v)
+{
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		if (v->subject[type] != NULL)
+			table_touch(&a->class[type].table, v->index[type],
+				subject_list(v->subject[type]));
+	/* More mistakes than are forgiven, yet no incident came of them: let them go. */
+	if (v->pair != NULL && v->success && !aggr_has_incident(v->subject[SUBJECT_SOURCE]) &&
+		!aggr_has_incident(v->subject[SUBJECT_PREFIX]) &&
+		!aggr_has_incident(v->subject[SUBJECT_ACCOUNT]))
+		memset(v->pair->guesses, 0, sizeof(v->pair->guesses));
+	if (v->pair != NULL)
+		table_touch(&a->pair_table, v->pair_index, pair_list(v->pair));
+	if (v->prefix_pair != NULL)
+		table_touch(&a->pair_table, v->prefix_pair_index, pair_list(v->prefix_pair));
+}
+
+bool
+aggr_can_pin(const struct aggr *a, enum subject_type type)
+{
+	const struct table *t = &a->class[type].table;
+
+	return t->count[TABLE_PINNED] <= t->capacity / 2;
+}
+
+void
+aggr_release(struct aggr *a, enum subject_type type, uint32_t index)
+{
+	struct aggr_subject *s = &a->class[type].subjects[index];
+
+	if (aggr_has_incident(s))
+		return;
+	window_clear(&s->window);
+	s->episode.last_guess_clock_ns = 0;
+	table_touch(&a->class[type].table, index, subject_list(s));
+}
+
+static bool
+pair_intact(const struct aggr *a, const struct aggr_pair *pair, enum subject_type type)
+{
+	uint32_t index = (uint32_t)(pair - a->pairs);
+
+	if (pair->subject >= class_capacity(a->config, type))
+		return false;
+	return pair_hash(a, type, pair->subject, pair->account) ==
+	       table_hash(&a->pair_table, index);
+}
+
+const struct aggr_subject *
+aggr_pair_account(const struct aggr *a, const struct aggr_pair *pair)
+{
+	if (pair->account == TABLE_NONE)
+		return NULL;
+	if (!pair_intact(a, pair, SUBJECT_SOURCE) && !pair_intact(a, pair, SUBJECT_PREFIX))
+		return NULL;
+	return &a->class[SUBJECT_ACCOUNT].subjects[pair->account];
+}
+
+const struct aggr_subject *
+aggr_pair_source(const struct aggr *a, const struct aggr_pair *pair)
+{
+	if (!pair_intact(a, pair, SUBJECT_SOURCE))
+		return NULL;
+	return &a->class[SUBJECT_SOURCE].subjects[pair->subject];
+}

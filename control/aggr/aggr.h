@@ -1,0 +1,231 @@
+/*
+ * aggr: bounded counters per source, prefix, account and server, and per pair
+ * of source (or prefix) and account. One AUTH event updates what it touches
+ * and leaves a view of it, which is all that the detectors see. Packet time
+ * only. The theory is at the head of aggr/aggr.c.
+ */
+#ifndef SMTAP_CONTROL_AGGR_AGGR_H
+#define SMTAP_CONTROL_AGGR_AGGR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blocks.h"
+#include "base/siphash.h"
+#include "config/config.h"
+#include "contract/event.h"
+#include "control/aggr/hll.h"
+#include "control/aggr/passwords.h"
+#include "control/aggr/table.h"
+#include "control/aggr/window.h"
+#include "control/incident/incident.h"
+
+#define AGGR_TOP 8       /* pairs with the most attempts that a subject remembers */
+#define AGGR_TARGETS 4   /* servers that a subject knows by name */
+#define AGGR_REFS 6      /* incidents that can be open on one subject, by detector */
+#define AGGR_NO_REF 0    /* no incident is open */
+#define AGGR_PAIR_FPS 5  /* different passwords that a pair remembers */
+#define AGGR_GAP_SHARE 5 /* gaps that differ by less than 1/5 are alike */
+
+/* What an attempt that did not succeed tells. The first four are window fields. */
+enum aggr_guess {
+	GUESS_KNOWN = WINDOW_KNOWN,
+	GUESS_SOFT = WINDOW_SOFT,
+	GUESS_BLIND = WINDOW_BLIND,
+	GUESS_OTHER = WINDOW_OTHER,
+	GUESS_REPEAT = WINDOW_REPEAT,
+	GUESS_NONE /* it succeeded */
+};
+
+#define AGGR_GUESS_KINDS 4
+
+/* Since the subject is in the table. */
+struct aggr_total {
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint32_t peers; /* distinct accounts; of an account, sources */
+	uint32_t passwords;
+};
+
+/*
+ * A run of attempts that do not succeed, and what succeeds between them. It
+ * ends when none came for aggregate.episode_gap, or with its incident.
+ */
+struct aggr_episode {
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t first_clock_ns;
+	uint64_t last_clock_ns;
+	uint64_t last_guess_clock_ns; /* 0: no episode */
+	uint64_t success_ns;          /* the first login in it */
+	uint32_t success_pair;        /* TABLE_NONE: no login */
+	uint32_t success_attempt;
+	uint32_t number;
+	uint32_t peers;
+	uint32_t sources;
+};
+
+struct aggr_target {
+	uint32_t server; /* index; TABLE_NONE: free */
+	uint32_t count;
+};
+
+struct aggr_subject {
+	struct addr addr; /* not of an account */
+	uint8_t type;     /* enum subject_type */
+	uint8_t top_len;
+	uint8_t reserved[2];
+	uint32_t prefix_mark;           /* of a source: the prefix's episode that counted it */
+	uint64_t prefix_guess_clock_ns; /* of a source: when the prefix last counted it; or 0 */
+	uint32_t incidents[AGGR_REFS];  /* by detector; AGGR_NO_REF */
+	struct aggr_total total;
+	struct aggr_episode episode;
+	struct window window;
+	struct passwords passwords;
+	uint32_t top[AGGR_TOP]; /* pairs, most attempts, unsorted */
+	struct aggr_target targets[AGGR_TARGETS];
+	struct hll many;              /* targets; of a server, accounts */
+	struct event_flow first_flow; /* of the episode */
+};
+
+/* A tracked source costs one subject and, for each account that it tries, one pair. */
+#define AGGR_SOURCE_BYTES_MAX 1024
+
+#define PAIR_STALE 0x01u /* a forgotten credential: its repetitions are no guesses */
+
+struct aggr_pair {
+	uint64_t fp[AGGR_PAIR_FPS]; /* wrong ones, a ring; fp[newest] was tried last */
+	uint64_t guess_clock_ns;    /* when the source or prefix last counted it; or 0 */
+	uint64_t account_clock_ns;  /* the same, of the account */
+	uint64_t first_ns;          /* of this run of attempts */
+	uint32_t subject;           /* source or prefix, an index */
+	uint32_t account;           /* TABLE_NONE: unknown */
+	uint32_t attempts;
+	uint32_t failures;
+	uint32_t successes;
+	uint32_t repeats;         /* attempts in a row that were alike */
+	uint32_t repeats_start_s; /* since when */
+	uint32_t last_s;
+	uint32_t first_success_s; /* 0: none */
+	uint32_t subject_mark;    /* the episode that counted it as a peer */
+	uint32_t account_mark;
+	uint32_t gap_s;                     /* between the last two */
+	uint16_t guesses[AGGR_GUESS_KINDS]; /* since the last login or long silence; saturate */
+	uint16_t regular;                   /* gaps in a row that were alike */
+	uint8_t distinct;                   /* passwords; saturates */
+	uint8_t newest;
+	uint8_t flags; /* PAIR_* */
+	uint8_t reserved[3];
+};
+
+_Static_assert(sizeof(struct aggr_subject) + sizeof(struct aggr_pair) <= AGGR_SOURCE_BYTES_MAX,
+	"a tracked source fits its budget");
+
+static inline uint32_t
+aggr_pair_guesses(const struct aggr_pair *pair)
+{
+	return (uint32_t)pair->guesses[0] + pair->guesses[1] + pair->guesses[2] + pair->guesses[3];
+}
+
+static inline bool
+aggr_has_incident(const struct aggr_subject *subject)
+{
+	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
+		if (subject->incidents[i] != AGGR_NO_REF)
+			return true;
+	return false;
+}
+
+/* Subjects of one type: a table and its values. */
+struct aggr_class {
+	struct table table;
+	struct aggr_subject *subjects; /* owned */
+};
+
+/* What an event touched. Valid until the next. */
+struct aggr_view {
+	const struct event *event;
+	uint64_t clock_ns;
+	uint32_t now_min;
+	struct window_time time;
+	struct aggr_subject *subject[SUBJECT_TYPE_COUNT]; /* account: NULL when unknown */
+	uint32_t index[SUBJECT_TYPE_COUNT];
+	struct aggr_pair *pair; /* source and account (also the unknown account) */
+	struct aggr_pair *prefix_pair;
+	uint32_t pair_index;
+	uint32_t prefix_pair_index;
+	enum aggr_guess guess;
+	bool success;
+	bool known_good; /* a login as there were before any guess */
+	bool low;        /* the source is below every threshold of its own: its guess also counts
+			    for prefix, account and server */
+	/* Did the guess count there, and as what. */
+	enum aggr_guess prefix_guess;
+	enum aggr_guess account_guess;
+};
+
+struct aggr {
+	const struct config *config; /* borrowed */
+	struct siphash_key key;
+	struct aggr_class class[SUBJECT_TYPE_COUNT];
+	char (*account_names)[INCIDENT_NAME_MAX + 1]; /* owned; as first sent */
+	struct hll *server_sources;                   /* owned */
+	struct table pair_table;
+	struct aggr_pair *pairs; /* owned */
+	struct blocks passwords;
+	void *passwords_memory; /* owned */
+	uint64_t clock_ns;
+	uint64_t untracked; /* events that found no room */
+};
+
+/* 0, -ENOMEM, or what getrandom said. */
+int aggr_open(struct aggr *a, const struct config *config);
+void aggr_close(struct aggr *a);
+
+/* Count one AUTH event. False: no room was left for it; nothing changed but `untracked`. */
+bool aggr_auth(struct aggr *a, const struct event *event, struct aggr_view *view);
+
+/* The event is dealt with: everything that it touched goes to the list where it belongs. */
+void aggr_settle(struct aggr *a, const struct aggr_view *view);
+
+/* May one more subject of this type be kept for its incident? Half of them may. */
+bool aggr_can_pin(const struct aggr *a, enum subject_type type);
+
+/*
+ * An incident on this subject is over. With the last of them goes what led to
+ * it, so that only new evidence opens another.
+ */
+void aggr_release(struct aggr *a, enum subject_type type, uint32_t index);
+
+/* The view's pair is a forgotten credential: its repetitions no longer count as guesses. */
+void aggr_mark_stale(struct aggr *a, struct aggr_view *view);
+
+/* As exported: 192.0.2.1, 192.0.2.0/24, 2001:db8::/64, the account as first sent. */
+void aggr_subject_name(
+	const struct aggr *a, const struct aggr_subject *subject, char out[INCIDENT_NAME_MAX + 1]);
+void aggr_addr_name(const struct addr *addr, char out[INCIDENT_NAME_MAX + 1]);
+
+/* The pair's account, or source, or NULL when it is no longer in the table. */
+const struct aggr_subject *aggr_pair_account(const struct aggr *a, const struct aggr_pair *pair);
+const struct aggr_subject *aggr_pair_source(const struct aggr *a, const struct aggr_pair *pair);
+
+/* Distinct servers of a source, prefix or account; accounts of a server. */
+uint64_t aggr_many(const struct aggr_subject *subject);
+
+/* Distinct passwords in the episode. */
+unsigned aggr_passwords(const struct aggr *a, const struct aggr_subject *subject);
+
+static inline bool
+aggr_is_v4(const struct aggr_subject *subject)
+{
+	return addr_is_v4(&subject->addr);
+}
+
+#endif

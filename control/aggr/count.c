@@ -1,0 +1,270 @@
+/* One AUTH event, counted wherever it belongs. */
+#include <string.h>
+
+#include "control/aggr/internal.h"
+
+static void
+count_total(struct aggr_subject *s, const struct aggr_view *v)
+{
+	struct aggr_total *total = &s->total;
+
+	if (total->attempts == 0)
+		total->first_ns = v->event->head.time_ns;
+	total->last_ns = v->event->head.time_ns;
+	total->attempts++;
+	total->failures += v->event->auth.outcome == OUTCOME_FAILURE;
+	total->successes += v->success;
+}
+
+/* A distinct count in a window: last counted at *clock_ns, which becomes now. */
+static void
+count_distinct(
+	struct window *w, const struct aggr_view *v, enum window_field field, uint64_t *clock_ns)
+{
+	struct window_time then = window_time(*clock_ns);
+
+	if (*clock_ns == 0)
+		window_add(w, field);
+	else
+		window_move(w, &then, field);
+	*clock_ns = v->clock_ns;
+}
+
+/* Returns whether the password is new to the subject; true when it is not known. */
+static bool
+count_password(struct aggr *a, struct aggr_view *v, enum subject_type type, enum aggr_guess guess)
+{
+	struct aggr_subject *s = v->subject[type];
+	const struct event_auth *auth = &v->event->auth;
+	struct password *entry;
+	bool is_new;
+
+	if (!(auth->flags & AUTH_PASSWORD_KNOWN))
+		return true;
+	is_new = passwords_see(&s->passwords, &a->passwords, auth->password_fp, v->now_min, &entry);
+	s->total.passwords += is_new;
+	if (guess < AGGR_GUESS_KINDS && v->subject[SUBJECT_ACCOUNT] != NULL &&
+		entry->accounts < UINT16_MAX)
+		entry->accounts++;
+	return is_new;
+}
+
+static void
+source_guess(struct aggr *a, struct aggr_view *v)
+{
+	struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
+
+	window_add(&source->window, (enum window_field)v->guess);
+	if (v->guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL)
+		count_distinct(&source->window, v, WINDOW_PEERS, &v->pair->guess_clock_ns);
+	count_password(a, v, SUBJECT_SOURCE, v->guess);
+	v->low = window_guesses(&source->window, WINDOW_HOUR) <= a->config->low_source &&
+		 v->pair->repeats < a->config->stale_repeats;
+}
+
+static void
+prefix_guess(struct aggr *a, struct aggr_view *v)
+{
+	struct aggr_subject *prefix = v->subject[SUBJECT_PREFIX];
+	struct aggr_pair *pair = view_prefix_pair(a, v, true);
+
+	if (pair == NULL)
+		return;
+	v->prefix_guess = pair_judge(pair, &v->event->auth);
+	window_add(&prefix->window, (enum window_field)v->prefix_guess);
+	count_password(a, v, SUBJECT_PREFIX, v->prefix_guess);
+	pair_guess(pair, v, v->prefix_guess);
+	count_distinct(&prefix->window, v, WINDOW_SOURCES,
+		&v->subject[SUBJECT_SOURCE]->prefix_guess_clock_ns);
+	if (v->prefix_guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL)
+		count_distinct(&prefix->window, v, WINDOW_PEERS, &pair->guess_clock_ns);
+	episode_guess(a, v, SUBJECT_PREFIX);
+}
+
+static void
+account_guess(struct aggr *a, struct aggr_view *v)
+{
+	struct aggr_subject *account = v->subject[SUBJECT_ACCOUNT];
+
+	if (account == NULL)
+		return;
+	v->account_guess = v->guess;
+	if (!count_password(a, v, SUBJECT_ACCOUNT, v->guess))
+		v->account_guess = GUESS_REPEAT;
+	if (!v->low)
+		return;
+	window_add(&account->window, (enum window_field)v->account_guess);
+	if (v->guess != GUESS_REPEAT)
+		count_distinct(&account->window, v, WINDOW_PEERS, &v->pair->account_clock_ns);
+}
+
+static void
+server_guess(struct aggr_view *v)
+{
+	struct window *w = &v->subject[SUBJECT_SERVER]->window;
+
+	window_add(w, (enum window_field)v->guess);
+	if (v->guess != GUESS_REPEAT &&
+		window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_HOUR) == 1)
+		window_add(w, WINDOW_PEERS);
+}
+
+static void
+count_guess(struct aggr *a, struct aggr_view *v)
+{
+	/* A stale pair has an incident of its own; elsewhere it would only be noise. */
+	bool stale = v->pair->flags & PAIR_STALE;
+
+	v->guess = pair_judge(v->pair, &v->event->auth);
+	stale = stale && v->guess == GUESS_REPEAT;
+	source_guess(a, v);
+	pair_guess(v->pair, v, v->guess);
+	if (stale) {
+		v->low = false;
+		return;
+	}
+	episode_guess(a, v, SUBJECT_SOURCE);
+	episode_guess(a, v, SUBJECT_ACCOUNT);
+	episode_guess(a, v, SUBJECT_SERVER);
+	account_guess(a, v);
+	if (!v->low)
+		return;
+	prefix_guess(a, v);
+	server_guess(v);
+}
+
+/* The pair's guesses leave the windows of a subject, as if they had not been made. */
+static void
+take_back(struct aggr_subject *s, const struct aggr_pair *pair)
+{
+	struct window_time when = window_time(pair->last_s * NS_PER_S);
+
+	if (s == NULL)
+		return;
+	for (unsigned kind = 0; kind < AGGR_GUESS_KINDS; kind++)
+		window_remove(&s->window, &when, (enum window_field)kind, pair->guesses[kind]);
+}
+
+static void
+take_back_peer(struct aggr_subject *s, uint64_t *clock_ns)
+{
+	struct window_time when = window_time(*clock_ns);
+
+	if (s == NULL || *clock_ns == 0)
+		return;
+	window_remove(&s->window, &when, WINDOW_PEERS, 1);
+	*clock_ns = 0;
+}
+
+/* The prefix's pair may hold guesses of other sources: those stay. */
+static void
+take_back_prefix(struct aggr_view *v)
+{
+	struct aggr_pair *pair = v->prefix_pair;
+
+	take_back(v->subject[SUBJECT_PREFIX], v->pair);
+	for (unsigned kind = 0; kind < AGGR_GUESS_KINDS; kind++) {
+		uint16_t mine = v->pair->guesses[kind];
+
+		pair->guesses[kind] -= pair->guesses[kind] < mine ? pair->guesses[kind] : mine;
+	}
+	if (aggr_pair_guesses(pair) == 0)
+		take_back_peer(v->subject[SUBJECT_PREFIX], &pair->guess_clock_ns);
+}
+
+static void
+forget_guesses(struct aggr_view *v)
+{
+	struct aggr_pair *pair = v->pair;
+
+	if (aggr_pair_guesses(pair) == 0)
+		return;
+	take_back(v->subject[SUBJECT_SOURCE], pair);
+	take_back_peer(v->subject[SUBJECT_SOURCE], &pair->guess_clock_ns);
+	take_back(v->subject[SUBJECT_ACCOUNT], pair);
+	take_back_peer(v->subject[SUBJECT_ACCOUNT], &pair->account_clock_ns);
+	take_back(v->subject[SUBJECT_SERVER], pair);
+	if (v->prefix_pair != NULL)
+		take_back_prefix(v);
+	memset(pair->guesses, 0, sizeof(pair->guesses));
+}
+
+/* A login as there were before the present run of guesses began, and no guess led to it. */
+static bool
+known_good(const struct aggr *a, const struct aggr_view *v)
+{
+	static const enum subject_type types[] = {SUBJECT_SOURCE, SUBJECT_ACCOUNT};
+
+	if (v->pair->first_success_s == 0 || aggr_pair_guesses(v->pair) > 0)
+		return false;
+	for (unsigned i = 0; i < 2; i++) {
+		const struct aggr_subject *s = v->subject[types[i]];
+
+		if (s == NULL || !episode_active(a, s, v->clock_ns))
+			continue;
+		if (v->pair->first_success_s >= s->episode.first_clock_ns / NS_PER_S)
+			return false;
+	}
+	return true;
+}
+
+static void
+count_success(struct aggr *a, struct aggr_view *v)
+{
+	v->guess = GUESS_NONE;
+	v->known_good = known_good(a, v);
+	view_prefix_pair(a, v, false);
+	if (!aggr_has_incident(v->subject[SUBJECT_SOURCE]) &&
+		!aggr_has_incident(v->subject[SUBJECT_ACCOUNT]) &&
+		aggr_pair_guesses(v->pair) <= a->config->typos)
+		forget_guesses(v);
+	pair_success(v->pair, v);
+	if (v->prefix_pair != NULL)
+		pair_success(v->prefix_pair, v);
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		if (v->subject[type] == NULL)
+			continue;
+		window_add(&v->subject[type]->window, WINDOW_SUCCESS);
+		if (!v->known_good)
+			episode_success(a, v, type);
+	}
+}
+
+bool
+aggr_auth(struct aggr *a, const struct event *event, struct aggr_view *view)
+{
+	/* Merge order never runs back; a forged clock must not make it. */
+	if (event->head.clock_ns > a->clock_ns)
+		a->clock_ns = event->head.clock_ns;
+	*view = (struct aggr_view){
+		.event = event,
+		.clock_ns = a->clock_ns,
+		.now_min = (uint32_t)(a->clock_ns / NS_PER_MIN),
+		.time = window_time(a->clock_ns),
+		.success = event->auth.outcome == OUTCOME_SUCCESS,
+		.guess = GUESS_NONE,
+		.prefix_guess = GUESS_NONE,
+		.account_guess = GUESS_NONE,
+	};
+	if (!view_find(a, view)) {
+		aggr_settle(a, view);
+		a->untracked++;
+		return false;
+	}
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		if (view->subject[type] != NULL)
+			count_total(view->subject[type], view);
+	if (view->success)
+		count_success(a, view);
+	else
+		count_guess(a, view);
+	return true;
+}
+
+void
+aggr_mark_stale(struct aggr *a, struct aggr_view *view)
+{
+	view_prefix_pair(a, view, false);
+	forget_guesses(view);
+	view->pair->flags |= PAIR_STALE;
+}

@@ -1,0 +1,37 @@
+/* What the files of aggr share. */
+#ifndef SMTAP_CONTROL_AGGR_INTERNAL_H
+#define SMTAP_CONTROL_AGGR_INTERNAL_H
+
+#include "control/aggr/aggr.h"
+
+static inline uint32_t
+view_now_s(const struct aggr_view *v)
+{
+	return (uint32_t)(v->clock_ns / NS_PER_S);
+}
+
+/* aggr.c: fill in the view's subjects and its pair, pinned until aggr_settle. */
+bool view_find(struct aggr *a, struct aggr_view *v);
+
+/* The prefix's pair; made when it does not exist and `make` says so; or NULL. */
+struct aggr_pair *view_prefix_pair(struct aggr *a, struct aggr_view *v, bool make);
+
+/* Remember the pair among the subject's busiest. */
+void subject_offer_top(const struct aggr *a, struct aggr_subject *s, uint32_t pair_index);
+
+/* episode.c: an attempt belongs to the subject's episode. */
+void episode_guess(struct aggr *a, struct aggr_view *v, enum subject_type type);
+void episode_success(struct aggr *a, struct aggr_view *v, enum subject_type type);
+
+/* Is a run of guesses going on? */
+bool episode_active(const struct aggr *a, const struct aggr_subject *s, uint64_t clock_ns);
+
+/* pair.c */
+enum aggr_guess pair_judge(const struct aggr_pair *pair, const struct event_auth *auth);
+void pair_guess(struct aggr_pair *pair, const struct aggr_view *v, enum aggr_guess guess);
+void pair_success(struct aggr_pair *pair, const struct aggr_view *v);
+
+/* Start over when nothing was heard of it for a day. */
+void pair_refresh(struct aggr_pair *pair, const struct aggr_view *v);
+
+#endif

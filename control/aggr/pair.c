@@ -1,0 +1,144 @@
+/*
+ * A pair: one source (or prefix) and one account. It tells a guess from a
+ * repetition.
+ *
+ * A password that the pair has seen fail (one of the last AGGR_PAIR_FPS) is
+ * repeated: a machine with a forgotten credential, not a guesser. The first
+ * wrong password of an account that this source has logged in to is taken for
+ * a repetition too: passwords change, and devices keep the old one. Where
+ * passwords are unknown, regular gaps between attempts are what tells a
+ * machine on a timer; see detect/stale_credential.c.
+ */
+#include "control/aggr/internal.h"
+
+#define SILENCE_S (24u * 3600)
+
+#define UNKNOWN_FP AGGR_PAIR_FPS
+
+/* Where the pair remembers fp, or UNKNOWN_FP. */
+static unsigned
+find(const struct aggr_pair *pair, uint64_t fp)
+{
+	unsigned n = pair->distinct < AGGR_PAIR_FPS ? pair->distinct : AGGR_PAIR_FPS;
+
+	for (unsigned i = 0; i < n; i++)
+		if (pair->fp[i] == fp)
+			return i;
+	return UNKNOWN_FP;
+}
+
+enum aggr_guess
+pair_judge(const struct aggr_pair *pair, const struct event_auth *auth)
+{
+	bool checked = auth->outcome == OUTCOME_FAILURE && !(auth->flags & AUTH_NO_CHECK);
+
+	if (auth->outcome == OUTCOME_SUCCESS)
+		return GUESS_NONE;
+	if (auth->flags & AUTH_PASSWORD_KNOWN) {
+		if (find(pair, auth->password_fp) != UNKNOWN_FP)
+			return GUESS_REPEAT;
+		if (pair->successes > 0 && pair->distinct == 0)
+			return GUESS_REPEAT;
+		return checked ? GUESS_KNOWN : GUESS_SOFT;
+	}
+	if (pair->flags & PAIR_STALE)
+		return GUESS_REPEAT;
+	return checked ? GUESS_BLIND : GUESS_OTHER;
+}
+
+/* fp was tried; was it the last one, too? */
+static bool
+remember(struct aggr_pair *pair, uint64_t fp)
+{
+	unsigned at = find(pair, fp);
+	bool same = at == pair->newest;
+
+	if (at == UNKNOWN_FP) {
+		at = pair->distinct == 0 ? 0 : (pair->newest + 1u) % AGGR_PAIR_FPS;
+		/* Until the ring is full, its end is where it was filled to. */
+		if (pair->distinct < AGGR_PAIR_FPS)
+			at = pair->distinct;
+		if (pair->distinct < UINT8_MAX)
+			pair->distinct++;
+		pair->fp[at] = fp;
+	}
+	pair->newest = (uint8_t)at;
+	return same;
+}
+
+/* Attempts in a row with one password, or with none that is known. */
+static void
+count_repeats(struct aggr_pair *pair, const struct aggr_view *v)
+{
+	const struct event_auth *auth = &v->event->auth;
+	uint32_t now_s = view_now_s(v);
+	uint32_t gap_s = now_s - pair->last_s;
+	uint32_t off = gap_s > pair->gap_s ? gap_s - pair->gap_s : pair->gap_s - gap_s;
+	bool same;
+
+	if (auth->flags & AUTH_PASSWORD_KNOWN) {
+		same = remember(pair, auth->password_fp);
+		if (!same)
+			pair->flags &= (uint8_t)~PAIR_STALE;
+	} else {
+		/* Distinct stays 0 only while no password was ever known. */
+		same = pair->distinct == 0;
+	}
+	if (!same || pair->repeats == 0) {
+		pair->repeats = 0;
+		pair->regular = 0;
+		pair->repeats_start_s = now_s;
+	} else if (off * AGGR_GAP_SHARE <= gap_s && pair->regular < UINT16_MAX) {
+		pair->regular++;
+	}
+	pair->repeats++;
+	pair->gap_s = gap_s;
+}
+
+void
+pair_guess(struct aggr_pair *pair, const struct aggr_view *v, enum aggr_guess guess)
+{
+	count_repeats(pair, v);
+	pair->attempts++;
+	pair->failures += v->event->auth.outcome == OUTCOME_FAILURE;
+	if (pair->attempts == 1)
+		pair->first_ns = v->event->head.time_ns;
+	if (guess < AGGR_GUESS_KINDS && pair->guesses[guess] < UINT16_MAX)
+		pair->guesses[guess]++;
+	pair->last_s = view_now_s(v);
+}
+
+void
+pair_success(struct aggr_pair *pair, const struct aggr_view *v)
+{
+	pair->attempts++;
+	pair->successes++;
+	if (pair->attempts == 1)
+		pair->first_ns = v->event->head.time_ns;
+	if (pair->first_success_s == 0)
+		pair->first_success_s = view_now_s(v);
+	pair->repeats = 0;
+	pair->regular = 0;
+	pair->flags &= (uint8_t)~PAIR_STALE;
+	pair->last_s = view_now_s(v);
+}
+
+void
+pair_refresh(struct aggr_pair *pair, const struct aggr_view *v)
+{
+	struct aggr_pair old = *pair;
+
+	if (pair->last_s == 0 || view_now_s(v) - pair->last_s <= SILENCE_S)
+		return;
+	*pair = (struct aggr_pair){
+		.subject = old.subject,
+		.account = old.account,
+		.successes = old.successes,
+		.first_success_s = old.first_success_s,
+		.subject_mark = old.subject_mark,
+		.account_mark = old.account_mark,
+		.guess_clock_ns = old.guess_clock_ns,
+		.account_clock_ns = old.account_clock_ns,
+		.last_s = old.last_s,
+	};
+}

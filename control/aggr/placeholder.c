@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_aggr; int placeholder_aggr;

@@ -1,0 +1,148 @@
+/*
+ * Theory of operation.
+ *
+ * Chained hashing over an array of links; each link is also on exactly one of
+ * four lists, oldest first. An insertion into a full table takes the oldest of
+ * the first list that has any, so a flood of addresses that each fail once
+ * (TABLE_LOW) evicts its own, never a source that has failed often
+ * (TABLE_HIGH). The exception: TABLE_HIGH may hold 3/4 of the capacity; past
+ * that it loses its own oldest, or else an attacker with enough addresses
+ * could fill the table and leave one slot for everybody who comes later.
+ *
+ * An attacker would try to choose colliding keys: the hash is keyed by a key
+ * drawn at start. Two different keys with one 64-bit hash are one entry; that
+ * takes luck of 1 in 2^64 per pair.
+ */
+#include "control/aggr/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int
+table_open(struct table *t, uint32_t capacity)
+{
+	uint32_t buckets = 64;
+
+	while (buckets < capacity)
+		buckets *= 2;
+	*t = (struct table){.capacity = capacity, .bucket_mask = buckets - 1};
+	t->links = calloc(capacity, sizeof(*t->links));
+	t->buckets = malloc(buckets * sizeof(*t->buckets));
+	if (t->links == NULL || t->buckets == NULL) {
+		table_close(t);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < buckets; i++)
+		t->buckets[i] = TABLE_NONE;
+	for (unsigned list = 0; list < TABLE_LISTS; list++)
+		t->oldest[list] = t->newest[list] = TABLE_NONE;
+	return 0;
+}
+
+void
+table_close(struct table *t)
+{
+	free(t->links);
+	free(t->buckets);
+	*t = (struct table){0};
+}
+
+uint32_t
+table_find(const struct table *t, uint64_t hash)
+{
+	uint32_t i = t->buckets[hash & t->bucket_mask];
+
+	while (i != TABLE_NONE && t->links[i].hash != hash)
+		i = t->links[i].chain;
+	return i;
+}
+
+static void
+list_remove(struct table *t, uint32_t index)
+{
+	struct table_link *link = &t->links[index];
+	unsigned list = link->list;
+
+	if (link->older == TABLE_NONE)
+		t->oldest[list] = link->newer;
+	else
+		t->links[link->older].newer = link->newer;
+	if (link->newer == TABLE_NONE)
+		t->newest[list] = link->older;
+	else
+		t->links[link->newer].older = link->older;
+	t->count[list]--;
+}
+
+static void
+list_append(struct table *t, uint32_t index, enum table_list list)
+{
+	struct table_link *link = &t->links[index];
+
+	link->list = (uint8_t)list;
+	link->newer = TABLE_NONE;
+	link->older = t->newest[list];
+	if (link->older == TABLE_NONE)
+		t->oldest[list] = index;
+	else
+		t->links[link->older].newer = index;
+	t->newest[list] = index;
+	t->count[list]++;
+}
+
+void
+table_touch(struct table *t, uint32_t index, enum table_list list)
+{
+	if (t->links[index].list == list && t->newest[list] == index)
+		return;
+	list_remove(t, index);
+	list_append(t, index, list);
+}
+
+static uint32_t
+victim(const struct table *t)
+{
+	if (t->count[TABLE_HIGH] > t->capacity / 4 * 3)
+		return t->oldest[TABLE_HIGH];
+	for (unsigned list = TABLE_IDLE; list < TABLE_PINNED; list++)
+		if (t->oldest[list] != TABLE_NONE)
+			return t->oldest[list];
+	return TABLE_NONE;
+}
+
+static void
+chain_remove(struct table *t, uint32_t index)
+{
+	uint32_t *at = &t->buckets[t->links[index].hash & t->bucket_mask];
+
+	while (*at != index)
+		at = &t->links[*at].chain;
+	*at = t->links[index].chain;
+}
+
+uint32_t
+table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted)
+{
+	uint32_t index = t->fresh;
+	uint32_t *bucket = &t->buckets[hash & t->bucket_mask];
+
+	*evicted = false;
+	if (index < t->capacity) {
+		t->fresh++;
+		t->in_use++;
+	} else {
+		index = victim(t);
+		if (index == TABLE_NONE)
+			return TABLE_NONE;
+		*evicted = true;
+		t->evicted++;
+		list_remove(t, index);
+		chain_remove(t, index);
+	}
+	t->inserted++;
+	t->links[index].hash = hash;
+	t->links[index].chain = *bucket;
+	*bucket = index;
+	list_append(t, index, list);
+	return index;
+}
