@@ -1,0 +1,94 @@
+/*
+ * detect: one small file per detector, one interface. A detector is a pure
+ * function of what an event touched (aggr_view) and the thresholds: no I/O, no
+ * clock, no state. doc/detectors.md gives each threshold's reasons.
+ *
+ * A source (or prefix) is at most one of bruteforce, spray and stuffing at a
+ * time: whichever its evidence fits first.
+ */
+#ifndef SMTAP_CONTROL_DETECT_DETECT_H
+#define SMTAP_CONTROL_DETECT_DETECT_H
+
+#include <stdbool.h>
+
+#include "config/config.h"
+#include "control/aggr/aggr.h"
+
+/* In the order in which they are asked: compromise sees what the ones before it opened. */
+#define DETECTORS(X)                \
+	X(BRUTEFORCE, bruteforce)   \
+	X(SPRAY, spray)             \
+	X(STUFFING, stuffing)       \
+	X(DISTRIBUTED, distributed) \
+	X(COMPROMISE, compromise)   \
+	X(STALE_CREDENTIAL, stale_credential)
+
+enum detector {
+#define X(id, name) DETECTOR_##id,
+	DETECTORS(X)
+#undef X
+		DETECTOR_COUNT
+};
+
+_Static_assert(DETECTOR_COUNT <= AGGR_REFS, "a subject has room for an incident of each");
+
+/* The subjects of the view; or the account that logged in before its attacker was known. */
+enum detect_role {
+	ROLE_SOURCE = SUBJECT_SOURCE,
+	ROLE_PREFIX = SUBJECT_PREFIX,
+	ROLE_ACCOUNT = SUBJECT_ACCOUNT,
+	ROLE_SERVER = SUBJECT_SERVER,
+	ROLE_EARLIER_ACCOUNT
+};
+
+struct detect_view {
+	const struct aggr *aggr;
+	const struct aggr_view *at;
+	const struct config *config;
+};
+
+struct detect_verdict {
+	enum detect_role role;
+	unsigned confidence; /* 0..100 */
+};
+
+/* Whether the subject named in out is under attack, or attacks, as of this event. */
+typedef bool (*detect_fn)(const struct detect_view *view, struct detect_verdict *out);
+
+/* DETECTOR_COUNT entries. */
+extern const detect_fn detectors[DETECTOR_COUNT];
+
+#define X(id, name) bool detect_##name(const struct detect_view *view, struct detect_verdict *out);
+DETECTORS(X)
+#undef X
+
+/* For the detectors: */
+
+static inline const struct aggr_subject *
+detect_subject(const struct detect_view *view, enum subject_type type)
+{
+	return view->at->subject[type];
+}
+
+/* Is the subject called one of bruteforce, spray, stuffing already? */
+bool detect_classified(const struct aggr_subject *subject);
+
+/* Of these, does spray or stuffing hold? */
+bool detect_many_accounts(const struct aggr_subject *subject);
+
+/* A source, or a prefix whose sources are each below their thresholds: what to judge. */
+struct detect_actor {
+	const struct aggr_subject *subject;
+	const struct aggr_pair *pair; /* with the event's account */
+	enum detect_role role;
+	unsigned factor; /* times the thresholds of a source */
+};
+
+/*
+ * The actors to judge by this event: the source, then the prefix; those that
+ * are classified already, or have too few sources to be more than one of
+ * them, are left out. Returns how many (0..2).
+ */
+unsigned detect_actors(const struct detect_view *view, struct detect_actor out[2]);
+
+#endif

@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_detect; int placeholder_detect;

@@ -1,0 +1,64 @@
+/*
+ * spray: few passwords over many accounts.
+ *
+ * The strongest evidence is one password that fails for many accounts: it is
+ * enough at spray.shared accounts within a day, however slowly. Else, where
+ * most passwords are known and are few, or where they are unknown, it takes
+ * more accounts in less time, since people behind a NAT fail for many
+ * accounts, too.
+ */
+#include "control/detect/accounts.h"
+
+static bool
+shared_password(const struct detect_view *view, const struct detect_actor *actor)
+{
+	uint64_t need = view->config->spray_shared * actor->factor;
+	struct detect_accounts a = detect_accounts(view, actor, WINDOW_DAY);
+	uint32_t day_ago = view->at->now_min - 24 * 60;
+
+	if (a.accounts < need || !detect_accounts_few_passwords(&a))
+		return false;
+	if (a.checked == 0)
+		need *= 2;
+	return passwords_shared(&actor->subject->passwords, &view->aggr->passwords, day_ago) >=
+	       need;
+}
+
+static bool
+many_accounts(const struct detect_view *view, const struct detect_actor *actor,
+	enum window_span span, uint64_t need)
+{
+	struct detect_accounts a;
+
+	if (window_sum(&actor->subject->window, span, WINDOW_PEERS) < need)
+		return false;
+	a = detect_accounts(view, actor, span);
+	if (detect_accounts_weight(&a) < need || !detect_accounts_hostile(actor, span, &a))
+		return false;
+	/* Passwords unknown: nothing tells spray from stuffing; it is called spray. */
+	return a.known * 2 < a.guesses || detect_accounts_few_passwords(&a);
+}
+
+bool
+detect_spray(const struct detect_view *view, struct detect_verdict *out)
+{
+	const struct config *c = view->config;
+	struct detect_actor actors[2];
+	unsigned n = detect_actors(view, actors);
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct detect_actor *actor = &actors[i];
+		bool shared = shared_password(view, actor);
+
+		if (!shared &&
+			!many_accounts(
+				view, actor, WINDOW_10MIN, c->spray_accounts * actor->factor) &&
+			!many_accounts(
+				view, actor, WINDOW_HOUR, c->spray_accounts_hour * actor->factor))
+			continue;
+		out->role = actor->role;
+		out->confidence = shared ? 95 : 75;
+		return true;
+	}
+	return false;
+}

@@ -1,0 +1,47 @@
+/*
+ * stale_credential: one client repeats one wrong password for one account. A
+ * forgotten printer, not a guesser. Informational.
+ *
+ * Where the password is unknown (CRAM-MD5, TLS, the server's side alone), a
+ * machine shows by its timer: most gaps between attempts are alike, and none
+ * are shorter than a minute or so.
+ */
+#include "control/detect/detect.h"
+
+#define TIMER_GAP_MIN_S 60u
+
+static bool
+on_a_timer(const struct aggr_pair *pair, uint32_t span_s, uint64_t regular_percent)
+{
+	if (pair->repeats < 3 || span_s / (pair->repeats - 1) < TIMER_GAP_MIN_S)
+		return false;
+	/* The first two attempts make no gap that could be like one before. */
+	return pair->regular * 100ULL >= (pair->repeats - 2) * regular_percent;
+}
+
+bool
+detect_stale_credential(const struct detect_view *view, struct detect_verdict *out)
+{
+	const struct aggr_view *at = view->at;
+	const struct config *c = view->config;
+	const struct aggr_subject *source = at->subject[SUBJECT_SOURCE];
+	const struct aggr_pair *pair = at->pair;
+	uint32_t span_s = (uint32_t)(at->clock_ns / NS_PER_S) - pair->repeats_start_s;
+	bool known = pair->distinct > 0;
+
+	/* A password that no check refused may be the right one (454, 421). */
+	if (at->event->auth.outcome != OUTCOME_FAILURE || pair->failures < c->stale_repeats)
+		return false;
+	if (detect_classified(source))
+		return false;
+	if ((pair->flags & PAIR_STALE) &&
+		source->incidents[DETECTOR_STALE_CREDENTIAL] != AGGR_NO_REF)
+		return false;
+	if (pair->repeats < c->stale_repeats || span_s < c->stale_span / NS_PER_S)
+		return false;
+	if (!known && !on_a_timer(pair, span_s, c->stale_regular))
+		return false;
+	out->role = ROLE_SOURCE;
+	out->confidence = known ? 90 : 60;
+	return true;
+}

@@ -1,0 +1,36 @@
+/*
+ * stuffing: a stolen list of account and password pairs, each tried about once.
+ */
+#include "control/detect/accounts.h"
+
+static bool
+judge(const struct detect_view *view, const struct detect_actor *actor, enum window_span span,
+	uint64_t need)
+{
+	struct detect_accounts a;
+
+	need *= actor->factor;
+	if (window_sum(&actor->subject->window, span, WINDOW_PEERS) < need)
+		return false;
+	a = detect_accounts(view, actor, span);
+	return detect_accounts_weight(&a) >= need && detect_accounts_hostile(actor, span, &a) &&
+	       a.known * 2 >= a.guesses && !detect_accounts_few_passwords(&a);
+}
+
+bool
+detect_stuffing(const struct detect_view *view, struct detect_verdict *out)
+{
+	const struct config *c = view->config;
+	struct detect_actor actors[2];
+	unsigned n = detect_actors(view, actors);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!judge(view, &actors[i], WINDOW_10MIN, c->stuffing_accounts) &&
+			!judge(view, &actors[i], WINDOW_HOUR, c->stuffing_accounts_hour))
+			continue;
+		out->role = actors[i].role;
+		out->confidence = 85;
+		return true;
+	}
+	return false;
+}
