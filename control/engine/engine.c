@@ -1,0 +1,235 @@
+/*
+ * Theory of operation.
+ *
+ * One AUTH event goes through four steps: what is due by its clock closes; the
+ * counters take it (aggr) and leave a view; the open incidents of the subjects
+ * that it touched grow; the detectors are asked, each about this view alone,
+ * and what they say opens an incident. Work per event is bounded: four
+ * subjects, two pairs, DETECTOR_COUNT verdicts, CLOSE_MAX closings.
+ *
+ * Same events, same incidents: nothing here or below walks a hash table in an
+ * order that its random key decides, or looks at the value of a fingerprint.
+ * Verdicts come in the order of the events; closings in the order of their
+ * deadlines.
+ *
+ * An incident and its subject refer to each other: subject.incidents[detector]
+ * is the entry in the book (book_ref), entry.subject the index of the subject,
+ * which is pinned in its table for as long.
+ */
+#include "control/engine/engine.h"
+
+#include <stdlib.h>
+
+#include "control/engine/internal.h"
+
+#define CLOSE_MAX 32u /* per event; the rest with the next */
+
+struct engine *
+engine_open(const struct config *config, const struct engine_sink *sink)
+{
+	struct engine *engine = calloc(1, sizeof(*engine));
+
+	if (engine == NULL)
+		return NULL;
+	engine->config = config;
+	engine->sink = *sink;
+	if (aggr_open(&engine->aggr, config) != 0) {
+		free(engine);
+		return NULL;
+	}
+	if (book_open(&engine->book, config) != 0) {
+		aggr_close(&engine->aggr);
+		free(engine);
+		return NULL;
+	}
+	return engine;
+}
+
+void
+engine_close(struct engine *engine)
+{
+	if (engine == NULL)
+		return;
+	book_close(&engine->book);
+	aggr_close(&engine->aggr);
+	free(engine);
+}
+
+static void
+tell(struct engine *engine, struct book_entry *entry, enum incident_state state,
+	const struct event *event)
+{
+	incident_refresh(engine, entry);
+	if (event != NULL)
+		entry->incident.last_flow = event->head.flow;
+	book_told(entry, engine->clock_ns);
+	if (engine->sink.incident != NULL)
+		engine->sink.incident(engine->sink.arg, &entry->incident, state, event);
+}
+
+static void
+close_incident(struct engine *engine, struct book_entry *entry)
+{
+	struct incident *i = &entry->incident;
+	struct aggr_subject *s = &engine->aggr.class[i->subject_type].subjects[entry->subject];
+
+	book_end(&engine->book, entry);
+	tell(engine, entry, INCIDENT_CLOSED, NULL);
+	s->incidents[i->detector] = AGGR_NO_REF;
+	aggr_release(&engine->aggr, i->subject_type, entry->subject);
+}
+
+static void
+close_expired(struct engine *engine)
+{
+	for (unsigned n = 0; n < CLOSE_MAX; n++) {
+		struct book_entry *entry = book_expired(&engine->book, engine->clock_ns);
+
+		if (entry == NULL)
+			return;
+		close_incident(engine, entry);
+	}
+}
+
+/* Each open incident of what the event touched, if it concerns it, grows by one attempt. */
+static void
+grow_open(struct engine *engine, const struct aggr_view *view)
+{
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		for (unsigned d = 0; view->subject[type] != NULL && d < DETECTOR_COUNT; d++) {
+			uint32_t ref = view->subject[type]->incidents[d];
+			struct book_entry *entry;
+
+			if (ref == AGGR_NO_REF)
+				continue;
+			entry = book_at(&engine->book, ref);
+			if (!incident_concerns(&entry->incident, view))
+				continue;
+			incident_grow(engine, entry, view);
+			if (book_due(&engine->book, entry, engine->clock_ns))
+				tell(engine, entry, INCIDENT_UPDATE, view->event);
+		}
+	}
+}
+
+static struct incident_subject
+resolve(struct engine *engine, const struct aggr_view *view, enum detect_role role)
+{
+	struct incident_subject out = {.type = SUBJECT_ACCOUNT};
+
+	if (role == ROLE_EARLIER_ACCOUNT) {
+		out.earlier =
+			&engine->aggr.pairs[view->subject[SUBJECT_SOURCE]->episode.success_pair];
+		out.index = out.earlier->account;
+		out.subject = &engine->aggr.class[SUBJECT_ACCOUNT].subjects[out.index];
+		return out;
+	}
+	out.type = (enum subject_type)role;
+	out.index = view->index[role];
+	out.subject = view->subject[role];
+	return out;
+}
+
+static void
+open_incident(struct engine *engine, struct aggr_view *view, enum detector detector,
+	const struct detect_verdict *verdict)
+{
+	struct incident_subject subject = resolve(engine, view, verdict->role);
+	const struct event_auth *auth = &view->event->auth;
+	struct book_entry *entry;
+
+	if (!aggr_can_pin(&engine->aggr, subject.type)) {
+		engine->unpinned++;
+		return;
+	}
+	entry = book_add(&engine->book);
+	if (entry == NULL)
+		return;
+	entry->incident.detector = detector;
+	entry->incident.confidence = verdict->confidence;
+	if ((auth->flags & AUTH_INFERRED) && auth->confidence < verdict->confidence)
+		entry->incident.confidence = auth->confidence;
+	incident_seed(engine, entry, &subject, view);
+	subject.subject->incidents[detector] = book_ref(&engine->book, entry);
+	if (verdict->role == ROLE_EARLIER_ACCOUNT)
+		table_touch(
+			&engine->aggr.class[SUBJECT_ACCOUNT].table, subject.index, TABLE_PINNED);
+	if (detector == DETECTOR_STALE_CREDENTIAL)
+		aggr_mark_stale(&engine->aggr, view);
+	book_watch(&engine->book, entry);
+	tell(engine, entry, INCIDENT_OPEN, view->event);
+}
+
+/* The source has a stale credential on display; here is another. */
+static void
+merge_stale(struct engine *engine, struct aggr_view *view, uint32_t ref)
+{
+	struct book_entry *entry = book_at(&engine->book, ref);
+
+	incident_merge_stale(entry, view);
+	aggr_mark_stale(&engine->aggr, view);
+	incident_grow(engine, entry, view);
+}
+
+static void
+ask_detectors(struct engine *engine, struct aggr_view *view)
+{
+	const struct detect_view asked = {&engine->aggr, view, engine->config};
+
+	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
+		struct detect_verdict verdict = {0};
+		uint32_t ref;
+
+		if (!detectors[d](&asked, &verdict))
+			continue;
+		ref = resolve(engine, view, verdict.role).subject->incidents[d];
+		if (ref == AGGR_NO_REF)
+			open_incident(engine, view, d, &verdict);
+		else if (d == DETECTOR_STALE_CREDENTIAL)
+			merge_stale(engine, view, ref);
+	}
+}
+
+void
+engine_event(struct engine *engine, const struct event *event)
+{
+	struct aggr_view view;
+
+	engine->events[event->head.type]++;
+	if (event->head.clock_ns > engine->clock_ns)
+		engine->clock_ns = event->head.clock_ns;
+	close_expired(engine);
+	if (event->head.type != EVENT_AUTH)
+		return;
+	engine->outcomes[event->auth.outcome]++;
+	if (!aggr_auth(&engine->aggr, event, &view))
+		return;
+	grow_open(engine, &view);
+	ask_detectors(engine, &view);
+	aggr_settle(&engine->aggr, &view);
+}
+
+void
+engine_set_loss(struct engine *engine, uint64_t loss)
+{
+	engine->loss = loss;
+}
+
+void
+engine_finish(struct engine *engine)
+{
+	struct book *book = &engine->book;
+
+	while (book_expired(book, engine->clock_ns) != NULL)
+		close_expired(engine);
+	/* Opened first, closed first. */
+	while (book->heap_len > 0) {
+		uint32_t first = book->heap[0];
+
+		for (uint32_t n = 1; n < book->heap_len; n++)
+			if (book->entries[book->heap[n]].incident.id <
+				book->entries[first].incident.id)
+				first = book->heap[n];
+		close_incident(engine, &book->entries[first]);
+	}
+}

@@ -1,0 +1,309 @@
+/* How an incident takes in its evidence: when it opens, and with each attempt. */
+#include <string.h>
+
+#include "control/engine/internal.h"
+
+/* A subject by its name, asked for only when the name is new to the tops. */
+struct named {
+	const struct aggr *aggr;
+	const struct aggr_subject *subject;
+};
+
+static void
+name_subject(const void *arg, char out[INCIDENT_NAME_MAX + 1])
+{
+	const struct named *named = arg;
+
+	aggr_subject_name(named->aggr, named->subject, out);
+}
+
+static void
+offer(struct engine *engine, struct book_entry *entry, enum book_top top,
+	const struct aggr_subject *subject, const struct book_offer *what)
+{
+	const struct aggr_class *class = &engine->aggr.class[subject->type];
+	struct named named = {&engine->aggr, subject};
+	struct book_offer offered = *what;
+
+	offered.key = table_hash(&class->table, (uint32_t)(subject - class->subjects));
+	offered.name = name_subject;
+	offered.arg = &named;
+	book_offer(entry, top, &offered);
+}
+
+static void
+offer_pair(struct engine *engine, struct book_entry *entry, const struct aggr_pair *pair)
+{
+	const struct aggr_subject *account = aggr_pair_account(&engine->aggr, pair);
+	const struct aggr_subject *source = aggr_pair_source(&engine->aggr, pair);
+	const struct book_offer what = {.count = pair->attempts, .succeeded = pair->successes > 0};
+	enum subject_type type = entry->incident.subject_type;
+
+	if (type == SUBJECT_ACCOUNT && source != NULL)
+		offer(engine, entry, BOOK_SOURCES, source, &what);
+	if ((type == SUBJECT_SOURCE || type == SUBJECT_PREFIX) && account != NULL)
+		offer(engine, entry, BOOK_ACCOUNTS, account, &what);
+}
+
+/* The subject's own line: it did, or suffered, all of it. */
+static void
+offer_self(struct engine *engine, struct book_entry *entry)
+{
+	const struct incident *i = &entry->incident;
+	const struct aggr_subject *self =
+		&engine->aggr.class[i->subject_type].subjects[entry->subject];
+	const struct book_offer what = {.count = i->attempts, .succeeded = i->successes > 0};
+
+	switch (i->subject_type) {
+	case SUBJECT_SOURCE:
+		offer(engine, entry, BOOK_SOURCES, self, &what);
+		break;
+	case SUBJECT_ACCOUNT:
+		offer(engine, entry, BOOK_ACCOUNTS, self, &what);
+		break;
+	case SUBJECT_SERVER:
+		offer(engine, entry, BOOK_TARGETS, self, &what);
+		break;
+	case SUBJECT_PREFIX:
+	case SUBJECT_TYPE_COUNT:
+		break;
+	}
+}
+
+static void
+offer_targets(struct engine *engine, struct book_entry *entry, const struct aggr_subject *subject)
+{
+	const struct aggr_class *servers = &engine->aggr.class[SUBJECT_SERVER];
+
+	for (unsigned i = 0; i < AGGR_TARGETS; i++) {
+		const struct aggr_target *target = &subject->targets[i];
+		const struct book_offer what = {.count = target->count};
+
+		if (target->server != TABLE_NONE)
+			offer(engine, entry, BOOK_TARGETS, &servers->subjects[target->server],
+				&what);
+	}
+}
+
+static void
+seed_tops(struct engine *engine, struct book_entry *entry, const struct aggr_subject *subject)
+{
+	for (unsigned i = 0; i < subject->top_len; i++)
+		offer_pair(engine, entry, &engine->aggr.pairs[subject->top[i]]);
+	offer_targets(engine, entry, subject);
+}
+
+static void
+seed_pair(struct incident *i, const struct aggr_pair *pair, const struct aggr_view *view)
+{
+	uint64_t age_ns = pair->attempts > 0 ? view->event->head.time_ns - pair->first_ns : 0;
+
+	i->attempts = pair->attempts;
+	i->failures = pair->failures;
+	i->successes = pair->attempts > pair->successes ? pair->successes : pair->attempts;
+	i->first_seen_ns = pair->first_ns;
+	i->first_clock_ns = view->clock_ns > age_ns ? view->clock_ns - age_ns : 0;
+}
+
+static void
+seed_episode(struct incident *i, const struct aggr_episode *episode)
+{
+	i->attempts = episode->attempts;
+	i->failures = episode->failures;
+	i->successes = episode->successes;
+	i->first_seen_ns = episode->first_ns;
+	i->first_clock_ns = episode->first_clock_ns;
+}
+
+static void
+set_success(struct engine *engine, struct incident *i, const struct aggr_pair *pair,
+	uint64_t time_ns, uint64_t attempt)
+{
+	const struct aggr_subject *account = aggr_pair_account(&engine->aggr, pair);
+
+	if (i->success_time_ns != 0)
+		return;
+	i->success_time_ns = time_ns;
+	i->success_attempt = attempt;
+	if (account != NULL)
+		aggr_subject_name(&engine->aggr, account, i->success_account);
+}
+
+/* Which guess worked: this event's, or one before. */
+static void
+seed_success(struct engine *engine, struct incident *i, const struct incident_subject *subject,
+	const struct aggr_view *view)
+{
+	const struct aggr_episode *episode = &subject->subject->episode;
+
+	if (subject->earlier != NULL) {
+		const struct aggr_episode *theirs = &view->subject[SUBJECT_SOURCE]->episode;
+
+		set_success(
+			engine, i, subject->earlier, theirs->success_ns, theirs->success_attempt);
+		i->last_seen_ns = theirs->success_ns;
+	} else if (i->detector == DETECTOR_COMPROMISE) {
+		set_success(engine, i, view->pair, view->event->head.time_ns, view->pair->attempts);
+	} else if (i->successes > 0 && episode->success_pair != TABLE_NONE) {
+		set_success(engine, i, &engine->aggr.pairs[episode->success_pair],
+			episode->success_ns, episode->success_attempt);
+	}
+}
+
+void
+incident_seed(struct engine *engine, struct book_entry *entry,
+	const struct incident_subject *subject, const struct aggr_view *view)
+{
+	struct incident *i = &entry->incident;
+	const struct aggr_episode *episode = &subject->subject->episode;
+	const struct aggr_pair *pair = subject->earlier ? subject->earlier : view->pair;
+	bool current = episode->attempts > 0 && episode->last_clock_ns == view->clock_ns;
+
+	i->subject_type = subject->type;
+	entry->subject = subject->index;
+	aggr_subject_name(&engine->aggr, subject->subject, i->subject);
+	i->last_seen_ns = view->event->head.time_ns;
+	i->last_clock_ns = view->clock_ns;
+	i->last_flow = view->event->head.flow;
+	/* The pair alone: a credential, or a login outside any run of guesses at the account. */
+	if (i->detector == DETECTOR_STALE_CREDENTIAL || !current) {
+		seed_pair(i, pair, view);
+		offer_pair(engine, entry, pair);
+	} else {
+		seed_episode(i, episode);
+		seed_tops(engine, entry, subject->subject);
+		book_add_sample(i, &subject->subject->first_flow);
+	}
+	seed_success(engine, i, subject, view);
+	book_add_sample(i, &view->event->head.flow);
+	book_add_signatures(i, view->event->auth.signatures);
+	incident_refresh(engine, entry);
+}
+
+void
+incident_merge_stale(struct book_entry *entry, const struct aggr_view *view)
+{
+	/* This event itself is counted when the incident grows. */
+	entry->incident.attempts += view->pair->attempts - 1;
+	entry->incident.failures += view->pair->failures;
+	entry->incident.failures -= view->event->auth.outcome == OUTCOME_FAILURE;
+}
+
+bool
+incident_concerns(const struct incident *incident, const struct aggr_view *view)
+{
+	bool stale = view->pair->flags & PAIR_STALE;
+
+	if (incident->subject_type == SUBJECT_PREFIX && view->prefix_pair == NULL)
+		return false;
+	if (incident->detector == DETECTOR_STALE_CREDENTIAL)
+		return stale && !view->success;
+	return !stale && !view->known_good;
+}
+
+static uint64_t
+source_count(const struct incident *i, const struct aggr_view *view)
+{
+	const struct aggr_subject *source = view->subject[SUBJECT_SOURCE];
+
+	return i->subject_type == SUBJECT_PREFIX ? source->total.attempts
+						 : source->episode.attempts;
+}
+
+/* Names of an incident whose subject remembers no pairs of both kinds. */
+static void
+grow_tops(struct engine *engine, struct book_entry *entry, const struct aggr_view *view)
+{
+	const struct aggr_subject *account = view->subject[SUBJECT_ACCOUNT];
+	enum subject_type type = entry->incident.subject_type;
+	struct book_offer what = {.succeeded = view->success};
+
+	offer_pair(engine, entry, type == SUBJECT_PREFIX ? view->prefix_pair : view->pair);
+	if (type == SUBJECT_PREFIX || type == SUBJECT_SERVER) {
+		what.count = source_count(&entry->incident, view);
+		offer(engine, entry, BOOK_SOURCES, view->subject[SUBJECT_SOURCE], &what);
+	}
+	if (type == SUBJECT_SERVER && account != NULL) {
+		what.count = account->episode.attempts;
+		offer(engine, entry, BOOK_ACCOUNTS, account, &what);
+	}
+}
+
+void
+incident_grow(struct engine *engine, struct book_entry *entry, const struct aggr_view *view)
+{
+	struct incident *i = &entry->incident;
+
+	i->attempts++;
+	i->failures += view->event->auth.outcome == OUTCOME_FAILURE;
+	i->successes += view->success;
+	i->last_seen_ns = view->event->head.time_ns;
+	i->last_clock_ns = view->clock_ns;
+	if (view->success)
+		set_success(engine, i, view->pair, view->event->head.time_ns, view->pair->attempts);
+	grow_tops(engine, entry, view);
+	book_add_sample(i, &view->event->head.flow);
+	book_add_signatures(i, view->event->auth.signatures);
+}
+
+static void
+raise_to(uint64_t *value, uint64_t least)
+{
+	if (*value < least)
+		*value = least;
+}
+
+static void
+refresh_distinct(struct engine *engine, struct book_entry *entry, const struct aggr_subject *s)
+{
+	struct incident *i = &entry->incident;
+
+	switch (i->subject_type) {
+	case SUBJECT_SOURCE:
+	case SUBJECT_PREFIX:
+		raise_to(&i->accounts, s->episode.peers);
+		raise_to(&i->targets, aggr_many(s));
+		raise_to(&i->sources, i->subject_type == SUBJECT_SOURCE ? 1 : s->episode.sources);
+		break;
+	case SUBJECT_ACCOUNT:
+		raise_to(&i->accounts, 1);
+		raise_to(&i->targets, aggr_many(s));
+		raise_to(&i->sources, s->episode.peers);
+		break;
+	case SUBJECT_SERVER:
+		raise_to(&i->accounts, aggr_many(s));
+		raise_to(&i->targets, 1);
+		raise_to(&i->sources, hll_estimate(&engine->aggr.server_sources[entry->subject]));
+		break;
+	case SUBJECT_TYPE_COUNT:
+		break;
+	}
+	raise_to(&i->passwords, aggr_passwords(&engine->aggr, s));
+	i->passwords_capped |= s->passwords.capped;
+}
+
+void
+incident_refresh(struct engine *engine, struct book_entry *entry)
+{
+	struct incident *i = &entry->incident;
+	const struct aggr_subject *s =
+		&engine->aggr.class[i->subject_type].subjects[entry->subject];
+
+	i->sensor_loss = engine->loss;
+	offer_self(engine, entry);
+	if (i->detector == DETECTOR_STALE_CREDENTIAL) {
+		i->sources = i->targets = 1;
+		raise_to(&i->accounts, entry->top_len[BOOK_ACCOUNTS]);
+		raise_to(&i->passwords, i->accounts);
+	} else {
+		offer_targets(engine, entry, s);
+		refresh_distinct(engine, entry, s);
+	}
+	if (entry->top_len[BOOK_TARGETS] > i->targets)
+		i->targets = entry->top_len[BOOK_TARGETS];
+	if (entry->top_len[BOOK_SOURCES] > i->sources)
+		i->sources = entry->top_len[BOOK_SOURCES];
+	if (entry->top_len[BOOK_ACCOUNTS] > i->accounts)
+		i->accounts = entry->top_len[BOOK_ACCOUNTS];
+	book_sort(entry);
+}

@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_engine; int placeholder_engine;

@@ -1,0 +1,89 @@
+/*
+ * The book of incidents: open ones and those that were. It counts, keeps the
+ * names with the most attempts, and knows when each falls silent. What a
+ * subject is, and who is told, is the engine's business.
+ */
+#ifndef SMTAP_CONTROL_INCIDENT_BOOK_H
+#define SMTAP_CONTROL_INCIDENT_BOOK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "control/incident/incident.h"
+
+enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
+
+#define BOOK_NOT_IN_HEAP UINT32_MAX
+
+struct book_entry {
+	struct incident incident;
+	uint64_t top_key[BOOK_TOPS][INCIDENT_TOP]; /* tells names apart; order of the tops */
+	uint8_t top_len[BOOK_TOPS];
+	uint32_t subject; /* the engine's index of it */
+	uint32_t at;      /* in the heap */
+	uint64_t deadline_ns;
+	uint64_t told_clock_ns; /* when it was last told of */
+	uint64_t told_attempts;
+	uint64_t told_successes;
+};
+
+struct book {
+	const struct config *config; /* borrowed */
+	struct book_entry *entries;  /* owned; ring of closed[] says which is used anew */
+	uint32_t *heap;              /* owned; open ones, earliest deadline first */
+	uint32_t *closed;            /* owned; a ring, first closed first */
+	uint32_t capacity;
+	uint32_t used;
+	uint32_t heap_len;
+	uint32_t closed_first;
+	uint32_t closed_len;
+	uint64_t opened;
+	uint64_t refused; /* no room: all are open */
+};
+
+int book_open(struct book *book, const struct config *config);
+void book_close(struct book *book);
+
+/*
+ * A new incident with its id, all else zero; put it under watch with
+ * book_watch once its clocks are set. NULL when no entry is free or closed.
+ */
+struct book_entry *book_add(struct book *book);
+void book_watch(struct book *book, struct book_entry *entry);
+
+/* A number that is never 0, and back. */
+uint32_t book_ref(const struct book *book, const struct book_entry *entry);
+struct book_entry *book_at(const struct book *book, uint32_t ref);
+
+/* The incident that was silent for longest, if its time had come by now_ns; or NULL. */
+struct book_entry *book_expired(struct book *book, uint64_t now_ns);
+
+/* It is over. It stays readable until its entry is used anew. */
+void book_end(struct book *book, struct book_entry *entry);
+
+/* Is it time to tell of what has changed since it was last told? */
+bool book_due(const struct book *book, const struct book_entry *entry, uint64_t now_ns);
+void book_told(struct book_entry *entry, uint64_t now_ns);
+
+/* A name to be put among the tops if its count is large enough. */
+struct book_offer {
+	uint64_t key;
+	uint64_t count;
+	bool succeeded;
+	void (*name)(const void *arg, char out[INCIDENT_NAME_MAX + 1]); /* when needed */
+	const void *arg;
+};
+
+void book_offer(struct book_entry *entry, enum book_top top, const struct book_offer *offer);
+
+/* Most first, ties by name. */
+void book_sort(struct book_entry *entry);
+
+void book_add_sample(struct incident *incident, const struct event_flow *flow);
+void book_add_signatures(struct incident *incident, const uint32_t signatures[4]);
+
+/* By id; returns how many were put into out. */
+size_t book_list(const struct book *book, const struct incident **out, size_t max);
+
+#endif

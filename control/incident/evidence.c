@@ -1,0 +1,110 @@
+/* An incident's evidence: names, sample flows, tools. */
+#include <string.h>
+
+#include "control/incident/book.h"
+
+static struct incident_top *
+tops(struct book_entry *entry, enum book_top top)
+{
+	switch (top) {
+	case BOOK_ACCOUNTS:
+		return entry->incident.top_accounts;
+	case BOOK_SOURCES:
+		return entry->incident.top_sources;
+	case BOOK_TARGETS:
+		return entry->incident.top_targets;
+	case BOOK_TOPS:
+		break;
+	}
+	return NULL;
+}
+
+/* Counts are exact and only grow, so whoever belongs among the top gets there in time. */
+void
+book_offer(struct book_entry *entry, enum book_top top, const struct book_offer *offer)
+{
+	struct incident_top *all = tops(entry, top);
+	uint64_t *keys = entry->top_key[top];
+	uint8_t *len = &entry->top_len[top];
+	unsigned at = 0;
+	unsigned least = 0;
+
+	while (at < *len && keys[at] != offer->key) {
+		if (all[at].count < all[least].count)
+			least = at;
+		at++;
+	}
+	if (at == *len && *len == INCIDENT_TOP) {
+		if (offer->count <= all[least].count)
+			return;
+		at = least;
+	} else if (at == *len) {
+		(*len)++;
+	}
+	if (keys[at] != offer->key || all[at].name[0] == '\0') {
+		memset(&all[at], 0, sizeof(all[at]));
+		keys[at] = offer->key;
+		offer->name(offer->arg, all[at].name);
+	}
+	all[at].count = offer->count;
+	all[at].succeeded |= offer->succeeded;
+}
+
+static bool
+goes_before(const struct incident_top *a, const struct incident_top *b)
+{
+	if (a->count != b->count)
+		return a->count > b->count;
+	return strcmp(a->name, b->name) < 0;
+}
+
+static void
+sort_one(struct book_entry *entry, enum book_top top)
+{
+	struct incident_top *all = tops(entry, top);
+	uint64_t *keys = entry->top_key[top];
+
+	for (unsigned i = 1; i < entry->top_len[top]; i++) {
+		for (unsigned j = i; j > 0 && goes_before(&all[j], &all[j - 1]); j--) {
+			struct incident_top t = all[j];
+			uint64_t key = keys[j];
+
+			all[j] = all[j - 1];
+			keys[j] = keys[j - 1];
+			all[j - 1] = t;
+			keys[j - 1] = key;
+		}
+	}
+}
+
+void
+book_sort(struct book_entry *entry)
+{
+	for (unsigned top = 0; top < BOOK_TOPS; top++)
+		sort_one(entry, top);
+}
+
+void
+book_add_sample(struct incident *incident, const struct event_flow *flow)
+{
+	for (unsigned i = 0; i < incident->sample_count; i++)
+		if (incident->samples[i].flow_id == flow->flow_id)
+			return;
+	if (incident->sample_count < INCIDENT_SAMPLES)
+		incident->samples[incident->sample_count++] = *flow;
+}
+
+void
+book_add_signatures(struct incident *incident, const uint32_t signatures[4])
+{
+	for (unsigned i = 0; i < 4 && signatures[i] != 0; i++) {
+		for (unsigned at = 0; at < 4; at++) {
+			if (incident->signatures[at] == signatures[i])
+				break;
+			if (incident->signatures[at] != 0)
+				continue;
+			incident->signatures[at] = signatures[i];
+			break;
+		}
+	}
+}

@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_incident; int placeholder_incident;

@@ -1,0 +1,593 @@
+/* Where each detector must speak, and where it must be silent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/stream.h"
+
+#define A "198.51.100.7"
+
+static struct stream *s;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	s = stream_open();
+	return s == NULL || s->engine == NULL;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	stream_close(s);
+	return 0;
+}
+
+static const char *
+numbered(const char *what, unsigned n)
+{
+	static char text[8][64];
+	static unsigned next;
+	char *out = text[next++ % 8];
+
+	snprintf(out, sizeof(text[0]), "%s%u", what, n);
+	return out;
+}
+
+static const char *
+v4(const char *net, unsigned host)
+{
+	static char text[8][64];
+	static unsigned next;
+	char *out = text[next++ % 8];
+
+	snprintf(out, sizeof(text[0]), "%s.%u", net, host);
+	return out;
+}
+
+static void
+assert_silent(void)
+{
+	engine_finish(s->engine);
+	assert_int_equal(stream_incidents(s), 0);
+}
+
+static void
+assert_only(enum detector detector, const char *subject)
+{
+	engine_finish(s->engine);
+	assert_int_equal(stream_incidents(s), 1);
+	assert_non_null(stream_find(s, detector, subject));
+}
+
+static void
+guess(const char *source, const char *account, unsigned from, unsigned to, uint64_t gap_ns)
+{
+	for (unsigned i = from; i < to; i++) {
+		stream_try(s, source, account, numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, gap_ns);
+	}
+}
+
+/* bruteforce */
+
+static void
+eleven_passwords_in_one_session_are_bruteforce(void **state)
+{
+	(void)state;
+	guess(A, "bob", 0, 11, NS_PER_S);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+	assert_int_equal(stream_find(s, DETECTOR_BRUTEFORCE, A)->failures, 11);
+}
+
+static void
+twenty_four_failures_of_the_server_alone_are_bruteforce(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 24; i++) {
+		stream_try(s, A, NULL, NULL, OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_S);
+	}
+	stream_try(s, A, NULL, NULL, OUTCOME_SUCCESS);
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
+	assert_int_equal(stream_find(s, DETECTOR_COMPROMISE, A)->subject_type, SUBJECT_SOURCE);
+	assert_int_equal(stream_incidents(s), 2);
+}
+
+static void
+cram_md5_guessing_is_bruteforce(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		stream_try(s, A, "alice", NULL, OUTCOME_FAILURE);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+static void
+passwords_that_are_throttled_count(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 12; i++)
+		stream_try(s, A, "alice", numbered("pw", i), OUTCOME_THROTTLED);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+static void
+passwords_without_an_outcome_count(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 26; i++)
+		stream_try(s, A, "dave", numbered("pw", i), OUTCOME_UNKNOWN);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+static void
+a_bot_that_hammers_a_refusing_server_is_bruteforce_with_low_confidence(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		stream_try(s, A, NULL, NULL, i % 2 ? OUTCOME_REFUSED : OUTCOME_THROTTLED);
+		stream_wait(s, 2 * NS_PER_S);
+	}
+	assert_only(DETECTOR_BRUTEFORCE, A);
+	assert_true(stream_find(s, DETECTOR_BRUTEFORCE, A)->confidence <= 60);
+}
+
+static void
+four_in_ten_minutes_for_hours_is_bruteforce(void **state)
+{
+	(void)state;
+	guess(A, "alice", 0, 40, 150 * NS_PER_S); /* fail2ban: 5 in 10 minutes */
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+static void
+one_guess_in_twenty_minutes_is_not_bruteforce(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 36; i++) {
+		stream_try(s, A, numbered("user", i % 6), numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, 20 * NS_PER_MIN);
+	}
+	assert_silent();
+}
+
+static void
+lists_of_passwords_for_three_accounts_are_bruteforce(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 90; i++)
+		stream_try(s, A, numbered("user", i % 3), numbered("pw", i / 3), OUTCOME_FAILURE);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+static void
+typos_before_a_login_are_forgiven(void **state)
+{
+	(void)state;
+	for (unsigned typos = 1; typos <= 5; typos++) {
+		const char *source = v4("192.0.2", typos);
+
+		guess(source, "carol", 0, typos, 3 * NS_PER_S);
+		stream_try(s, source, "carol", "right", OUTCOME_SUCCESS);
+	}
+	assert_silent();
+}
+
+static void
+a_nat_of_users_who_mistype_all_day_is_silent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 1200; i++) {
+		const char *user = numbered("user", i * 7 % 150);
+
+		for (unsigned typo = 0; i % 3 == 0 && typo < 1 + i % 4; typo++)
+			stream_try(s, A, user, numbered("typo", i * 10 + typo), OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_S);
+		stream_try(s, A, user, user, OUTCOME_SUCCESS);
+		stream_wait(s, 20 * NS_PER_S);
+	}
+	assert_silent();
+}
+
+static void
+a_nat_of_devices_with_old_passwords_is_not_guessing(void **state)
+{
+	(void)state;
+	/* Twelve users, a phone and a laptop each, each with one old password, every 5 to 9
+	   minutes; others log in. */
+	for (unsigned minute = 0; minute < 600; minute++) {
+		for (unsigned u = 0; u < 12; u++)
+			for (unsigned d = 0; d < 2; d++)
+				if (minute % (5 + (u + d) % 5) == (u + d) % 5)
+					stream_try(s, A, numbered("user", u),
+						numbered("old", u * 2 + d), OUTCOME_FAILURE);
+		if (minute % 3 == 0)
+			stream_try(s, A, numbered("other", minute % 40), "x", OUTCOME_SUCCESS);
+		stream_wait(s, NS_PER_MIN);
+	}
+	engine_finish(s->engine);
+	assert_null(stream_find(s, DETECTOR_BRUTEFORCE, NULL));
+	assert_null(stream_find(s, DETECTOR_SPRAY, NULL));
+	assert_null(stream_find(s, DETECTOR_STUFFING, NULL));
+	assert_null(stream_find(s, DETECTOR_DISTRIBUTED, NULL));
+}
+
+static void
+a_client_that_falls_back_to_another_mechanism_is_silent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		stream_try(s, A, NULL, NULL, OUTCOME_ABORTED);
+		stream_try(s, A, numbered("user", i % 50), "right", OUTCOME_SUCCESS);
+		stream_wait(s, NS_PER_S);
+	}
+	assert_silent();
+}
+
+/* spray, stuffing */
+
+static void
+two_passwords_over_many_accounts_are_spray_in_either_order(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 220; i++)
+		stream_try(s, "198.51.100.60", numbered("user", i % 110), numbered("pw", i / 110),
+			OUTCOME_FAILURE);
+	for (unsigned i = 0; i < 220; i++)
+		stream_try(s, "203.0.113.61", numbered("u", i / 2), numbered("pw", i % 2),
+			OUTCOME_FAILURE);
+	engine_finish(s->engine);
+	assert_int_equal(stream_incidents(s), 2);
+	assert_non_null(stream_find(s, DETECTOR_SPRAY, "203.0.113.61"));
+	assert_int_equal(stream_find(s, DETECTOR_SPRAY, "198.51.100.60")->attempts, 220);
+	assert_int_equal(stream_find(s, DETECTOR_SPRAY, "198.51.100.60")->accounts, 110);
+	assert_int_equal(stream_find(s, DETECTOR_SPRAY, "198.51.100.60")->passwords, 2);
+}
+
+static void
+one_password_every_five_minutes_is_spray(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 40; i++) {
+		stream_try(s, A, numbered("user", i), "Winter2026!", OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_MIN);
+	}
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_SPRAY, A));
+	assert_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
+}
+
+static void
+many_accounts_with_unknown_passwords_are_spray(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		stream_try(s, A, numbered("user", i), NULL, OUTCOME_FAILURE);
+	assert_only(DETECTOR_SPRAY, A);
+}
+
+static void
+a_list_of_pairs_is_stuffing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		stream_try(s, A, numbered("user", i), numbered("pw", i % 50), OUTCOME_FAILURE);
+		stream_wait(s, 2 * NS_PER_S);
+	}
+	assert_only(DETECTOR_STUFFING, A);
+	assert_int_equal(stream_find(s, DETECTOR_STUFFING, A)->attempts, 60);
+}
+
+static void
+stuffing_with_a_few_that_work_is_stuffing_and_compromise(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 80; i++) {
+		stream_try(s, A, numbered("user", i), numbered("pw", i),
+			i % 30 == 3 ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
+		stream_wait(s, 2 * NS_PER_S);
+	}
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_STUFFING, A));
+	assert_null(stream_find(s, DETECTOR_BRUTEFORCE, NULL));
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "user3")); /* before the verdict */
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "user33"));
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "user63"));
+	assert_string_equal(stream_find(s, DETECTOR_STUFFING, A)->success_account, "user3");
+}
+
+static void
+a_v6_prefix_full_of_sources_is_the_attacker(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 120; i++) {
+		char source[64];
+
+		snprintf(source, sizeof(source), "2001:db8:bad:1::%x", 1 + i / 2);
+		stream_try(s, source, "alice", numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_S);
+	}
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, "2001:db8:bad:1::/64"));
+	assert_int_equal(stream_find(s, DETECTOR_BRUTEFORCE, "2001:db8:bad:1::/64")->subject_type,
+		SUBJECT_PREFIX);
+	assert_int_equal(stream_find(s, DETECTOR_BRUTEFORCE, NULL)->attempts, 120);
+	assert_int_equal(stream_find(s, DETECTOR_BRUTEFORCE, NULL)->sources, 60);
+}
+
+static void
+one_v6_source_is_named_by_its_address(void **state)
+{
+	(void)state;
+	guess("2001:db8:bad::7", "alice", 0, 80, NS_PER_S);
+	assert_only(DETECTOR_BRUTEFORCE, "2001:db8:bad::7");
+}
+
+static void
+a_v6_prefix_that_sprays_is_spray(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		char source[64];
+
+		snprintf(source, sizeof(source), "2001:db8:bad:2::%x", 1 + i);
+		stream_try(s, source, numbered("user", i), "Summer1", OUTCOME_FAILURE);
+	}
+	assert_only(DETECTOR_SPRAY, "2001:db8:bad:2::/64");
+}
+
+/* distributed */
+
+static void
+many_sources_at_one_account_are_distributed(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 240; i++) {
+		for (unsigned n = 0; n < 1 + i % 3; n++)
+			stream_try(s, v4("198.51.100", i), "admin", numbered("pw", i * 3 + n),
+				OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_S);
+	}
+	engine_finish(s->engine);
+	assert_int_equal(stream_incidents(s), 1);
+	assert_non_null(stream_find(s, DETECTOR_DISTRIBUTED, "admin"));
+	assert_int_equal(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->attempts, 480);
+	assert_int_equal(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->sources, 240);
+	assert_int_equal(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->top_sources[0].count, 3);
+	assert_true(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->passwords_capped);
+}
+
+static void
+three_people_who_mistype_a_shared_account_are_silent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		guess(v4("192.0.2", i + 1), "info", i * 4, i * 4 + 4, 20 * NS_PER_S);
+	assert_silent();
+}
+
+static void
+devices_of_a_shared_account_with_its_old_password_are_silent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++) {
+		stream_try(s, v4("192.0.2", 1 + i % 20), "info", "old", OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_S);
+	}
+	assert_silent();
+}
+
+static void
+many_sources_over_many_accounts_of_one_server_are_distributed(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		char source[64];
+
+		snprintf(source, sizeof(source), "10.%u.%u.9", i % 150, i % 7);
+		stream_try(s, source, numbered("user", i), numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_S);
+	}
+	assert_only(DETECTOR_DISTRIBUTED, "203.0.113.25");
+}
+
+/* compromise */
+
+static void
+the_guess_that_worked_is_named(void **state)
+{
+	const struct incident *i;
+
+	(void)state;
+	guess(A, "dave", 0, 70, NS_PER_S);
+	stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
+	engine_finish(s->engine);
+	i = stream_find(s, DETECTOR_COMPROMISE, "dave");
+	assert_non_null(i);
+	assert_string_equal(i->success_account, "dave");
+	assert_int_equal(i->success_attempt, 71);
+	assert_int_equal(i->attempts, 71);
+	assert_string_equal(i->top_sources[0].name, A);
+	i = stream_find(s, DETECTOR_BRUTEFORCE, A);
+	assert_int_equal(i->success_attempt, 71);
+	assert_int_equal(i->successes, 1);
+	assert_int_equal(stream_incidents(s), 2);
+}
+
+static void
+a_slow_guesser_who_gets_in_is_a_compromise(void **state)
+{
+	(void)state;
+	guess(A, "dave", 0, 20, 20 * NS_PER_MIN);
+	stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
+	assert_only(DETECTOR_COMPROMISE, "dave");
+	assert_int_equal(stream_find(s, DETECTOR_COMPROMISE, "dave")->attempts, 21);
+}
+
+static void
+a_sprayed_account_that_opens_is_a_compromise(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 110; i++)
+		stream_try(s, A, numbered("user", i), "Winter2026!",
+			i == 77 ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "user77"));
+	assert_int_equal(stream_incidents(s), 2);
+}
+
+static void
+a_printer_whose_password_is_mended_is_no_compromise(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 288; i++) {
+		stream_try(s, "192.0.2.77", "printer", "old", OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_MIN);
+	}
+	stream_try(s, "192.0.2.77", "printer", "new", OUTCOME_SUCCESS);
+	assert_only(DETECTOR_STALE_CREDENTIAL, "192.0.2.77");
+	assert_int_equal(stream_find(s, DETECTOR_STALE_CREDENTIAL, NULL)->failures, 288);
+	assert_int_equal(stream_find(s, DETECTOR_STALE_CREDENTIAL, NULL)->passwords, 1);
+	assert_string_equal(
+		stream_find(s, DETECTOR_STALE_CREDENTIAL, NULL)->top_accounts[0].name, "printer");
+}
+
+static void
+the_owner_of_an_attacked_account_may_log_in_from_his_place(void **state)
+{
+	(void)state;
+	stream_try(s, "192.0.2.9", "admin", "right", OUTCOME_SUCCESS);
+	stream_wait(s, 3 * NS_PER_H);
+	for (unsigned i = 0; i < 60; i++)
+		stream_try(s, v4("198.51.100", i), "admin", numbered("pw", i), OUTCOME_FAILURE);
+	stream_try(s, "192.0.2.9", "admin", "right", OUTCOME_SUCCESS);
+	assert_only(DETECTOR_DISTRIBUTED, "admin");
+}
+
+static void
+a_stranger_who_logs_in_to_an_attacked_account_is_a_compromise(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		stream_try(s, v4("198.51.100", i), "admin", numbered("pw", i), OUTCOME_FAILURE);
+	stream_try(s, "198.51.100.200", "admin", "right", OUTCOME_SUCCESS);
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "admin"));
+}
+
+static void
+an_owner_who_logs_in_while_one_source_guesses_is_no_compromise(void **state)
+{
+	(void)state;
+	guess(A, "alice", 0, 40, NS_PER_S);
+	stream_try(s, "192.0.2.50", "alice", "right", OUTCOME_SUCCESS);
+	assert_only(DETECTOR_BRUTEFORCE, A);
+}
+
+/* stale_credential */
+
+static void
+a_printer_is_stale_and_nothing_else(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 288; i++) {
+		stream_try(s, "192.0.2.77", "printer", "old", OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_MIN);
+	}
+	assert_only(DETECTOR_STALE_CREDENTIAL, "192.0.2.77");
+}
+
+static void
+a_printer_with_an_unreadable_password_is_stale_by_its_timer(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 288; i++) {
+		stream_try(s, "192.0.2.77", NULL, NULL, OUTCOME_FAILURE);
+		stream_wait(s, 5 * NS_PER_MIN + i % 5 * NS_PER_S);
+	}
+	stream_try(s, "192.0.2.77", NULL, NULL, OUTCOME_SUCCESS);
+	assert_only(DETECTOR_STALE_CREDENTIAL, "192.0.2.77");
+}
+
+static void
+a_printer_that_tries_each_hour_is_one_incident(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		stream_try(s, "192.0.2.77", "printer", "old", OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_H);
+	}
+	assert_only(DETECTOR_STALE_CREDENTIAL, "192.0.2.77");
+	assert_int_equal(stream_find(s, DETECTOR_STALE_CREDENTIAL, NULL)->failures, 100);
+}
+
+static void
+clients_of_a_server_whose_accounts_are_down_are_silent(void **state)
+{
+	(void)state;
+	/* 454 4.7.0 to everybody: right passwords, twice a minute, a NAT of 15 and others. */
+	for (unsigned i = 0; i < 120; i++) {
+		for (unsigned u = 0; u < 15; u++)
+			stream_try(
+				s, A, numbered("user", u), numbered("right", u), OUTCOME_THROTTLED);
+		for (unsigned u = 15; u < 60; u++)
+			stream_try(s, v4("192.0.2", u), numbered("user", u), numbered("right", u),
+				OUTCOME_THROTTLED);
+		stream_wait(s, 30 * NS_PER_S);
+	}
+	assert_silent();
+}
+
+int
+main(void)
+{
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(eleven_passwords_in_one_session_are_bruteforce),
+		T(twenty_four_failures_of_the_server_alone_are_bruteforce),
+		T(cram_md5_guessing_is_bruteforce),
+		T(passwords_that_are_throttled_count),
+		T(passwords_without_an_outcome_count),
+		T(a_bot_that_hammers_a_refusing_server_is_bruteforce_with_low_confidence),
+		T(four_in_ten_minutes_for_hours_is_bruteforce),
+		T(one_guess_in_twenty_minutes_is_not_bruteforce),
+		T(lists_of_passwords_for_three_accounts_are_bruteforce),
+		T(typos_before_a_login_are_forgiven),
+		T(a_nat_of_users_who_mistype_all_day_is_silent),
+		T(a_nat_of_devices_with_old_passwords_is_not_guessing),
+		T(a_client_that_falls_back_to_another_mechanism_is_silent),
+		T(two_passwords_over_many_accounts_are_spray_in_either_order),
+		T(one_password_every_five_minutes_is_spray),
+		T(many_accounts_with_unknown_passwords_are_spray),
+		T(a_list_of_pairs_is_stuffing),
+		T(stuffing_with_a_few_that_work_is_stuffing_and_compromise),
+		T(a_v6_prefix_full_of_sources_is_the_attacker),
+		T(one_v6_source_is_named_by_its_address),
+		T(a_v6_prefix_that_sprays_is_spray),
+		T(many_sources_at_one_account_are_distributed),
+		T(three_people_who_mistype_a_shared_account_are_silent),
+		T(devices_of_a_shared_account_with_its_old_password_are_silent),
+		T(many_sources_over_many_accounts_of_one_server_are_distributed),
+		T(the_guess_that_worked_is_named),
+		T(a_slow_guesser_who_gets_in_is_a_compromise),
+		T(a_sprayed_account_that_opens_is_a_compromise),
+		T(a_printer_whose_password_is_mended_is_no_compromise),
+		T(the_owner_of_an_attacked_account_may_log_in_from_his_place),
+		T(a_stranger_who_logs_in_to_an_attacked_account_is_a_compromise),
+		T(an_owner_who_logs_in_while_one_source_guesses_is_no_compromise),
+		T(a_printer_is_stale_and_nothing_else),
+		T(a_printer_with_an_unreadable_password_is_stale_by_its_timer),
+		T(a_printer_that_tries_each_hour_is_one_incident),
+		T(clients_of_a_server_whose_accounts_are_down_are_silent),
+	};
+#undef T
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
