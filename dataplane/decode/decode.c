@@ -49,13 +49,13 @@ enum decode_layer
 decode_layer_of_ethertype(uint16_t type)
 {
 	switch (type) {
-	case 0x0800:
+	case ETHERTYPE_IPV4:
 		return LAYER_IPV4;
-	case 0x86dd:
+	case ETHERTYPE_IPV6:
 		return LAYER_IPV6;
-	case 0x8100: /* IEEE 802.1Q */
-	case 0x88a8: /* IEEE 802.1ad */
-	case 0x9100: /* QinQ before it was a standard */
+	case ETHERTYPE_VLAN: /* IEEE 802.1Q */
+	case 0x88a8:         /* IEEE 802.1ad */
+	case 0x9100:         /* QinQ before it was a standard */
 	case 0x9200:
 		return LAYER_VLAN;
 	case 0x8847: /* RFC 3032 */
@@ -79,7 +79,7 @@ decode_ethernet(struct decode_cursor *c)
 		return decode_stop_short(c, ETHERNET_BYTES);
 	uint16_t type = load_be16(decode_at(c) + 12);
 	c->offset += ETHERNET_BYTES;
-	return type == 0x0800 ? LAYER_IPV4 : decode_layer_of_ethertype(type);
+	return type == ETHERTYPE_IPV4 ? LAYER_IPV4 : decode_layer_of_ethertype(type);
 }
 
 static enum decode_layer
@@ -132,11 +132,11 @@ decode_udp(struct decode_cursor *c)
 	uint16_t dst_port = load_be16(decode_at(c) + 2);
 	/* The ports of decode_udp_tunnel: checked here so that other UDP leaves at once. */
 	switch (dst_port) {
-	case 2152:
-	case 4789:
-	case 6081:
-	case 6635:
-	case 8472:
+	case DECODE_PORT_GTPU:
+	case DECODE_PORT_VXLAN:
+	case DECODE_PORT_GENEVE:
+	case DECODE_PORT_MPLS:
+	case DECODE_PORT_VXLAN_LINUX:
 		return decode_udp_tunnel(c, dst_port);
 	default:
 		return LAYER_NONE;

@@ -77,6 +77,14 @@ struct decode_packet {
 };
 
 /*
+ * A quick answer for most of the traffic: whether an Ethernet frame (with one
+ * VLAN tag or none) is plain IPv4 or IPv6 with a TCP or UDP segment that is no
+ * business of ours. True only where decode_packet would say DECODE_OTHER; false
+ * means: ask decode_packet.
+ */
+bool decode_is_plain_other(const struct decode_config *cfg, const uint8_t *data, uint32_t len);
+
+/*
  * Decode one packet whose first len bytes are contiguous at data. Every byte
  * is suspect. out is fully written.
  */

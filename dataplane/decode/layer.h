@@ -23,6 +23,17 @@
 #define IPPROTO_NUM_DSTOPTS 60
 #define IPPROTO_NUM_MPLS 137
 
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+#define ETHERTYPE_VLAN 0x8100
+
+/* UDP destination ports of tunnels. */
+#define DECODE_PORT_GTPU 2152
+#define DECODE_PORT_VXLAN 4789
+#define DECODE_PORT_GENEVE 6081
+#define DECODE_PORT_MPLS 6635        /* RFC 7510 */
+#define DECODE_PORT_VXLAN_LINUX 8472 /* before there was an assigned one */
+
 /* The header that stands at the cursor. */
 enum decode_layer {
 	LAYER_NONE, /* nothing more to decode; cursor.verdict says why */

@@ -200,14 +200,14 @@ decode_udp_tunnel(struct decode_cursor *c, uint16_t dst_port)
 		return LAYER_NONE;
 	c->offset += UDP_BYTES;
 	switch (dst_port) {
-	case 2152:
+	case DECODE_PORT_GTPU:
 		return decode_gtpu(c);
-	case 4789:
-	case 8472: /* Linux, before the port was assigned */
+	case DECODE_PORT_VXLAN:
+	case DECODE_PORT_VXLAN_LINUX:
 		return decode_vxlan(c);
-	case 6081:
+	case DECODE_PORT_GENEVE:
 		return decode_geneve(c);
-	case 6635: /* RFC 7510 */
+	case DECODE_PORT_MPLS:
 		return LAYER_MPLS;
 	default:
 		return LAYER_NONE;

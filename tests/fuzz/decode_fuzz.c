@@ -30,6 +30,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	decode_config_add_port(&config, 25);
 	enum decode_verdict verdict = decode_packet(&config, link, frame, frame_len, &p);
+	if (link == DECODE_LINK_ETHERNET && decode_is_plain_other(&config, frame, frame_len))
+		require(verdict == DECODE_OTHER);
 	if (p.has_ip)
 		require(p.l3_offset < frame_len);
 	if (verdict == DECODE_FRAGMENT)

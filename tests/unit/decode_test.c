@@ -194,6 +194,53 @@ whatever_a_tunnel_port_carries_is_not_malformed(void **state)
 	}
 }
 
+/* Wherever the quick answer is yes, decode_packet must agree; and it is yes for plain traffic. */
+static void
+the_quick_answer_agrees(void **state)
+{
+	static const uint16_t ports[] = {80, 25, 53, 2152, 4789, 6081, 6635, 8472, 0, 65535};
+	uint8_t *end = page_end();
+	struct packet_build b;
+	struct decode_packet p;
+	unsigned yes = 0;
+	uint32_t seed = 3;
+
+	(void)state;
+	for (unsigned round = 0; round < 40000; round++) {
+		uint16_t port = ports[round % 10];
+		bool udp = round / 10 & 1;
+		build_start(&b, "0123456789", round / 20 % 11);
+		if (udp)
+			build_udp(&b, port);
+		else
+			build_tcp(&b, port, 0);
+		if (round / 220 & 1)
+			build_ipv6(&b, udp ? 17 : 6);
+		else
+			build_ipv4(&b, udp ? 17 : 6, build_tunnel_v4, 0);
+		uint16_t type = round / 220 & 1 ? 0x86dd : 0x0800;
+		if (round / 440 & 1)
+			BUILD_PUSH(&b, 0, 7, (uint8_t)(type >> 8), (uint8_t)type);
+		build_ethernet(&b, round / 440 & 1 ? 0x8100 : type);
+		seed = seed * 1664525 + 1013904223;
+		if (round >= 880) /* the plain ones were all seen: damage a byte */
+			b.data[(seed >> 16) % b.len] ^= (uint8_t)(seed >> 8);
+		uint32_t len = round >= 1760 && seed >> 31 ? (seed >> 8) % (uint32_t)b.len
+							   : (uint32_t)b.len;
+		memcpy(end - len, b.data, len);
+		bool plain = decode_is_plain_other(&config, end - len, len);
+		if (plain)
+			assert_int_equal(
+				decode_packet(&config, DECODE_LINK_ETHERNET, end - len, len, &p),
+				DECODE_OTHER);
+		yes += plain;
+		/* Mail to port 25; and UDP to 25 is no mail. */
+		if (round < 880)
+			assert_int_equal(plain, udp ? port < 2000 || port == 65535 : port != 25);
+	}
+	assert_true(yes > 1000);
+}
+
 static void
 gre_that_is_not_understood_is_other(void **state)
 {
@@ -454,6 +501,7 @@ main(void)
 		cmocka_unit_test(other_traffic_is_other),
 		cmocka_unit_test(either_port_makes_it_mail),
 		cmocka_unit_test(whatever_a_tunnel_port_carries_is_not_malformed),
+		cmocka_unit_test(the_quick_answer_agrees),
 		cmocka_unit_test(gre_that_is_not_understood_is_other),
 		cmocka_unit_test(nesting_up_to_the_bound_is_read_and_no_further),
 		cmocka_unit_test(bombs_of_ip_headers_end),
