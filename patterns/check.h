@@ -19,7 +19,7 @@ struct pattern_check {
 	void (*advise)(void *arg, const char *line);
 	void *arg;
 
-	bool any_cpu; /* databases for every x86-64 that Hyperscan runs on, not for this CPU */
+	bool this_cpu; /* databases for this CPU's kind only; else for all that Hyperscan runs on */
 };
 
 /*

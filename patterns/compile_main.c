@@ -10,7 +10,7 @@
 #define EXIT_USAGE 2
 
 static const char usage[] =
-	"Usage: smtap-patterns [-o DIR] [--any-cpu] [--strict] FILE...\n"
+	"Usage: smtap-patterns [-o DIR] [--this-cpu] [--strict] FILE...\n"
 	"       smtap-patterns --check [--strict] FILE...\n"
 	"\n"
 	"Check pattern files and compile them to DIR/{banner,reply,command,header}.hsdb,\n"
@@ -19,7 +19,7 @@ static const char usage[] =
 	"  -o, --output DIR  where the databases go (default: the current folder)\n"
 	"      --check       check only; write nothing\n"
 	"      --strict      make errors of warnings\n"
-	"      --any-cpu     databases that load on other CPUs than this one's kind too\n"
+	"      --this-cpu    databases for this CPU's kind only; large sets may gain\n"
 	"  -h, --help        print this\n"
 	"\n"
 	"Exit status: 0 done; 1 a database could not be written; 2 bad usage or patterns.\n";
@@ -45,12 +45,13 @@ options_read(struct options *options, int argc, char **argv)
 		{"output", required_argument, NULL, 'o'},
 		{"check", no_argument, NULL, 'c'},
 		{"strict", no_argument, NULL, 's'},
-		{"any-cpu", no_argument, NULL, 'a'},
+		{"this-cpu", no_argument, NULL, 'a'},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	int option;
 
+	opterr = 0;
 	while ((option = getopt_long(argc, argv, "o:h", names, NULL)) != -1) {
 		switch (option) {
 		case 'o':
@@ -63,13 +64,16 @@ options_read(struct options *options, int argc, char **argv)
 			options->check.strict = true;
 			break;
 		case 'a':
-			options->check.any_cpu = true;
+			options->check.this_cpu = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
 			return EXIT_DONE;
 		default:
-			fputs("smtap-patterns: see smtap-patterns --help\n", stderr);
+			fprintf(stderr,
+				"smtap-patterns: '%s' is unknown or lacks its value; "
+				"see smtap-patterns --help\n",
+				argv[optind - 1]);
 			return EXIT_USAGE;
 		}
 	}

@@ -80,6 +80,35 @@ compile_fail(const struct pattern *pattern, hs_compile_error_t *error, char *why
 	return -EINVAL;
 }
 
+/*
+ * What a context's lines start with at all; NULL: anything. Replies are refusals
+ * (4yz, 5yz): what a server grants says little, and is most of what it says.
+ */
+static const char *const context_starts[CONTEXT_COUNT] = {
+	[CONTEXT_BANNER] = "2",
+	[CONTEXT_REPLY] = "45",
+};
+
+static void
+first_bytes_restrict(struct pattern_database *database)
+{
+	const char *starts = context_starts[database->context];
+	struct hsdb_bytes seen = {0};
+
+	if (!starts)
+		return;
+	for (; *starts; starts++)
+		hsdb_bytes_add(&seen, (uint8_t)*starts);
+	for (size_t i = 0; i < sizeof(seen.bit) / sizeof(seen.bit[0]); i++)
+		database->first.bit[i] &= seen.bit[i];
+}
+
+const char *
+pattern_context_starts(enum event_context context)
+{
+	return context_starts[context];
+}
+
 /* Each expression by itself: its shortest match, and what it is advised against. */
 static int
 pattern_inspect(struct pattern_database *database, const struct pattern *pattern,
@@ -125,7 +154,9 @@ static int
 inputs_compile(struct pattern_database *database, const struct inputs *in,
 	const struct pattern_check *options, char *why, size_t why_len)
 {
-	/* tune 0, features 0: what each CPU has that the library runs on at all. */
+	/* tune 0, features 0: what each CPU has that the library runs on at all. For sets of
+	   this size what a newer CPU could do makes no difference (README.md), and a package
+	   built on one machine must load on another. */
 	const hs_platform_info_t any_cpu = {0};
 	hs_compile_error_t *error = NULL;
 
@@ -135,8 +166,9 @@ inputs_compile(struct pattern_database *database, const struct inputs *in,
 		if (rc != 0)
 			return rc;
 	}
+	first_bytes_restrict(database);
 	if (hs_compile_multi(in->expressions, in->flags, in->ids, in->count, HS_MODE_BLOCK,
-		    options && options->any_cpu ? &any_cpu : NULL, &database->db,
+		    options && options->this_cpu ? NULL : &any_cpu, &database->db,
 		    &error) == HS_SUCCESS)
 		return 0;
 	bool known = error && error->expression >= 0 && (unsigned)error->expression < in->count;

@@ -15,6 +15,9 @@ struct pattern_database {
 	struct hsdb_bytes first;
 };
 
+/* The bytes that lines of a context start with; NULL: any. */
+const char *pattern_context_starts(enum event_context context);
+
 /* Compile the set's patterns of context. Free it with pattern_database_free in any case. */
 int pattern_database_compile(struct pattern_database *database, const struct pattern_set *set,
 	const struct pattern_check *options, char *why, size_t why_len);

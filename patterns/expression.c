@@ -119,11 +119,16 @@ first_of_class(const char *p, bool caseless, struct hsdb_bytes *first)
 {
 	const char *end = class_end(p);
 
-	if (!end || p[1] == '^' || p[1] == ']' || memchr(p, '\\', (size_t)(end - p)))
+	if (!end || p[1] == '^' || p[1] == ']')
 		return NULL;
 	for (p++; p < end - 1; p++) {
+		if (p[0] == '\\' && p[1] == 't') {
+			hsdb_bytes_add(first, '\t');
+			p++;
+			continue;
+		}
 		uint8_t low = (uint8_t)p[0], high = low;
-		if (low >= 0x80)
+		if (low >= 0x80 || low == '\\' || (p[1] == '-' && p[2] == '\\'))
 			return NULL;
 		if (p[1] == '-' && p + 2 < end - 1) {
 			high = (uint8_t)p[2];
@@ -142,9 +147,9 @@ first_of_element(const char *p, bool caseless, struct hsdb_bytes *first)
 	if (*p == '[')
 		return first_of_class(p, caseless, first);
 	if (*p == '\\') {
-		if (!ispunct((unsigned char)p[1]))
+		if (p[1] != 't' && !ispunct((unsigned char)p[1]))
 			return NULL;
-		first_add(first, (uint8_t)p[1], caseless);
+		first_add(first, p[1] == 't' ? '\t' : (uint8_t)p[1], caseless);
 		return p + 2;
 	}
 	if (!*p || strchr(".^$|()*+?{", *p) || (uint8_t)*p >= 0x80)
