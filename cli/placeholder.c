@@ -1,1 +1,0 @@
-extern int placeholder_cli; int placeholder_cli;
