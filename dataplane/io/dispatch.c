@@ -30,9 +30,13 @@
 #define DISPATCH_ROUNDS_MAX 4
 
 #define DISPATCH_SMALL_BYTES 2048u
-#define DISPATCH_CACHE 64u
-/* An mbuf of a pool: its bytes, struct rte_mbuf, the pool's own head, alignment. */
-#define DISPATCH_MBUF_OVERHEAD 256u
+#define DISPATCH_CACHE 32u
+/* Pages of an mbuf: without huge pages, none shares a page with another. */
+#define DISPATCH_SMALL_PAGES 1u
+#define DISPATCH_BIG_PAGES 17u
+#define DISPATCH_PAGE_BYTES 4096u
+/* EAL's own, the rings, and the ports. */
+#define DISPATCH_BASE_MIB 32u
 
 /* Enough that no worker's ring and no lcore's cache can hold all. */
 static unsigned
@@ -44,18 +48,16 @@ dispatch_small_count(unsigned workers)
 static unsigned
 dispatch_big_count(unsigned workers)
 {
-	return 64 + 2 * DISPATCH_BURST * workers;
+	return 64 + 4 * workers;
 }
 
 unsigned
 dispatch_memory_mib(unsigned workers)
 {
-	size_t bytes = dispatch_small_count(workers) *
-			       (size_t)(DISPATCH_SMALL_BYTES + DISPATCH_MBUF_OVERHEAD) +
-		       dispatch_big_count(workers) *
-			       (size_t)(DISPATCH_PACKET_MAX + DISPATCH_MBUF_OVERHEAD);
+	size_t pages = (size_t)dispatch_small_count(workers) * DISPATCH_SMALL_PAGES +
+		       (size_t)dispatch_big_count(workers) * DISPATCH_BIG_PAGES;
 
-	return (unsigned)(bytes >> 20) + 32;
+	return (unsigned)(pages * DISPATCH_PAGE_BYTES >> 20) + DISPATCH_BASE_MIB;
 }
 
 int

@@ -19,7 +19,7 @@
 #include "dataplane/io/queue.h"
 
 #define DISPATCH_BURST 32
-#define DISPATCH_RING_SLOTS 512
+#define DISPATCH_RING_SLOTS 256
 /* The largest IP packet, and what fragments may become. */
 #define DISPATCH_PACKET_MAX 65535u
 

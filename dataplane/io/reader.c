@@ -17,8 +17,8 @@ reader_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-/* Wait until the packet is due at the capture's pace. False: stopped meanwhile. */
-static bool
+/* Wait until the packet is due at the capture's pace, or somebody wants to stop. */
+static void
 reader_wait(struct reader *r, uint64_t clock_ns)
 {
 	uint64_t now_ns = reader_monotonic_ns();
@@ -26,20 +26,15 @@ reader_wait(struct reader *r, uint64_t clock_ns)
 	if (r->packets == 0)
 		r->real_base_ns = now_ns - clock_ns;
 	uint64_t due_ns = r->real_base_ns + clock_ns;
-	if ((int64_t)(due_ns - now_ns) <= 0)
-		return true;
-	if (!dispatch_flush(r->dispatch))
-		return false;
-	while ((int64_t)(due_ns - now_ns) > 0) {
+	if ((int64_t)(due_ns - now_ns) > 0)
+		dispatch_flush(r->dispatch);
+	while ((int64_t)(due_ns - now_ns) > 0 && run_mode_get(r->run) == RUN_ON) {
 		uint64_t left_ns = due_ns - now_ns;
 		struct timespec nap = {
 			.tv_nsec = (long)(left_ns < READER_NAP_NS ? left_ns : READER_NAP_NS)};
 		nanosleep(&nap, NULL);
-		if (run_mode_get(r->run) != RUN_ON)
-			return false;
 		now_ns = reader_monotonic_ns();
 	}
-	return true;
 }
 
 static void
@@ -56,6 +51,7 @@ reader_progress(struct reader *r, const struct capture *c)
 	status_progress(r->status, c);
 }
 
+/* One packet, on its way to a worker. False: stopped. */
 static bool
 reader_packet(struct reader *r, const struct capture *c, const struct capture_packet *read)
 {
@@ -67,11 +63,11 @@ reader_packet(struct reader *r, const struct capture *c, const struct capture_pa
 	packet.meta.clock_ns = capture_clock_read(&r->clock, read->time_ns);
 	packet.meta.order = r->packets + 1;
 	packet.meta.link = (uint8_t)c->link;
-	if (r->real_time && !reader_wait(r, packet.meta.clock_ns))
-		return false;
+	if (r->real_time)
+		reader_wait(r, packet.meta.clock_ns);
 	r->packets++;
 	reader_progress(r, c);
-	return run_mode_get(r->run) == RUN_ON && dispatch_take(r->dispatch, &packet);
+	return dispatch_take(r->dispatch, &packet) && run_mode_get(r->run) == RUN_ON;
 }
 
 /* Read one capture. False: stopped. */
