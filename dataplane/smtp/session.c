@@ -1,2 +1,517 @@
-/* placeholder */
-extern int placeholder_session; int placeholder_session;
+/*
+ * session: what a tap makes of one SMTP connection.
+ *
+ * Theory of operation. Two machines read the two sides. The server's is simple:
+ * reply lines, or TLS. The client's has modes (enum client_mode), since what its
+ * bytes mean depends on what was said before. They are joined by the commands
+ * that have no reply yet:
+ *
+ *   queue (queue.c)   commands whose reply changes nothing for what follows
+ *   tail              the one command, always the last, whose reply does: AUTH,
+ *                     DATA, STARTTLS. While it is unanswered the client's mode is
+ *                     CLIENT_WAIT and its bytes are held (line.c), not
+ *                     interpreted: after a 334 a line is a response whatever it
+ *                     says, after a 535 the same bytes are commands.
+ *
+ * So each reply has one command to go to: the queue's head, then the tail, then
+ * the data that pass. Some codes can only answer one command (334 and 235 AUTH,
+ * 354 DATA, 221 QUIT), and put the two machines in step again when bytes were
+ * missed.
+ *
+ * What always holds: tail is set if and only if the mode is WAIT or RESPONSE; one
+ * AUTH command leaves one event, when its final reply comes or when nothing can
+ * tell any more; nothing the client says during an AUTH exchange reaches a
+ * pattern or an event but its username and domain; what is held is wiped.
+ *
+ * When something is missing:
+ *   S_UNSURE      the client's commands may not all have been seen (the start, a
+ *                 gap): a 334, a 235 or a 535 that nothing explains is then an
+ *                 attempt of its own. In a session seen whole it is not.
+ *   S_ONE_SIDED   the server was never seen, and the client has said more than
+ *                 could be held, or waited for longer than any server takes, or
+ *                 left: its lines are then told apart by what they look like.
+ *   S_TAIL_UNSURE the same for one reply that may lie in a gap, and
+ *   uncertain     for the entries at the queue's head.
+ *   CLIENT_LOST   the client's bytes may be the middle of a message: nothing is
+ *                 believed until a reply, or the lone dot that ends it.
+ *
+ * Limits: 128 bytes, a note for strings (one block), a block for each side only while
+ * bytes are held. Each bound has a counter and a defined behaviour.
+ *
+ * What an attacker would try: anything that makes the tap read other commands than
+ * the server does: a BDAT that the server refuses, a DATA that it refuses, a
+ * ClientHello in clear text, a line that never ends, a dialogue inside a
+ * message. Where two readings are possible the server's replies decide.
+ */
+#include <string.h>
+
+#include "base/duration.h"
+#include "base/utf8.h"
+#include "dataplane/smtp/state.h"
+
+static const char *const client_mode_names[] = {
+#define X(id, name) name,
+	CLIENT_MODES(X)
+#undef X
+};
+
+_Static_assert(sizeof(client_mode_names) / sizeof(client_mode_names[0]) == CLIENT_MODE_COUNT,
+	"each mode has its name");
+
+const char *
+smtp_client_mode_name(enum client_mode mode)
+{
+	return (unsigned)mode < CLIENT_MODE_COUNT ? client_mode_names[mode] : "?";
+}
+
+static struct state *
+state_of(struct smtp_session *session)
+{
+	return (struct state *)session->state;
+}
+
+void
+smtp_client_enter(struct run *r, enum client_mode mode)
+{
+	if (mode != CLIENT_WAIT && mode != CLIENT_RESPONSE)
+		r->s->tail = TAIL_NONE;
+	r->s->flags &= ~S_TAIL_UNSURE;
+	r->s->client = (uint8_t)mode;
+}
+
+void
+smtp_client_wait(struct run *r, enum tail tail)
+{
+	smtp_client_enter(r, CLIENT_WAIT);
+	r->s->tail = (uint8_t)tail;
+	r->s->wait_since_s = (uint32_t)(r->time_ns / NS_PER_S);
+}
+
+void
+smtp_tls_enter(struct run *r)
+{
+	smtp_client_enter(r, CLIENT_TLS);
+	r->s->flags |= S_SERVER_TLS;
+	if (!(r->s->flags & S_STARTTLS))
+		r->s->flags |= S_TLS;
+}
+
+bool
+smtp_client_in_data(const struct state *s)
+{
+	return s->client == CLIENT_HEADER || s->client == CLIENT_BODY ||
+	       s->client == CLIENT_CHUNK_HEADER || s->client == CLIENT_CHUNK;
+}
+
+bool
+smtp_unsure(const struct state *s)
+{
+	return (s->flags & S_UNSURE) || !(s->flags & S_CLIENT_SEEN);
+}
+
+struct note *
+smtp_note_peek(const struct run *r)
+{
+	return r->s->note == BLOCKS_NONE ? NULL : blocks_at(r->ctx->blocks, r->s->note);
+}
+
+struct note *
+smtp_note(struct run *r)
+{
+	if (r->s->note != BLOCKS_NONE)
+		return blocks_at(r->ctx->blocks, r->s->note);
+	r->s->note = blocks_take(r->ctx->blocks);
+	if (r->s->note == BLOCKS_NONE) {
+		counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
+		return NULL;
+	}
+	struct note *note = blocks_at(r->ctx->blocks, r->s->note);
+	memset(note, 0, offsetof(struct note, helo));
+	return note;
+}
+
+uint8_t
+smtp_text_put(struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags)
+{
+	char text[SMTP_STRING_MAX];
+	bool escaped, truncated;
+
+	size_t n = utf8_escape(data, len, text, sizeof(text), &escaped, &truncated);
+	uint8_t put = emit_text(event, used, text, n);
+	if (flags) {
+		*flags |= escaped ? AUTH_USERNAME_ESCAPED : 0;
+		*flags |= truncated || put < n ? AUTH_USERNAME_TRUNCATED : 0;
+	}
+	return put;
+}
+
+/* Is this the first time that the session reports the pattern? */
+static bool
+signature_new(struct note *note, uint32_t id)
+{
+	for (unsigned i = 0; i < note->signature_count; i++)
+		if (note->signatures[i] == id)
+			return false;
+	if (note->signature_count == SMTP_SIGNATURES_MAX)
+		return false;
+	note->signatures[note->signature_count++] = id;
+	return true;
+}
+
+void
+smtp_match(struct run *r, enum event_context context, const struct line *line, bool text_ok)
+{
+	struct match_hits hits;
+	size_t len = line->len < SMTP_MATCH_LINE_MAX ? line->len : SMTP_MATCH_LINE_MAX;
+
+	if (!r->ctx->match || len == 0)
+		return;
+	counter_add(r->ctx->counters, COUNTER_MATCH_LINES, 1);
+	match_line(r->ctx->match, context, line->data, len, &hits);
+	if (hits.count == 0)
+		return;
+	counter_add(r->ctx->counters, COUNTER_MATCH_HITS, hits.count);
+	struct note *note = smtp_note(r);
+	for (unsigned i = 0; note && i < hits.count; i++) {
+		if (!signature_new(note, hits.id[i]))
+			continue;
+		size_t used = 0;
+		struct event *event =
+			emit_begin(r->ctx->emit, EVENT_SIGNATURE, r->time_ns, r->ctx->flow);
+		event->signature.pattern_id = hits.id[i];
+		event->signature.context = (uint8_t)context;
+		event->signature.from_server =
+			context == CONTEXT_BANNER || context == CONTEXT_REPLY;
+		if (text_ok)
+			event->signature.line_len =
+				smtp_text_put(event, &used, line->data, len, NULL);
+		emit_commit(r->ctx->emit);
+	}
+}
+
+void
+smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
+{
+	struct state *s = state_of(session);
+
+	memset(session, 0, sizeof(*session));
+	s->note = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = BLOCKS_NONE;
+	s->flags = from_start ? S_GREETING | S_SERVER_SYNC : S_UNSURE | S_MIDSTREAM;
+	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
+}
+
+static bool
+looks_tls(const uint8_t *data)
+{
+	/* RFC 8446 5.1: type 20..24, legacy version 3.0 to 3.4. */
+	return data[0] >= 20 && data[0] <= 24 && data[1] == 3 && data[2] <= 4;
+}
+
+/* After the 220 to STARTTLS: a record, or a client that goes on in clear. */
+static size_t
+starttls_step(struct run *r, const uint8_t *data, size_t len)
+{
+	/* SSLv2 framing of a ClientHello (RFC 5246 E.2): high bit, length, type 1. */
+	bool may_be_v2 = data[0] & 0x80;
+
+	if ((may_be_v2 || (data[0] >= 20 && data[0] <= 24)) && len < 3)
+		return 0;
+	if ((len >= 3 && looks_tls(data)) || (may_be_v2 && data[2] == 1)) {
+		r->s->flags |= S_STARTTLS;
+		smtp_tls_enter(r);
+	} else {
+		smtp_client_enter(r, CLIENT_COMMAND);
+	}
+	return smtp_client_step(r, data, len);
+}
+
+static size_t
+command_step(struct run *r, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+	struct line line;
+
+	if (data[0] >= 20 && data[0] <= 24 && !(s->flags & S_NOT_TLS)) {
+		if (len < 3)
+			return 0;
+		if (looks_tls(data) && (s->flags & S_SERVER_TLS))
+			smtp_tls_enter(r);
+		else if (looks_tls(data))
+			smtp_client_wait(r, TAIL_TLS); /* the server will tell */
+		if (s->client != CLIENT_COMMAND)
+			return smtp_client_step(r, data, len);
+	}
+	size_t used = smtp_line_find(data, len, &line);
+	if (used == 0)
+		return 0;
+	if (line.cut) {
+		s->flags |= S_SKIP_CLIENT;
+		counter_add(r->ctx->counters, COUNTER_SMTP_LONG_LINE, 1);
+	}
+	if (s->client == CLIENT_RESPONSE)
+		smtp_auth_response(r, &line);
+	else if (s->client == CLIENT_COMMAND)
+		smtp_command_line(r, &line);
+	else if (line.len == 1 && line.data[0] == '.')
+		smtp_client_enter(r, CLIENT_COMMAND); /* CLIENT_LOST: a message ended here */
+	return used;
+}
+
+/* The reply that would tell cannot be waited for: the line itself must. */
+static size_t
+wait_step(struct run *r, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+	struct line line;
+
+	if (!(s->flags & (S_ONE_SIDED | S_TAIL_UNSURE)))
+		return 0;
+	if (s->tail == TAIL_TLS) {
+		smtp_tls_enter(r);
+		return smtp_client_step(r, data, len);
+	}
+	if (s->tail == TAIL_STARTTLS) {
+		smtp_client_enter(r, CLIENT_STARTTLS);
+		return smtp_client_step(r, data, len);
+	}
+	if (smtp_line_find(data, len, &line) == 0)
+		return 0;
+	bool command = smtp_command_looks(&line);
+	if (s->tail == TAIL_DATA && !command) {
+		smtp_data_begin(r);
+	} else if (s->tail == TAIL_DATA) {
+		smtp_client_enter(r, CLIENT_COMMAND);
+	} else if (command || !smtp_response_looks(&line) || smtp_auth_complete(s)) {
+		smtp_auth_abandon(r);
+	} else {
+		smtp_client_enter(r, CLIENT_RESPONSE);
+	}
+	return smtp_client_step(r, data, len);
+}
+
+size_t
+smtp_client_step(struct run *r, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+
+	if (s->flags & S_DROP)
+		return len;
+	if (s->flags & S_SKIP_CLIENT) {
+		const uint8_t *lf = memchr(data, '\n', len);
+		if (!lf)
+			return len;
+		s->flags &= ~S_SKIP_CLIENT;
+		return (size_t)(lf - data) + 1;
+	}
+	switch ((enum client_mode)s->client) {
+	case CLIENT_PROXY:
+		return smtp_proxy_step(r, data, len);
+	case CLIENT_COMMAND:
+	case CLIENT_LOST:
+	case CLIENT_RESPONSE:
+		return command_step(r, data, len);
+	case CLIENT_WAIT:
+		return wait_step(r, data, len);
+	case CLIENT_HEADER:
+	case CLIENT_BODY:
+	case CLIENT_CHUNK_HEADER:
+	case CLIENT_CHUNK:
+		return smtp_data_step(r, data, len);
+	case CLIENT_STARTTLS:
+		return starttls_step(r, data, len);
+	case CLIENT_TLS:
+		counter_add(r->ctx->counters, COUNTER_SMTP_TLS_BYTES, len);
+		return len;
+	case CLIENT_MODE_COUNT:
+		break;
+	}
+	return len;
+}
+
+/* Go on without a server that was never seen. */
+static void
+one_sided_enter(struct run *r)
+{
+	r->s->flags |= S_ONE_SIDED;
+	r->s->flags &= ~S_DROP;
+	smtp_line_resume(r, SMTP_CLIENT);
+}
+
+static void
+server_seen(struct run *r)
+{
+	struct state *s = r->s;
+
+	if ((s->flags & S_ONE_SIDED) || !(s->flags & S_SERVER_SEEN)) {
+		/* What was said before may have been answered unseen, unless all was seen. */
+		if (s->flags & S_ONE_SIDED)
+			s->uncertain = (uint16_t)smtp_queue_len(r);
+		s->flags &= ~S_ONE_SIDED;
+	}
+	s->flags |= S_SERVER_SEEN;
+}
+
+void
+smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side,
+	const uint8_t *data, size_t len, uint64_t time_ns)
+{
+	struct run r = {ctx, state_of(session), time_ns};
+	struct state *s = r.s;
+
+	if (len == 0)
+		return;
+	counter_add(ctx->counters, COUNTER_SMTP_BYTES, len);
+	if (side == SMTP_SERVER) {
+		server_seen(&r);
+	} else {
+		uint32_t waited = (uint32_t)(time_ns / NS_PER_S) - s->wait_since_s;
+		if (s->client == CLIENT_WAIT && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED)) &&
+			waited >= SMTP_ONE_SIDED_S && waited < UINT32_MAX / 2)
+			one_sided_enter(&r);
+		s->flags |= S_CLIENT_SEEN;
+	}
+	smtp_line_input(&r, side, data, len);
+}
+
+static void
+client_gap(struct run *r, uint64_t len)
+{
+	struct state *s = r->s;
+	bool partial;
+
+	s->flags |= S_UNSURE | S_CLIENT_SEEN;
+	if (!(s->flags & S_SERVER_SEEN) && s->client == CLIENT_WAIT)
+		one_sided_enter(r);
+	switch ((enum client_mode)s->client) {
+	case CLIENT_PROXY:
+		smtp_client_enter(r, CLIENT_COMMAND);
+		/* fall through */
+	case CLIENT_COMMAND:
+	case CLIENT_LOST:
+		partial = s->held_len[SMTP_CLIENT] > 0;
+		smtp_line_discard(r, SMTP_CLIENT);
+		s->flags |= S_AFTER_GAP | (partial ? S_SKIP_CLIENT : 0);
+		if (smtp_queue_len(r) > 0 && !smtp_queue_has(r, COMMAND_LOST)) {
+			smtp_queue_push(r, COMMAND_LOST, NULL, 0);
+			s->flags &= ~S_LOST_ANSWERED;
+		}
+		return;
+	case CLIENT_WAIT:
+	case CLIENT_RESPONSE:
+		smtp_line_discard(r, SMTP_CLIENT);
+		if (s->tail == TAIL_AUTH)
+			smtp_auth_gap(r);
+		else if (s->tail == TAIL_DATA)
+			s->flags |= S_BODY_GAP;
+		/* What follows is of no use before a reply, if one can come. */
+		s->flags |= s->flags & S_ONE_SIDED ? S_AFTER_GAP : S_DROP;
+		return;
+	case CLIENT_HEADER:
+	case CLIENT_BODY:
+	case CLIENT_CHUNK_HEADER:
+	case CLIENT_CHUNK:
+		smtp_data_gap(r, len);
+		return;
+	case CLIENT_STARTTLS:
+		smtp_tls_enter(r);
+		smtp_line_discard(r, SMTP_CLIENT);
+		return;
+	case CLIENT_TLS:
+	case CLIENT_MODE_COUNT:
+		return;
+	}
+}
+
+static void
+server_gap(struct run *r)
+{
+	struct state *s = r->s;
+
+	server_seen(r);
+	if (s->held_len[SMTP_SERVER] > 0)
+		smtp_reply_cut(r, blocks_at(r->ctx->blocks, s->held[SMTP_SERVER]),
+			s->held_len[SMTP_SERVER]);
+	smtp_line_discard(r, SMTP_SERVER);
+	s->flags &= ~(S_GREETING | S_SERVER_SYNC | S_SKIP_SERVER);
+	s->flags |= s->reply_code ? S_REPLY_GAP : 0;
+	uint32_t queued = smtp_queue_len(r);
+	s->uncertain = queued < UINT16_MAX ? (uint16_t)queued : UINT16_MAX;
+	if (s->client == CLIENT_WAIT)
+		s->flags |= S_TAIL_UNSURE;
+}
+
+void
+smtp_gap(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side, uint64_t len,
+	uint64_t time_ns)
+{
+	struct run r = {ctx, state_of(session), time_ns};
+
+	if (side == SMTP_CLIENT)
+		client_gap(&r, len);
+	else
+		server_gap(&r);
+}
+
+void
+smtp_shutdown(
+	struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side, uint64_t time_ns)
+{
+	struct run r = {ctx, state_of(session), time_ns};
+
+	/* A line without its end is no line: no server acts on it. What is whole may
+	   still be answered (client's FIN) or told at smtp_close (server's). */
+	if (side == SMTP_SERVER)
+		smtp_line_discard(&r, SMTP_SERVER);
+}
+
+/* Attempts and the transaction, as far as they can be told without more bytes. */
+static void
+settle(struct run *r)
+{
+	struct state *s = r->s;
+
+	if (s->client == CLIENT_WAIT && s->held_len[SMTP_CLIENT] > 0)
+		one_sided_enter(r);
+	if (s->tail == TAIL_AUTH)
+		smtp_auth_abandon(r);
+	smtp_line_discard(r, SMTP_CLIENT);
+	smtp_line_discard(r, SMTP_SERVER);
+	smtp_mail_close(r);
+}
+
+static uint16_t
+session_flags(uint32_t flags)
+{
+	return (uint16_t)((flags & S_BANNER_SEEN ? SESSION_BANNER_SEEN : 0) |
+			  (flags & S_EHLO ? SESSION_EHLO_SEEN : 0) |
+			  (flags & S_STARTTLS ? SESSION_STARTTLS : 0) |
+			  (flags & S_AUTH_OFFERED ? SESSION_AUTH_OFFERED : 0) |
+			  (flags & S_TLS ? SESSION_TLS : 0));
+}
+
+void
+smtp_close(struct smtp_ctx *ctx, struct smtp_session *session, uint64_t time_ns,
+	struct event *session_event)
+{
+	struct run r = {ctx, state_of(session), time_ns};
+	struct state *s = r.s;
+	struct event_session *out = &session_event->session;
+	size_t used = 0;
+
+	settle(&r);
+	out->commands = s->commands;
+	out->replies = s->replies;
+	out->auth_attempts = s->attempts;
+	out->transactions = s->transactions;
+	out->last_reply = s->last_reply;
+	out->flags |= session_flags(s->flags);
+	struct note *note = smtp_note_peek(&r);
+	if (!note)
+		return;
+	out->helo_len = smtp_text_put(session_event, &used, note->helo, note->helo_len, NULL);
+	out->banner_len = smtp_text_put(session_event, &used, note->banner, note->banner_len, NULL);
+	for (unsigned i = 0; i < 4 && i < note->signature_count; i++)
+		out->signatures[i] = note->signatures[i];
+	blocks_give(ctx->blocks, s->note);
+	s->note = BLOCKS_NONE;
+}

@@ -40,13 +40,12 @@ struct smtp_ctx {
 
 /* Private but for its size; zero bytes are not a session: smtp_open. */
 struct smtp_session {
-	uint8_t state[128];
+	_Alignas(8) uint8_t state[128];
 };
 
 /*
- * from_start: the greeting is still to come (the SYN was seen). implicit_tls:
- * the port speaks TLS from the first byte (465); otherwise a ClientHello is
- * recognised all the same.
+ * from_start: the greeting is still to come (the SYN was seen). TLS from the
+ * first byte (port 465) is recognised by its records.
  */
 void smtp_open(struct smtp_ctx *ctx, struct smtp_session *s, bool from_start);
 

@@ -1,0 +1,342 @@
+/*
+ * auth: the AUTH exchange (RFC 4954 4).
+ *
+ * Keeps: the attempt under way: its mechanism, how many times the client has
+ * answered, what is known of who it says it is (in the note), the keyed
+ * fingerprint of its password. Nothing when there is none (tail is not AUTH).
+ *
+ * Always holds: an attempt begins with an AUTH command, or with a 334 that
+ * nothing explains; it ends with one event, in attempt_end() and nowhere else.
+ * A decoded message lives in one buffer on the stack of respond() and is wiped
+ * before that returns. A line is taken for a username only when it is certain
+ * that it is not the password: after a gap it is not (A_BLIND).
+ *
+ * What an attacker would try: a mechanism's name, or a username, that is
+ * really the secret of somebody's broken client, to have it logged; a 334 that
+ * never ends; "QUIT" where a password belongs, to end inspection.
+ */
+#include <string.h>
+
+#include "base/base64.h"
+#include "dataplane/smtp/sasl.h"
+#include "dataplane/smtp/state.h"
+
+/* Sure; the exchange was seen but not its command; the final reply alone. */
+#define CONFIDENCE_SEEN 100u
+#define CONFIDENCE_EXCHANGE 90u
+#define CONFIDENCE_REPLY 70u
+
+static bool
+blank(uint8_t c)
+{
+	return c == ' ' || c == '\t';
+}
+
+static void
+attempt_begin(struct run *r, uint8_t flags)
+{
+	struct state *s = r->s;
+	struct note *note = smtp_note(r);
+
+	counter_add(r->ctx->counters, COUNTER_AUTH_ATTEMPTS, 1);
+	s->attempts++;
+	s->auth_flags = flags;
+	s->mechanism = SASL_UNKNOWN;
+	s->responses = 0;
+	s->password_fp = 0;
+	if (note)
+		note->username_len = note->domain_len = note->mechanism_len = 0;
+}
+
+static void
+put_mechanism(struct event_auth *auth, const struct state *s, const struct note *note)
+{
+	const char *name = sasl_name((enum sasl_mechanism)s->mechanism);
+	size_t len = strlen(name);
+
+	if (note && note->mechanism_len > 0) {
+		name = note->mechanism;
+		len = note->mechanism_len;
+	}
+	memcpy(auth->mechanism, name, len);
+}
+
+static uint8_t
+confidence(const struct state *s)
+{
+	if (s->auth_flags & A_COMMAND)
+		return CONFIDENCE_SEEN;
+	return s->tail == TAIL_AUTH ? CONFIDENCE_EXCHANGE : CONFIDENCE_REPLY;
+}
+
+/* The one place where an attempt ends. reply: NULL when none was seen. */
+static void
+attempt_end(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+	struct note *note = smtp_note_peek(r);
+	bool no_check = false;
+	size_t used = 0;
+	struct event *event = emit_begin(r->ctx->emit, EVENT_AUTH, r->time_ns, r->ctx->flow);
+	struct event_auth *auth = &event->auth;
+
+	auth->outcome = OUTCOME_UNKNOWN;
+	if (reply) {
+		auth->outcome =
+			(uint8_t)smtp_outcome(reply, (s->auth_flags & A_CANCELLED) != 0, &no_check);
+		auth->reply_code = reply->code;
+		smtp_enhanced_unpack(reply->enhanced, auth->enhanced);
+	}
+	auth->attempt_no = s->attempts;
+	auth->transport = TRANSPORT_CLEAR;
+	auth->confidence = confidence(s);
+	auth->password_fp = s->auth_flags & A_PASSWORD ? s->password_fp : 0;
+	auth->flags |= s->auth_flags & A_PASSWORD ? AUTH_PASSWORD_KNOWN : 0;
+	auth->flags |= s->auth_flags & (A_COMMAND | A_CLIENT) ? AUTH_COMMAND_SEEN : 0;
+	auth->flags |= no_check ? AUTH_NO_CHECK : 0;
+	put_mechanism(auth, s, note);
+	if (note && (s->auth_flags & A_USERNAME)) {
+		auth->flags |= AUTH_USERNAME_KNOWN;
+		auth->flags |= s->auth_flags & A_TRUNCATED ? AUTH_USERNAME_TRUNCATED : 0;
+		auth->username_len = smtp_text_put(
+			event, &used, note->username, note->username_len, &auth->flags);
+		auth->domain_len =
+			smtp_text_put(event, &used, note->domain, note->domain_len, NULL);
+	}
+	if (note)
+		auth->helo_len = smtp_text_put(event, &used, note->helo, note->helo_len, NULL);
+	for (unsigned i = 0; note && i < 4 && i < note->signature_count; i++)
+		auth->signatures[i] = note->signatures[i];
+	bool success = auth->outcome == OUTCOME_SUCCESS;
+	emit_commit(r->ctx->emit);
+
+	s->password_fp = 0;
+	if (!success)
+		return;
+	s->flags |= S_AUTHENTICATED;
+	if (note) {
+		note->authenticated_len = s->auth_flags & A_USERNAME ? note->username_len : 0;
+		memcpy(note->authenticated, note->username, note->authenticated_len);
+	}
+}
+
+static void
+remember(struct run *r, const struct sasl_identity *id)
+{
+	struct state *s = r->s;
+	struct note *note = smtp_note(r);
+
+	if (id->has_password && !(s->auth_flags & A_PASSWORD)) {
+		s->auth_flags |= A_PASSWORD;
+		s->password_fp = siphash(&r->ctx->password_key, id->password, id->password_len);
+	}
+	if (!note || !id->has_username || (s->auth_flags & A_USERNAME))
+		return;
+	s->auth_flags |= A_USERNAME | (id->truncated ? A_TRUNCATED : 0);
+	note->username_len = (uint8_t)id->username_len;
+	memcpy(note->username, id->username, id->username_len);
+	note->domain_len = (uint8_t)id->domain_len;
+	memcpy(note->domain, id->domain, id->domain_len);
+}
+
+/* One response: its base64, perhaps cut. */
+static void
+respond(struct run *r, const uint8_t *text, size_t len, bool cut)
+{
+	struct state *s = r->s;
+	uint8_t message[SMTP_LINE_MAX / 4 * 3 + 3];
+	struct sasl_identity id;
+	unsigned step = s->responses;
+
+	if (s->responses < UINT8_MAX)
+		s->responses++;
+	if (s->auth_flags & A_BLIND)
+		return;
+	if (len == 1 && text[0] == '=') /* RFC 4954 4: an empty initial response */
+		len = 0;
+	if (cut)
+		len &= ~(size_t)3;
+	ssize_t n = base64_decode(text, len, message, sizeof(message));
+	if (n < 0)
+		return;
+	enum sasl_mechanism mechanism = (enum sasl_mechanism)s->mechanism;
+	if (!(s->auth_flags & A_COMMAND) && step == 0 &&
+		(mechanism == SASL_UNKNOWN || mechanism == SASL_PLAIN)) {
+		enum sasl_mechanism guess = sasl_by_message(message, (size_t)n);
+		mechanism = guess != SASL_UNKNOWN ? guess : mechanism;
+		s->mechanism = (uint8_t)mechanism;
+	}
+	sasl_read(mechanism, step, message, (size_t)n, &id);
+	remember(r, &id);
+	explicit_bzero(message, (size_t)n);
+	explicit_bzero(&id, sizeof(id));
+}
+
+static void
+name_mechanism(struct run *r, const uint8_t *name, size_t len)
+{
+	struct note *note = smtp_note(r);
+
+	if (!sasl_name_ok(name, len))
+		return;
+	r->s->mechanism = (uint8_t)sasl_by_name(name, len);
+	if (!note)
+		return;
+	note->mechanism_len = (uint8_t)len;
+	for (size_t i = 0; i < len; i++)
+		note->mechanism[i] =
+			(char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
+}
+
+/* AUTH SP mechanism [SP initial-response]; "AUTH=LOGIN" is a common slip. */
+void
+smtp_auth_command(struct run *r, const struct line *line, size_t at)
+{
+	const uint8_t *d = line->data;
+	size_t end = line->len;
+
+	attempt_begin(r, A_COMMAND | A_CLIENT);
+	while (end > at && blank(d[end - 1]))
+		end--;
+	while (at < end && (blank(d[at]) || d[at] == '='))
+		at++;
+	size_t name_at = at;
+	while (at < end && !blank(d[at]))
+		at++;
+	name_mechanism(r, d + name_at, at - name_at);
+	if (r->s->mechanism == SASL_UNKNOWN)
+		r->s->mechanism = SASL_OTHER; /* it was named: do not guess */
+	while (at < end && blank(d[at]))
+		at++;
+	if (at < end)
+		respond(r, d + at, end - at, line->cut);
+	smtp_client_wait(r, TAIL_AUTH);
+}
+
+void
+smtp_auth_response(struct run *r, const struct line *line)
+{
+	struct state *s = r->s;
+	const uint8_t *d = line->data;
+	size_t len = line->len;
+
+	while (len > 0 && blank(d[len - 1]))
+		len--;
+	while (len > 0 && blank(d[0]))
+		d++, len--;
+	s->auth_flags |= A_CLIENT;
+	if (len == 1 && d[0] == '*')
+		s->auth_flags |= A_CANCELLED;
+	else
+		respond(r, d, len, line->cut);
+	smtp_client_wait(r, TAIL_AUTH);
+}
+
+void
+smtp_auth_gap(struct run *r)
+{
+	struct state *s = r->s;
+
+	if (s->client == CLIENT_RESPONSE) {
+		/* The one line that was due; what comes next has its number all the same. */
+		if (s->responses < UINT8_MAX)
+			s->responses++;
+		/* A part of it may have been more than one line: a name is no longer certain. */
+		if (!(s->auth_flags & A_USERNAME) && s->mechanism != SASL_LOGIN)
+			s->auth_flags |= A_BLIND;
+		smtp_client_wait(r, TAIL_AUTH);
+		return;
+	}
+	s->auth_flags |= A_BLIND;
+}
+
+void
+smtp_auth_challenge(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+	struct sasl_prompt prompt;
+
+	/* Without the command, a later challenge may tell more than the first. */
+	if (!(s->auth_flags & A_COMMAND) &&
+		(s->mechanism == SASL_UNKNOWN || s->mechanism == SASL_PLAIN)) {
+		sasl_prompt_read(reply->text, reply->text_len, &prompt);
+		if (prompt.mechanism != SASL_UNKNOWN)
+			s->mechanism = (uint8_t)prompt.mechanism;
+	}
+	smtp_client_enter(r, CLIENT_RESPONSE);
+}
+
+void
+smtp_auth_reply(struct run *r, const struct reply *reply)
+{
+	attempt_end(r, reply);
+	smtp_client_enter(r, CLIENT_COMMAND);
+}
+
+void
+smtp_auth_abandon(struct run *r)
+{
+	if (r->s->tail != TAIL_AUTH)
+		return;
+	attempt_end(r, NULL);
+	smtp_client_enter(r, CLIENT_COMMAND);
+}
+
+bool
+smtp_auth_complete(const struct state *s)
+{
+	unsigned all = sasl_responses((enum sasl_mechanism)s->mechanism);
+
+	return (s->auth_flags & A_CANCELLED) || (all > 0 && s->responses >= all);
+}
+
+void
+smtp_auth_implied_challenge(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+	struct sasl_prompt prompt;
+
+	sasl_prompt_read(reply->text, reply->text_len, &prompt);
+	smtp_queue_assume(r, smtp_queue_len(r));
+	smtp_line_discard(r, SMTP_CLIENT);
+	attempt_begin(r, 0);
+	/* An empty challenge asks a mechanism whose client speaks first: nearly always PLAIN. */
+	s->mechanism = (uint8_t)(prompt.empty ? SASL_PLAIN : prompt.mechanism);
+	if (prompt.mechanism == SASL_LOGIN && prompt.password)
+		s->responses = 1; /* the name was in what was missed */
+	else if (prompt.mechanism == SASL_LOGIN && !prompt.username && !(s->flags & S_SERVER_SYNC))
+		s->auth_flags |= A_BLIND; /* the first prompt, or the second? */
+	s->tail = TAIL_AUTH;
+	smtp_client_enter(r, CLIENT_RESPONSE);
+}
+
+/*
+ * A final reply to an AUTH that was not seen, not even its prompts: 235 and 535
+ * say so themselves (RFC 4954 6); other codes have other uses and need the word.
+ */
+bool
+smtp_auth_implied_reply(struct run *r, const struct reply *reply)
+{
+	bool words = (reply->words & WORD_AUTH) && !(reply->words & WORD_REQUIRED);
+
+	switch (reply->code) {
+	case 235:
+	case 535:
+	case 534:
+	case 538:
+		break;
+	case 450:
+	case 454:
+	case 501:
+	case 503:
+	case 504:
+		if (words)
+			break;
+		return false;
+	default:
+		return false;
+	}
+	attempt_begin(r, 0);
+	attempt_end(r, reply);
+	return true;
+}

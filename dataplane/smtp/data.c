@@ -1,0 +1,366 @@
+/*
+ * data: the octets of messages, by DATA (RFC 5321 4.1.1.4, 4.5.2) and by BDAT
+ * (RFC 3030). Header lines are looked at, the rest passes at memory speed.
+ *
+ * Keeps: where the search for the end of the data stands (body_match), how many
+ * octets of a chunk are to come, what the header said (body_flags).
+ *
+ * Always holds: nothing inside a message is a command. The end of DATA is a line
+ * with a dot alone, where a bare LF ends a line too: servers of the field take
+ * LF "." LF and LF "." CR LF for the end (that is how mail is smuggled), and
+ * the one that we would miss is the one after which an attacker goes on
+ * talking. A chunk ends by its count and by nothing else, refused or not.
+ *
+ * A reply while data pass, with no other command unanswered, belongs to the data
+ * (some servers refuse early). After a gap it proves that the end was in the
+ * gap. A second one proves that the server reads commands where we see data;
+ * then so do we.
+ *
+ * What an attacker would try: a BDAT of 10^17 octets that the server refuses, to
+ * talk on unseen: see smtp_data_reply.
+ */
+#include <string.h>
+
+#include "dataplane/smtp/state.h"
+
+static void
+data_reset(struct run *r)
+{
+	struct state *s = r->s;
+
+	s->body_bytes = 0;
+	s->body_match = BODY_LINE_START;
+	s->flags &= ~S_DATA_ANSWERED;
+}
+
+void
+smtp_data_begin(struct run *r)
+{
+	data_reset(r);
+	r->s->body_flags = 0;
+	r->s->header_lines = 0;
+	smtp_client_enter(r, CLIENT_HEADER);
+}
+
+static void
+chunk_end(struct run *r)
+{
+	struct state *s = r->s;
+	bool last = s->flags & S_LAST_CHUNK;
+
+	s->flags = last ? s->flags & ~S_CHUNKING : s->flags | S_CHUNKING;
+	if (s->flags & S_DATA_ANSWERED)
+		smtp_mail_data(r, last);
+	else
+		smtp_mail_data_queue(r, last ? COMMAND_BDAT_LAST : COMMAND_BDAT);
+	s->flags &= ~(S_DATA_ANSWERED | S_BODY_GAP);
+	smtp_client_enter(r, CLIENT_COMMAND);
+}
+
+void
+smtp_data_chunk(struct run *r, uint64_t octets, bool last)
+{
+	struct state *s = r->s;
+	bool first = !(s->flags & S_CHUNKING);
+
+	data_reset(r);
+	s->chunk_left = octets;
+	s->flags &= ~(S_LAST_CHUNK | S_BODY_GAP);
+	s->flags |= last ? S_LAST_CHUNK : 0;
+	if (first) {
+		s->body_flags = 0;
+		s->header_lines = 0;
+	}
+	if (octets == 0)
+		chunk_end(r);
+	else
+		smtp_client_enter(r, first ? CLIENT_CHUNK_HEADER : CLIENT_CHUNK);
+}
+
+void
+smtp_data_skip(struct run *r)
+{
+	smtp_client_enter(r, r->s->client == CLIENT_HEADER ? CLIENT_BODY : CLIENT_CHUNK);
+	r->s->body_match = BODY_LINE_START;
+}
+
+static void
+body_end(struct run *r)
+{
+	struct state *s = r->s;
+
+	if (s->flags & S_DATA_ANSWERED)
+		smtp_mail_data(r, true);
+	else
+		smtp_mail_data_queue(r, COMMAND_END_OF_DATA);
+	s->flags &= ~(S_DATA_ANSWERED | S_BODY_GAP);
+	smtp_client_enter(r, CLIENT_COMMAND);
+}
+
+/* Subjects of bounces that do not say so in their Content-Type. */
+static const char *const bounce_subjects[] = {
+	"failure notice",
+	"undelivered mail returned to sender",
+	"undeliverable:",
+	"mail delivery failed",
+	"delivery status notification",
+	"returned mail:",
+};
+
+static bool
+subject_bounces(const uint8_t *text, size_t len)
+{
+	while (len > 0 && (*text == ' ' || *text == '\t'))
+		text++, len--;
+	for (size_t i = 0; i < sizeof(bounce_subjects) / sizeof(bounce_subjects[0]); i++)
+		if (smtp_caseless_prefix(text, len, bounce_subjects[i]))
+			return true;
+	return false;
+}
+
+/* Is it a DSN by its header (RFC 6522, RFC 3464; Exim, qmail and others by habit)? */
+static void
+header_line(struct run *r, const struct line *line)
+{
+	struct state *s = r->s;
+	const uint8_t *d = line->data;
+	size_t at;
+
+	smtp_match(r, CONTEXT_HEADER, line, true);
+	if (d[0] != ' ' && d[0] != '\t') {
+		bool type = smtp_caseless_prefix(d, line->len, "content-type:");
+		s->body_flags &= (uint8_t)~B_CONTENT_TYPE;
+		s->body_flags |= type ? B_CONTENT_TYPE : 0;
+		if (smtp_caseless_prefix(d, line->len, "x-failed-recipients:") ||
+			(smtp_caseless_prefix(d, line->len, "subject:") &&
+				subject_bounces(d + 8, line->len - 8)))
+			s->body_flags |= B_DSN;
+	}
+	if (!(s->body_flags & B_CONTENT_TYPE))
+		return;
+	if (smtp_caseless_find(d, line->len, "multipart/report", &at))
+		s->body_flags |= B_REPORT;
+	if (smtp_caseless_find(d, line->len, "delivery-status", &at))
+		s->body_flags |= B_STATUS;
+	if ((s->body_flags & B_REPORT) && (s->body_flags & B_STATUS))
+		s->body_flags |= B_DSN;
+}
+
+/* After a line of a header: does the header go on? */
+static bool
+header_goes_on(struct run *r, const struct line *line)
+{
+	if (line->cut || line->len == 0)
+		return false;
+	header_line(r, line);
+	return ++r->s->header_lines < SMTP_HEADER_LINES_MAX;
+}
+
+static size_t
+header_step(struct run *r, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+	struct line line;
+	size_t used = smtp_line_find(data, len, &line);
+
+	if (used == 0)
+		return 0;
+	if (data[0] == '.' && line.len == 1 && used <= 3) {
+		body_end(r);
+		return used;
+	}
+	s->body_bytes += used;
+	if (!header_goes_on(r, &line)) {
+		smtp_client_enter(r, CLIENT_BODY);
+		s->body_match = line.cut ? BODY_INSIDE : BODY_LINE_START;
+	}
+	return used;
+}
+
+#define SCAN_BLOCK 64u
+
+/*
+ * The offset of an LF that a dot follows, or of an LF at the very end, or len.
+ * Blocks are looked at as a whole, which compilers turn into vector code: bodies
+ * without such a pair pass at memory speed.
+ */
+static size_t
+find_lf_dot(const uint8_t *d, size_t len)
+{
+	size_t i = 0;
+
+	for (; i + SCAN_BLOCK < len; i += SCAN_BLOCK) {
+		uint8_t hit = 0;
+		for (size_t k = 0; k < SCAN_BLOCK; k++)
+			hit |= (uint8_t)((d[i + k] == '\n') & (d[i + k + 1] == '.'));
+		if (hit)
+			break;
+	}
+	for (; i + 1 < len; i++)
+		if (d[i] == '\n' && d[i + 1] == '.')
+			return i;
+	return len > 0 && d[len - 1] == '\n' ? len - 1 : len;
+}
+
+static size_t
+body_step(struct run *r, const uint8_t *d, size_t len)
+{
+	struct state *s = r->s;
+	size_t i = 0;
+
+	while (i < len) {
+		switch ((enum body_match)s->body_match) {
+		case BODY_LINE_START:
+			s->body_match = d[i] == '.' ? BODY_DOT : BODY_INSIDE;
+			i += d[i] == '.';
+			break;
+		case BODY_DOT:
+		case BODY_DOT_CR:
+			if (d[i] == '\n') {
+				/* The dot and its line end are not of the message. */
+				s->body_bytes += i + 1;
+				s->body_bytes -= s->body_match == BODY_DOT ? 2 : 3;
+				body_end(r);
+				return i + 1;
+			}
+			if (d[i] == '\r' && s->body_match == BODY_DOT) {
+				s->body_match = BODY_DOT_CR;
+				i++;
+			} else {
+				s->body_match = BODY_INSIDE;
+			}
+			break;
+		case BODY_INSIDE:
+			i += find_lf_dot(d + i, len - i);
+			if (i < len) {
+				s->body_match = BODY_LINE_START;
+				i++;
+			}
+			break;
+		}
+	}
+	s->body_bytes += len;
+	return len;
+}
+
+static size_t
+chunk_header_step(struct run *r, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+	struct line line;
+	size_t room = len < s->chunk_left ? len : (size_t)s->chunk_left;
+	size_t used = smtp_line_find(data, room, &line);
+
+	if (used == 0 && room < s->chunk_left)
+		return 0;
+	if (used == 0 || !header_goes_on(r, &line))
+		smtp_client_enter(r, CLIENT_CHUNK);
+	if (used == 0)
+		used = room; /* the chunk ends inside a line */
+	s->body_bytes += used;
+	s->chunk_left -= used;
+	if (s->chunk_left == 0)
+		chunk_end(r);
+	return used;
+}
+
+static size_t
+chunk_step(struct run *r, size_t len)
+{
+	struct state *s = r->s;
+	size_t used = len < s->chunk_left ? len : (size_t)s->chunk_left;
+
+	s->body_bytes += used;
+	s->chunk_left -= used;
+	if (s->chunk_left == 0)
+		chunk_end(r);
+	return used;
+}
+
+size_t
+smtp_data_step(struct run *r, const uint8_t *data, size_t len)
+{
+	if (r->s->client == CLIENT_HEADER)
+		return header_step(r, data, len);
+	if (r->s->client == CLIENT_BODY)
+		return body_step(r, data, len);
+	if (r->s->client == CLIENT_CHUNK_HEADER)
+		return chunk_header_step(r, data, len);
+	return chunk_step(r, len);
+}
+
+void
+smtp_data_gap(struct run *r, uint64_t len)
+{
+	struct state *s = r->s;
+	uint64_t missed = len + s->held_len[SMTP_CLIENT]; /* the part of a header line too */
+
+	smtp_line_discard(r, SMTP_CLIENT);
+	s->flags |= S_BODY_GAP;
+	if (s->client == CLIENT_HEADER || s->client == CLIENT_BODY) {
+		s->body_bytes += missed;
+		/* If the end comes next it must be found; a dot and a line end in mid-line
+		   right after a gap are unlikely. */
+		s->body_match = BODY_LINE_START;
+		smtp_client_enter(r, CLIENT_BODY);
+		return;
+	}
+	bool more = missed > s->chunk_left;
+	uint64_t of_chunk = more ? s->chunk_left : missed;
+	s->body_bytes += of_chunk;
+	s->chunk_left -= of_chunk;
+	smtp_client_enter(r, CLIENT_CHUNK);
+	if (s->chunk_left == 0)
+		chunk_end(r);
+	s->flags |= more ? S_AFTER_GAP : 0;
+}
+
+/* The end was in the gap: this reply is to it. */
+static void
+data_end_missed(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+
+	smtp_line_discard(r, SMTP_CLIENT);
+	s->flags &= ~(S_DATA_ANSWERED | S_BODY_GAP);
+	s->flags |= S_AFTER_GAP;
+	smtp_mail_data(r, false);
+	smtp_client_enter(r, CLIENT_COMMAND);
+	struct queued end = {.kind = COMMAND_END_OF_DATA};
+	smtp_mail_reply(r, &end, reply);
+}
+
+bool
+smtp_data_reply(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+	bool chunk = s->client == CLIENT_CHUNK || s->client == CLIENT_CHUNK_HEADER;
+	bool untouched = s->body_bytes == 0 && s->held_len[SMTP_CLIENT] == 0;
+
+	if (!chunk && (s->flags & S_BODY_GAP)) {
+		data_end_missed(r, reply);
+		return true;
+	}
+	if (!(s->flags & S_DATA_ANSWERED)) {
+		smtp_mail_data_refused(r, reply);
+		s->mail_code = reply->code;
+		s->flags |= S_DATA_ANSWERED;
+		/* The server does not know BDAT, or not this one: no octets for it. */
+		if (chunk && untouched && reply->code >= 500 && reply->code <= 502) {
+			s->flags &= ~S_DATA_ANSWERED;
+			smtp_client_enter(r, CLIENT_COMMAND);
+		}
+		return true;
+	}
+	if (reply->code == 421 || reply->code == 221)
+		return true; /* refused, and now goodbye */
+	/* Two replies to one message: the server reads commands. */
+	smtp_line_discard(r, SMTP_CLIENT);
+	if (!chunk && s->body_match != BODY_LINE_START)
+		s->flags |= S_SKIP_CLIENT;
+	s->flags &= ~S_DATA_ANSWERED;
+	s->flags |= S_UNSURE | S_AFTER_GAP;
+	smtp_mail_data(r, false);
+	smtp_client_enter(r, CLIENT_COMMAND);
+	return false;
+}

@@ -1,0 +1,175 @@
+/*
+ * line: bytes in any cutting become steps of the two machines.
+ *
+ * Keeps, for each side, the bytes that its machine has not consumed, in one block
+ * that is taken when they appear and given back, wiped, when they are consumed:
+ * a partial line, or what a client said after a command whose reply decides
+ * what it means (CLIENT_WAIT).
+ *
+ * Always holds: a machine sees the held bytes before any new ones, and what it
+ * does depends on the bytes and their order alone, never on how they were cut.
+ * A step consumes bytes (> 0) or needs more of them (0).
+ *
+ * Limits: SMTP_BLOCK_BYTES a side. A line cannot overflow it (it is cut at
+ * SMTP_LINE_MAX); a waiting client can: see smtp_line_overflow. Work is linear in the
+ * bytes: each pass over the block consumes it or fills it.
+ *
+ * What an attacker would try: dribble bytes to hold a block for each of a
+ * million sessions. The pool is bounded; when it is empty, lines are lost and
+ * counted (SMTP_HOLD_FULL), as if they had been missed on the wire.
+ */
+#include <string.h>
+
+#include "dataplane/smtp/state.h"
+
+size_t
+smtp_line_find(const uint8_t *data, size_t len, struct line *line)
+{
+	size_t window = len < SMTP_LINE_MAX ? len : SMTP_LINE_MAX;
+	const uint8_t *lf = memchr(data, '\n', window);
+
+	line->data = data;
+	line->cut = false;
+	if (!lf) {
+		if (window < SMTP_LINE_MAX)
+			return 0;
+		line->len = window;
+		line->cut = true;
+		return window;
+	}
+	/* A bare LF ends a line for most servers; CRs before it belong to the end. */
+	line->len = (size_t)(lf - data);
+	while (line->len > 0 && data[line->len - 1] == '\r')
+		line->len--;
+	return (size_t)(lf - data) + 1;
+}
+
+static size_t
+step(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
+{
+	return side == SMTP_CLIENT ? smtp_client_step(r, data, len)
+				   : smtp_server_step(r, data, len);
+}
+
+static size_t
+step_all(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
+{
+	size_t used = 0;
+
+	while (used < len) {
+		size_t n = step(r, side, data + used, len - used);
+		if (n == 0)
+			break;
+		used += n;
+	}
+	return used;
+}
+
+void
+smtp_line_discard(struct run *r, enum smtp_side side)
+{
+	struct state *s = r->s;
+
+	if (s->held[side] == BLOCKS_NONE)
+		return;
+	/* It may have been a password. */
+	explicit_bzero(blocks_at(r->ctx->blocks, s->held[side]), s->held_len[side]);
+	blocks_give(r->ctx->blocks, s->held[side]);
+	s->held[side] = BLOCKS_NONE;
+	s->held_len[side] = 0;
+}
+
+void
+smtp_line_resume(struct run *r, enum smtp_side side)
+{
+	struct state *s = r->s;
+
+	if (s->held_len[side] == 0)
+		return;
+	uint8_t *held = blocks_at(r->ctx->blocks, s->held[side]);
+	size_t used = step_all(r, side, held, s->held_len[side]);
+	if (used == s->held_len[side]) {
+		smtp_line_discard(r, side);
+		return;
+	}
+	size_t rest = s->held_len[side] - used;
+	memmove(held, held + used, rest);
+	explicit_bzero(held + rest, used);
+	s->held_len[side] = (uint16_t)rest;
+}
+
+/* Copy what fits; 0 when nothing does. */
+static size_t
+hold(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+
+	if (s->held[side] == BLOCKS_NONE) {
+		s->held[side] = blocks_take(r->ctx->blocks);
+		if (s->held[side] == BLOCKS_NONE)
+			return 0;
+	}
+	size_t room = SMTP_BLOCK_BYTES - s->held_len[side];
+	if (len > room)
+		len = room;
+	uint8_t *held = blocks_at(r->ctx->blocks, s->held[side]);
+	memcpy(held + s->held_len[side], data, len);
+	s->held_len[side] = (uint16_t)(s->held_len[side] + len);
+	return len;
+}
+
+/*
+ * There is no room for what must be held. Afterwards the machine consumes:
+ * either it no longer waits, or the bytes are dropped as if missed.
+ */
+static void
+smtp_line_overflow(struct run *r, enum smtp_side side)
+{
+	struct state *s = r->s;
+	bool waits = side == SMTP_CLIENT && s->client == CLIENT_WAIT;
+	bool no_block = s->held[side] == BLOCKS_NONE;
+
+	counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
+	if (side == SMTP_SERVER) {
+		s->flags |= S_SKIP_SERVER;
+	} else if (s->client == CLIENT_HEADER || s->client == CLIENT_CHUNK_HEADER) {
+		smtp_data_skip(r);
+	} else if (!waits) {
+		s->flags |= S_UNSURE | S_SKIP_CLIENT;
+	} else if (s->tail == TAIL_TLS) {
+		smtp_tls_enter(r);
+	} else if (s->tail == TAIL_DATA) {
+		/* So much after DATA is its body; the 354 or the refusal is still to come. */
+		smtp_queue_push(r, COMMAND_DATA, NULL, 0);
+		s->flags |= S_DATA_ASSUMED;
+		smtp_data_begin(r);
+	} else if (!(s->flags & S_SERVER_SEEN)) {
+		s->flags |= S_ONE_SIDED | (no_block ? S_SKIP_CLIENT : 0);
+	} else {
+		s->flags |= S_UNSURE | S_DROP;
+		s->auth_flags |= A_BLIND;
+	}
+	smtp_line_resume(r, side);
+}
+
+void
+smtp_line_input(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
+{
+	while (len > 0) {
+		if (r->s->held_len[side] == 0) {
+			size_t used = step_all(r, side, data, len);
+			data += used;
+			len -= used;
+			if (len == 0)
+				return;
+		}
+		size_t n = hold(r, side, data, len);
+		if (n == 0) {
+			smtp_line_overflow(r, side);
+			continue;
+		}
+		data += n;
+		len -= n;
+		smtp_line_resume(r, side);
+	}
+}
