@@ -49,37 +49,71 @@ struct tcp_segment {
 	uint64_t clock_ns; /* the capture's clock */
 };
 
+/*
+ * The segment in hand: given to tcp_input, not yet wholly passed on or held.
+ * Private; valid from tcp_input until tcp_next has returned false.
+ */
+struct tcp_hand {
+	const struct tcp_conn *conn; /* whose it is; NULL: nothing in hand */
+	const uint8_t *data;
+	uint64_t time_ns;
+	uint32_t seq;
+	uint32_t ack;
+	uint32_t len;     /* bytes at data */
+	uint32_t missing; /* bytes after those that the capture cut off */
+	uint8_t dir;
+	uint8_t has_ack;
+	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
+	uint8_t counted; /* already counted as held */
+};
+
 /* Limits and the arena; one per worker, shared by its connections. */
 struct tcp_ctx {
 	struct blocks *arena; /* of TCP_BLOCK_BYTES */
 	struct counters *counters;
-	uint32_t hold_pkts_max;  /* per connection: segments held before a hole is skipped */
-	uint32_t hold_bytes_max; /* per connection */
+	/* Arena blocks that one connection may hold (a segment takes one or more; adjoining small
+	   ones share), whatever a quarter of the free blocks allows. */
+	uint32_t hold_pkts_max;
+	uint32_t hold_bytes_max; /* arena bytes that one connection may hold */
 	uint64_t hold_ns_max;    /* packet time that a hole may stay open */
+	/* Private. */
+	struct tcp_hand hand;
+	uint64_t now_ns; /* clock of the last segment */
+	uint32_t lent;   /* block of the chunk last returned, + 1 */
 };
 
 #define TCP_BLOCK_BYTES 2048
 
+/* Sets everything but arena and counters, which are the caller's to set. */
 void tcp_ctx_defaults(struct tcp_ctx *ctx);
 
-/* The state of one connection; zero bytes are "nothing seen". Private but for size. */
+/* One direction. Private; zero bytes are "nothing seen". */
 struct tcp_stream {
 	uint32_t next_seq;  /* the next byte to deliver */
-	uint32_t held_head; /* chain of held segments, in sequence order */
-	uint32_t base_seq;  /* of the first byte delivered or the ISN + 1 */
+	uint32_t base_seq;  /* ISN + 1, or where a mid-stream pick-up began */
+	uint32_t held_head; /* held segments in sequence order: block + 1, or 0 */
+	uint32_t acked_seq; /* the other side has received all before this */
+	uint32_t shown_seq; /* this side has sent all before this */
 	uint16_t flags;
-	uint16_t held_pkts;
-	uint8_t flags_seen;
-	uint8_t reserved[3];
-	uint32_t fin_seq;
+	uint16_t held_blocks;
+	uint16_t last_len;  /* of the bytes delivered last, which end at next_seq */
+	uint16_t last_hash; /* and their hash, to notice a different copy */
+	uint16_t segments;  /* accepted of this side, modulo 2^16 */
+	uint8_t strays;     /* outside any window, in a row */
+	uint8_t reserved;
 };
 
+/* One connection. Zero bytes are "nothing seen". */
 struct tcp_conn {
 	struct tcp_stream stream[2];
-	uint64_t hold_since_ns; /* when the oldest hole opened; 0 none */
-	uint32_t held_bytes;
-	uint32_t reserved;
+	uint32_t syn_seq;  /* ISN + 1 of a SYN that came while the connection was open */
+	uint8_t segments;  /* seen so far, up to 255 */
+	uint8_t draining;  /* tcp_drain was called */
+	uint8_t syn_asked; /* syn_seq holds one */
+	uint8_t reserved;
 };
+
+_Static_assert(sizeof(struct tcp_conn) == 72, "what an open session costs here");
 
 enum tcp_chunk_kind {
 	TCP_CHUNK_DATA, /* data, len: the next bytes of dir */
@@ -100,19 +134,25 @@ struct tcp_chunk {
 /* What tcp_input makes of a segment, for the owner's book-keeping. */
 enum tcp_verdict {
 	TCP_ACCEPTED,
-	TCP_IGNORED,  /* bad checksum, out of window, nothing new */
+	TCP_IGNORED,  /* bad checksum, out of window, nothing new: proves no life */
 	TCP_NEW_CONN, /* a SYN that opens a new connection on used ports: the caller
 			 closes the old session, zeroes conn, and feeds it again */
 };
 
 /*
  * Take one segment. Returns what became of it. Copies what it must hold; keeps
- * no pointer past the following tcp_next calls.
+ * no pointer to segment->data once tcp_next has returned false, so call
+ * tcp_next until it does before the next tcp_input of any connection of ctx.
  */
 enum tcp_verdict tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	const struct tcp_segment *segment);
 
-/* The next chunk that is due, in causal order; false when there is none. */
+/*
+ * The next chunk that is due, in causal order; false when there is none. A
+ * connection whose SYN was not seen, or whose other side was not seen yet,
+ * gives nothing until its first few segments (or a second of packet time) have
+ * shown what is there.
+ */
 bool tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out);
 
 /*
@@ -121,12 +161,15 @@ bool tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
  */
 void tcp_drain(struct tcp_ctx *ctx, struct tcp_conn *conn);
 
-/* Free what is held. Call before the entry is reused. */
+/* Free what is held. Call before the entry is reused. Idempotent. */
 void tcp_close(struct tcp_ctx *ctx, struct tcp_conn *conn);
 
 /* Connection state for the owner. */
 bool tcp_syn_seen(const struct tcp_conn *conn, enum tcp_dir dir);
-bool tcp_data_seen(const struct tcp_conn *conn, enum tcp_dir dir);
+bool tcp_data_seen(const struct tcp_conn *conn, enum tcp_dir dir); /* delivered or held */
 bool tcp_finished(const struct tcp_conn *conn); /* both FINs delivered, or a RST */
+bool tcp_holding(const struct tcp_conn *conn);  /* bytes wait for others: tcp_drain frees them */
+bool tcp_conflict_seen(const struct tcp_conn *conn); /* two copies of a byte disagreed */
+bool tcp_gap_seen(const struct tcp_conn *conn);      /* bytes were missed */
 
 #endif

@@ -1,0 +1,76 @@
+/*
+ * EVE: events and incidents as JSON, one object a line, valid against Suricata's
+ * published schema but for the keys `smtp_auth` and `smtap` (DESIGN.md 5).
+ *
+ *   smtp_auth  each AUTH attempt
+ *   smtp       each mail transaction, at its end, with its recipients
+ *   flow       each session, at its end
+ *   alert      an incident opened, updated or closed; a pattern of role signature
+ *   stats      once, at the end
+ *
+ * The same events give the same lines. No line holds a password or what stands
+ * for one.
+ */
+#ifndef SMTAP_CONTROL_EXPORT_EVE_H
+#define SMTAP_CONTROL_EXPORT_EVE_H
+
+#include "config/config.h"
+#include "contract/counters.h"
+#include "contract/event.h"
+#include "control/engine/engine.h"
+#include "control/incident/incident.h"
+#include "control/intake/intake.h"
+#include "patterns/pattern.h"
+
+/* X(field, "name", "help"): export's own counters. */
+#define EVE_COUNTERS(X)                                                                    \
+	X(lines, "eve_lines", "Lines written")                                             \
+	X(alerts, "eve_alerts", "Of these, alerts")                                        \
+	X(suppressed, "eve_signatures_suppressed",                                         \
+		"Matches of a signature for an address that was told within the interval") \
+	X(rcpt_evicted, "eve_transactions_evicted",                                        \
+		"Transactions whose recipients were dropped: too many open at a time")
+
+struct eve_counters {
+#define X(field, name, help) uint64_t field;
+	EVE_COUNTERS(X)
+#undef X
+};
+
+struct eve;
+
+struct eve_options {
+	int fd; /* where lines go; the caller's, until eve_close */
+	const struct config *config;
+	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
+};
+
+/* What a stats line tells. */
+struct eve_stats {
+	const struct counters *workers; /* added up */
+	const struct intake_counters *intake;
+	const struct engine_totals *engine;
+	uint64_t first_ns; /* packet time of the first and last event; 0: none */
+	uint64_t last_ns;
+};
+
+/* NULL when out of memory. */
+struct eve *eve_open(const struct eve_options *options);
+
+void eve_event(struct eve *eve, const struct event *event);
+
+/* As an engine_sink has it; event may be NULL. Flushes. */
+void eve_incident(struct eve *eve, const struct incident *incident, enum incident_state state,
+	const struct event *event);
+
+void eve_stats(struct eve *eve, const struct eve_stats *stats);
+
+void eve_counters(const struct eve *eve, struct eve_counters *out);
+
+/* Write out what is buffered. 0, or -errno of the first write that failed, ever. */
+int eve_flush(struct eve *eve);
+
+/* Flushes; same result. */
+int eve_close(struct eve *eve);
+
+#endif

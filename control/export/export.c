@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_export; int placeholder_export;

@@ -1,0 +1,201 @@
+/* The parts of EVE lines that are alike, and the way out. */
+#include "control/export/line.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/export/community_id.h"
+#include "control/export/format.h"
+
+#define BUFFER_BYTES (256u << 10)
+
+struct eve *
+eve_open(const struct eve_options *options)
+{
+	struct eve *eve = calloc(1, sizeof(*eve));
+
+	if (!eve)
+		return NULL;
+	eve->fd = options->fd;
+	eve->config = options->config;
+	eve->patterns = options->patterns;
+	eve->buffer = malloc(BUFFER_BYTES);
+	eve->rcpt = rcpt_open();
+	if (!eve->buffer || !eve->rcpt) {
+		eve_close(eve);
+		return NULL;
+	}
+	return eve;
+}
+
+int
+eve_flush(struct eve *eve)
+{
+	size_t done = 0;
+
+	while (done < eve->used && !eve->error) {
+		ssize_t n = write(eve->fd, eve->buffer + done, eve->used - done);
+
+		if (n >= 0)
+			done += (size_t)n;
+		else if (errno != EINTR)
+			eve->error = -errno;
+	}
+	eve->used = 0;
+	return eve->error;
+}
+
+int
+eve_close(struct eve *eve)
+{
+	int error = eve_flush(eve);
+
+	rcpt_close(eve->rcpt);
+	free(eve->buffer);
+	free(eve);
+	return error;
+}
+
+void
+eve_counters(const struct eve *eve, struct eve_counters *out)
+{
+	*out = eve->counters;
+	out->rcpt_evicted = rcpt_evicted(eve->rcpt);
+}
+
+static int
+line_write(const char *text, size_t len, void *arg)
+{
+	struct eve *eve = arg;
+
+	while (len > 0) {
+		size_t n = BUFFER_BYTES - eve->used < len ? BUFFER_BYTES - eve->used : len;
+
+		memcpy(eve->buffer + eve->used, text, n);
+		eve->used += n;
+		text += n;
+		len -= n;
+		if (eve->used == BUFFER_BYTES)
+			eve_flush(eve);
+	}
+	return 0;
+}
+
+void
+line_end(struct eve *eve, json_t *line)
+{
+	if (!line)
+		return;
+	json_dump_callback(line, line_write, eve, JSON_COMPACT);
+	line_write("\n", 1, eve);
+	json_decref(line);
+	eve->counters.lines++;
+}
+
+void
+line_put_text(json_t *object, const char *key, const char *text, size_t len)
+{
+	if (len > 0)
+		json_object_set_new(object, key, json_stringn(text, len));
+}
+
+void
+line_put_string(json_t *object, const char *key, const char *text)
+{
+	json_object_set_new(object, key, json_string(text));
+}
+
+void
+line_put_number(json_t *object, const char *key, uint64_t value)
+{
+	json_object_set_new(object, key, json_integer((json_int_t)(value & INT64_MAX)));
+}
+
+void
+line_put_bool(json_t *object, const char *key, bool value)
+{
+	json_object_set_new(object, key, json_boolean(value));
+}
+
+void
+line_put_time(json_t *object, const char *key, uint64_t time_ns)
+{
+	char text[FORMAT_TIME_MAX];
+
+	format_eve_time(time_ns, text);
+	line_put_string(object, key, text);
+}
+
+json_t *
+line_start(const char *event_type, uint64_t time_ns, const struct event_flow *flow)
+{
+	char addr[FORMAT_ADDR_MAX], id[COMMUNITY_ID_MAX];
+	json_t *line = json_object();
+
+	line_put_time(line, "timestamp", time_ns);
+	if (flow)
+		line_put_number(line, "flow_id", format_flow_id(flow->flow_id));
+	line_put_string(line, "event_type", event_type);
+	if (!flow)
+		return line;
+	format_addr(&flow->client, addr);
+	line_put_string(line, "src_ip", addr);
+	line_put_number(line, "src_port", flow->client_port);
+	format_addr(&flow->server, addr);
+	line_put_string(line, "dest_ip", addr);
+	line_put_number(line, "dest_port", flow->server_port);
+	line_put_string(line, "proto", "TCP");
+	line_put_string(line, "app_proto", "smtp");
+	format_community_id(flow, id, sizeof(id));
+	line_put_string(line, "community_id", id);
+	return line;
+}
+
+void
+line_put_reply(json_t *object, uint16_t reply_code, const uint16_t enhanced[3])
+{
+	char text[FORMAT_ENHANCED_MAX];
+
+	if (reply_code)
+		line_put_number(object, "reply_code", reply_code);
+	format_enhanced(enhanced, text);
+	line_put_text(object, "enhanced_code", text, strlen(text));
+}
+
+void
+line_put_patterns(
+	json_t *object, const char *key, const struct pattern_set *patterns, const uint32_t ids[4])
+{
+	json_t *names = json_array();
+
+	for (unsigned i = 0; i < 4; i++) {
+		const struct pattern *pattern = ids[i] ? pattern_set_find(patterns, ids[i]) : NULL;
+
+		if (pattern)
+			json_array_append_new(names, json_string(pattern->name));
+	}
+	if (json_array_size(names) > 0)
+		json_object_set(object, key, names);
+	json_decref(names);
+}
+
+void
+line_put_mitre(json_t *metadata, const char *techniques)
+{
+	json_t *list = json_array();
+	const char *p = techniques ? techniques : "";
+
+	for (;;) {
+		p += strspn(p, ", ");
+		size_t n = strcspn(p, ", ");
+		if (n == 0)
+			break;
+		json_array_append_new(list, json_stringn(p, n));
+		p += n;
+	}
+	if (json_array_size(list) > 0)
+		json_object_set(metadata, "mitre_technique_id", list);
+	json_decref(list);
+}

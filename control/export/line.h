@@ -1,0 +1,56 @@
+/* Private to export/: what the makers of the different lines share. */
+#ifndef SMTAP_CONTROL_EXPORT_LINE_H
+#define SMTAP_CONTROL_EXPORT_LINE_H
+
+#include <jansson.h>
+
+#include "control/export/eve.h"
+#include "control/export/rcpt.h"
+
+#define EVE_TOLD 4096 /* signature alerts remembered, to tell each only once in a while */
+
+struct eve_told {
+	struct addr subject;
+	uint32_t pattern_id; /* 0: free */
+	uint64_t time_ns;
+	uint64_t suppressed;
+};
+
+struct eve {
+	int fd;
+	int error; /* -errno of the first failed write */
+	char *buffer;
+	size_t used;
+	const struct config *config;
+	const struct pattern_set *patterns;
+	struct rcpt_table *rcpt;
+	struct eve_counters counters;
+	struct eve_told told[EVE_TOLD];
+};
+
+/* A new object with what every line of a session starts with; flow NULL: no session. */
+json_t *line_start(const char *event_type, uint64_t time_ns, const struct event_flow *flow);
+
+/* Write the object, and drop it. */
+void line_end(struct eve *eve, json_t *line);
+
+/* Text that need not end with NUL; nothing is added when it is empty. */
+void line_put_text(json_t *object, const char *key, const char *text, size_t len);
+void line_put_string(json_t *object, const char *key, const char *text);
+void line_put_number(json_t *object, const char *key, uint64_t value);
+void line_put_bool(json_t *object, const char *key, bool value);
+void line_put_time(json_t *object, const char *key, uint64_t time_ns);
+
+/* reply_code and enhanced_code, where there are any. */
+void line_put_reply(json_t *object, uint16_t reply_code, const uint16_t enhanced[3]);
+
+/* The names of the patterns with these ids (0: none) under key, where there are any. */
+void line_put_patterns(
+	json_t *object, const char *key, const struct pattern_set *patterns, const uint32_t ids[4]);
+
+/* "T1110.001, T1078" as a list under mitre_technique_id; NULL: nothing. */
+void line_put_mitre(json_t *metadata, const char *techniques);
+
+void eve_signature(struct eve *eve, const struct event *event);
+
+#endif

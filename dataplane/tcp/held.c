@@ -1,0 +1,275 @@
+/*
+ * The segments that wait: a list for each direction, in sequence order, without
+ * overlaps, in blocks of the worker's arena. See stream.c for what they wait for.
+ *
+ * A block holds HELD_BYTES bytes at most; a larger segment takes several blocks.
+ * Adjoining bytes with the same acknowledgement share a block while they fit: a
+ * sender of seven-byte segments in random order then costs as many blocks as
+ * there are holes, not as there are segments.
+ *
+ * Limits: a connection has at most hold_pkts_max blocks and hold_bytes_max
+ * bytes of arena, and never more than a quarter of what is free now. So each
+ * further hog gets less than the one before, and something is left for the
+ * connection that needs three blocks for a moment: with n connections that take
+ * all they can get, 4 / (4 + n) of the arena stays free. The list walk is
+ * bounded by hold_pkts_max.
+ */
+#include <string.h>
+
+#include "dataplane/tcp/private.h"
+
+static bool
+held_has_room(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
+{
+	uint32_t blocks = (uint32_t)conn->stream[0].held_blocks + conn->stream[1].held_blocks;
+	uint32_t left = ctx->arena->capacity - ctx->arena->in_use;
+
+	return blocks < ctx->hold_pkts_max &&
+	       (uint64_t)(blocks + 1) * TCP_BLOCK_BYTES <= ctx->hold_bytes_max &&
+	       blocks < (left + 3) / 4 && blocks < UINT16_MAX;
+}
+
+uint32_t
+held_pop(struct tcp_ctx *ctx, struct tcp_stream *s)
+{
+	uint32_t link = s->held_head;
+
+	s->held_head = held_at(ctx, link)->next;
+	s->held_blocks--;
+	return link;
+}
+
+void
+held_drop_head(struct tcp_ctx *ctx, struct tcp_stream *s)
+{
+	held_give(ctx, held_pop(ctx, s));
+}
+
+void
+held_drop_all(struct tcp_ctx *ctx, struct tcp_stream *s)
+{
+	while (s->held_head)
+		held_drop_head(ctx, s);
+}
+
+/* Take n sequence numbers off the front of the hand. */
+static void
+hand_cut(struct tcp_ctx *ctx, uint32_t n)
+{
+	struct tcp_hand *hand = &ctx->hand;
+	uint32_t bytes = n < hand->len ? n : hand->len;
+	uint32_t missing = n - bytes < hand->missing ? n - bytes : hand->missing;
+
+	if (bytes)
+		hand->data += bytes;
+	hand->len -= bytes;
+	hand->missing -= missing;
+	hand->seq += n;
+	if (n > bytes + missing) {
+		if (hand->mark == TCP_RST)
+			counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		hand->mark = 0;
+	}
+	if (hand->len == 0 && hand->missing == 0 && hand->mark == 0)
+		hand->conn = NULL;
+}
+
+void
+hand_trim(struct tcp_ctx *ctx, const struct tcp_stream *s)
+{
+	int32_t old = stream_is(s, STREAM_PLACED) ? seq_past(s->next_seq, ctx->hand.seq) : 0;
+
+	if (old > 0)
+		hand_cut(ctx, (uint32_t)old);
+}
+
+void
+held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node)
+{
+	const struct tcp_hand *hand = &ctx->hand;
+	int32_t ahead = seq_past(hand->seq, node->seq);
+	uint32_t in_node = ahead > 0 ? (uint32_t)ahead : 0;
+	uint32_t in_hand = ahead < 0 ? -(uint32_t)ahead : 0;
+
+	if (node->kind != HELD_DATA || in_node >= node->span || in_hand >= hand->len)
+		return;
+	uint32_t n = node->span - in_node;
+	if (n > hand->len - in_hand)
+		n = hand->len - in_hand;
+	if (memcmp(node->bytes + in_node, hand->data + in_hand, n) != 0)
+		stream_conflict(ctx, &conn->stream[hand->dir]);
+}
+
+/* The kind of what is at the front of the hand, and its span up to room. */
+static enum held_kind
+hand_piece(const struct tcp_hand *hand, uint32_t room, uint32_t *span)
+{
+	if (hand->len) {
+		*span = hand->len < room ? hand->len : room;
+		if (*span > HELD_BYTES)
+			*span = HELD_BYTES;
+		return HELD_DATA;
+	}
+	if (hand->missing) {
+		*span = hand->missing < room ? hand->missing : room;
+		return HELD_MISSING;
+	}
+	*span = hand->mark == TCP_FIN;
+	return hand->mark == TCP_FIN ? HELD_FIN : HELD_RST;
+}
+
+static bool
+held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack)
+{
+	return a->kind == HELD_DATA && a->seq + a->span == seq && a->has_ack == has_ack &&
+	       a->ack == ack;
+}
+
+/* Join node with the one after it when they adjoin and fit one block. */
+static void
+held_merge_next(struct tcp_ctx *ctx, struct tcp_stream *s, struct held *node)
+{
+	uint32_t link = node->next;
+	const struct held *next = link ? held_at(ctx, link) : NULL;
+
+	if (!next || next->kind != HELD_DATA || node->span + next->span > HELD_BYTES ||
+		!held_joins(node, next->seq, next->has_ack, next->ack))
+		return;
+	memcpy(node->bytes + node->span, next->bytes, next->span);
+	node->span += next->span;
+	if (next->time_ns > node->time_ns)
+		node->time_ns = next->time_ns;
+	/* What is missing before them is missing since the first of them came. */
+	if (next->tick - node->tick > INT32_MAX) {
+		node->tick = next->tick;
+		memcpy(node->segments, next->segments, sizeof(node->segments));
+	}
+	node->next = next->next;
+	s->held_blocks--;
+	held_give(ctx, link);
+}
+
+/* Put the front of the hand, which fits before link, after prev. Returns its link; 0: no room. */
+static uint32_t
+held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t room)
+{
+	struct tcp_hand *hand = &ctx->hand;
+	struct tcp_stream *s = &conn->stream[hand->dir];
+	struct held *before = prev ? held_at(ctx, prev) : NULL;
+	uint32_t span;
+	enum held_kind kind = hand_piece(hand, room, &span);
+
+	if (before && kind == HELD_DATA && before->span + span <= HELD_BYTES &&
+		held_joins(before, hand->seq, hand->has_ack, hand->ack)) {
+		memcpy(before->bytes + before->span, hand->data, span);
+		before->span += span;
+		if (hand->time_ns > before->time_ns)
+			before->time_ns = hand->time_ns;
+		held_merge_next(ctx, s, before);
+		hand_cut(ctx, span);
+		return prev;
+	}
+	if (!held_has_room(ctx, conn))
+		return 0;
+	uint32_t block = blocks_take(ctx->arena);
+	if (block == BLOCKS_NONE)
+		return 0;
+	struct held *node = blocks_at(ctx->arena, block);
+	uint32_t *link = before ? &before->next : &s->held_head;
+	*node = (struct held){
+		.next = *link,
+		.seq = hand->seq,
+		.span = span,
+		.ack = hand->ack,
+		.time_ns = hand->time_ns,
+		.tick = (uint32_t)(ctx->now_ns >> TICK_SHIFT),
+		.segments = {s->segments, conn->stream[!hand->dir].segments},
+		.kind = (uint8_t)kind,
+		.has_ack = hand->has_ack,
+	};
+	if (kind == HELD_DATA)
+		memcpy(node->bytes, hand->data, span);
+	*link = block + 1;
+	s->held_blocks++;
+	held_merge_next(ctx, s, node);
+	if (kind == HELD_FIN || kind == HELD_RST)
+		hand->conn = NULL;
+	else
+		hand_cut(ctx, span);
+	return block + 1;
+}
+
+static void
+hand_count(struct tcp_ctx *ctx, const struct tcp_stream *s)
+{
+	bool in_order = stream_is(s, STREAM_PLACED) && ctx->hand.seq == s->next_seq;
+
+	if (ctx->hand.counted)
+		return;
+	ctx->hand.counted = 1;
+	counter_add(
+		ctx->counters, in_order ? COUNTER_TCP_HELD_FOR_ACK : COUNTER_TCP_OUT_OF_ORDER, 1);
+}
+
+/* The first copy of a byte wins: take what node has off the hand. */
+static void
+hand_cover(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node)
+{
+	uint32_t covered = node->seq + node->span - ctx->hand.seq;
+
+	held_compare(ctx, conn, node);
+	hand_cut(ctx, covered);
+}
+
+bool
+held_insert(struct tcp_ctx *ctx, struct tcp_conn *conn)
+{
+	struct tcp_hand *hand = &ctx->hand;
+	struct tcp_stream *s = &conn->stream[hand->dir];
+	uint32_t prev = 0;
+
+	hand_count(ctx, s);
+	while (hand_is(ctx, conn)) {
+		const struct held *before = prev ? held_at(ctx, prev) : NULL;
+		uint32_t link = before ? before->next : s->held_head;
+		const struct held *node = link ? held_at(ctx, link) : NULL;
+		/* What was just stored may have grown over bytes that came before. */
+		if (before && seq_past(before->seq + before->span, hand->seq) > 0) {
+			hand_cover(ctx, conn, before);
+			continue;
+		}
+		if (node && seq_past(node->seq + node->span, hand->seq) <= 0) {
+			prev = link;
+			continue;
+		}
+		int32_t room = node ? seq_past(node->seq, hand->seq) : INT32_MAX;
+		bool is_rst = hand->len == 0 && hand->missing == 0 && hand->mark == TCP_RST;
+		if (room < 0 || (room == 0 && !is_rst)) {
+			hand_cover(ctx, conn, node);
+			continue;
+		}
+		prev = held_store(ctx, conn, prev, (uint32_t)room);
+		if (!prev)
+			return false;
+	}
+	return true;
+}
+
+void
+held_make_room(struct tcp_ctx *ctx, struct tcp_conn *conn)
+{
+	struct tcp_stream *s = &conn->stream[ctx->hand.dir];
+	uint32_t *link = &s->held_head;
+
+	counter_add(ctx->counters, COUNTER_TCP_HOLD_FULL, 1);
+	while (*link && held_at(ctx, *link)->next)
+		link = &held_at(ctx, *link)->next;
+	if (!*link || seq_past(held_at(ctx, *link)->seq, ctx->hand.seq) <= 0) {
+		ctx->hand.conn = NULL;
+		return;
+	}
+	uint32_t last = *link;
+	*link = 0;
+	s->held_blocks--;
+	held_give(ctx, last);
+}

@@ -1,0 +1,283 @@
+/*
+ * What becomes of a segment before the streams see it: is it its sender's (the
+ * checksum), of this connection (the window), new? It leaves in ctx->hand. The
+ * theory is at the head of stream.c.
+ *
+ * Checksums. A sender whose NIC computes them shows none that is right to a tap on its
+ * own host; a forger's wrong one is dropped by the peer that he wants us to misread.
+ * So for each side: until one frame verifies, wrong ones are accepted (and counted); from
+ * then on they are ignored. When wrong ones were accepted before, and bytes of theirs
+ * delivered, it takes two right ones in a row: one in 65536 wrong frames looks right by
+ * chance. When none were delivered the first right one starts the side afresh.
+ */
+#include "dataplane/tcp/private.h"
+
+/* So many segments outside any window from each side, and none inside from either: it is
+   another connection on these ports. One side alone could be a forger. */
+#define STRAYS_MAX 4
+
+static void
+checksum_good(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+
+	if (stream_is(s, CSUM_BAD) && stream_is(s, STREAM_MOVED) && !stream_is(s, CSUM_ONCE)) {
+		s->flags |= CSUM_ONCE;
+		return;
+	}
+	if (stream_is(s, CSUM_BAD) && !stream_is(s, STREAM_MOVED)) {
+		held_drop_all(ctx, s);
+		s->flags &= (uint16_t) ~(STREAM_RST | STREAM_SHOWN | STREAM_PAYLOAD);
+		if (segment->flags & TCP_SYN || segment->seq != s->next_seq)
+			s->flags &= (uint16_t) ~(STREAM_SYN | STREAM_PLACED);
+	}
+	s->flags |= CSUM_GOOD;
+}
+
+static bool
+checksum_pass(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+
+	switch ((enum tcp_checksum)segment->checksum) {
+	case TCP_CHECKSUM_UNKNOWN:
+		return true;
+	case TCP_CHECKSUM_GOOD:
+		if (!stream_is(s, CSUM_GOOD))
+			checksum_good(ctx, conn, dir, segment);
+		return true;
+	case TCP_CHECKSUM_PARTIAL:
+		if (segment->oversize && stream_is(s, CSUM_GOOD)) {
+			counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
+			return true;
+		}
+		break;
+	case TCP_CHECKSUM_BAD:
+		break;
+	}
+	if (stream_is(s, CSUM_GOOD)) {
+		counter_add(ctx->counters, COUNTER_TCP_CSUM_BAD, 1);
+		return false;
+	}
+	s->flags &= (uint16_t)~CSUM_ONCE;
+	s->flags |= CSUM_BAD;
+	counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
+	return true;
+}
+
+/* Does the segment's first sequence number belong to where the stream stands? */
+static bool
+window_has(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	bool near_acked = stream_is(s, STREAM_ACKED) && seq_near(seq, s->acked_seq);
+
+	if (!stream_is(s, STREAM_PLACED))
+		return !s->held_head || seq_near(seq, held_head(ctx, s)->seq);
+	if (seq_near(seq, s->next_seq))
+		return true;
+	if (stream_is(s, STREAM_MOVED))
+		return near_acked;
+	/* Only a SYN placed it, and that was not this connection's. */
+	if (!near_acked && stream_is(&conn->stream[!dir], STREAM_SEEN))
+		return false;
+	held_drop_all(ctx, s);
+	s->flags &= (uint16_t) ~(STREAM_PLACED | STREAM_SYN | STREAM_SHOWN);
+	return true;
+}
+
+/* RFC 5961 5.2: what acknowledges bytes far from any that were sent is not the peer's. */
+static bool
+ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
+{
+	const struct tcp_stream *peer = &conn->stream[!dir];
+
+	return !stream_is(peer, STREAM_SEEN | STREAM_PLACED | STREAM_MOVED) ||
+	       stream_is(peer, STREAM_ABSENT) || seq_near(ack, peer->next_seq);
+}
+
+static void
+ack_note(struct tcp_conn *conn, unsigned dir, uint32_t ack)
+{
+	struct tcp_stream *peer = &conn->stream[!dir];
+
+	if (stream_is(peer, STREAM_ACKED) && seq_past(ack, peer->acked_seq) <= 0 &&
+		seq_near(ack, peer->acked_seq))
+		return;
+	peer->acked_seq = ack;
+	peer->flags |= STREAM_ACKED;
+}
+
+static enum tcp_verdict
+input_stray(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+
+	counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+	if (s->strays < STRAYS_MAX)
+		s->strays++;
+	if (s->strays < STRAYS_MAX || conn->stream[!dir].strays < STRAYS_MAX)
+		return TCP_IGNORED;
+	return TCP_NEW_CONN;
+}
+
+/* The segment is of this connection, new or not. end: after its last byte and FIN. */
+static void
+input_note(struct tcp_conn *conn, unsigned dir, uint32_t end)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+
+	if (conn->segments < UINT8_MAX)
+		conn->segments++;
+	s->flags |= STREAM_SEEN;
+	s->flags &= (uint16_t)~STREAM_ABSENT;
+	if (!stream_is(s, STREAM_SHOWN) || seq_past(end, s->shown_seq) > 0)
+		s->shown_seq = end;
+	s->flags |= STREAM_SHOWN;
+	s->segments++;
+	s->strays = 0;
+	conn->stream[!dir].strays = 0;
+}
+
+/* A copy of what was delivered last, with other bytes? */
+static void
+input_compare(
+	struct tcp_ctx *ctx, struct tcp_stream *s, const struct tcp_segment *segment, uint32_t seq)
+{
+	uint32_t before = s->next_seq - s->last_len - seq; /* bytes of the copy before those */
+
+	/* One byte before next_seq is a keep-alive probe, whose byte is arbitrary
+	   (RFC 9293 3.8.4). */
+	if (s->last_len < 2 || before >= segment->len || segment->len - before < s->last_len)
+		return;
+	if (stream_hash(segment->data + before, s->last_len) != s->last_hash)
+		stream_conflict(ctx, s);
+}
+
+/* Put what is new into the hand. span: bytes on the wire and FIN. */
+static void
+input_take(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment, uint32_t span)
+{
+	uint32_t fin = !!(segment->flags & TCP_FIN);
+
+	ctx->hand = (struct tcp_hand){
+		.conn = conn,
+		.data = segment->data,
+		.time_ns = segment->time_ns,
+		.seq = segment->seq + !!(segment->flags & TCP_SYN),
+		.ack = segment->ack,
+		.len = segment->len,
+		.missing = span - fin - segment->len,
+		.dir = (uint8_t)dir,
+		.has_ack = !!(segment->flags & TCP_ACK),
+		.mark = fin ? TCP_FIN : 0,
+	};
+}
+
+/* A segment of this connection in the window: is it new? */
+static enum tcp_verdict
+input_payload(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment, uint32_t span)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	uint32_t seq = segment->seq + !!(segment->flags & TCP_SYN);
+	int32_t ahead = stream_is(s, STREAM_PLACED) ? seq_past(seq, s->next_seq) : 0;
+
+	if (span == 0 && ahead != -1)
+		return TCP_ACCEPTED;
+	if (ahead < 0)
+		input_compare(ctx, s, segment, seq);
+	if (ahead < 0 && 0 - (uint32_t)ahead >= span) {
+		counter_add(ctx->counters, COUNTER_TCP_DUPLICATE, 1);
+		return TCP_IGNORED;
+	}
+	if (stream_is(s, STREAM_FIN)) {
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		return TCP_IGNORED;
+	}
+	if (span > !!(segment->flags & TCP_FIN))
+		s->flags |= STREAM_PAYLOAD;
+	input_take(ctx, conn, dir, segment, span);
+	return TCP_ACCEPTED;
+}
+
+static enum tcp_verdict
+input_rst(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	const struct tcp_stream *peer = &conn->stream[!dir];
+
+	if (!open_rst(conn, dir, segment)) {
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		return TCP_IGNORED;
+	}
+	uint32_t seq = segment->seq;
+	if (stream_is(s, STREAM_PLACED) && seq_past(seq, s->next_seq) < 0)
+		seq = s->next_seq;
+	input_note(conn, dir, stream_is(s, STREAM_PLACED) ? s->next_seq : seq);
+	ctx->hand = (struct tcp_hand){
+		.conn = conn,
+		.time_ns = segment->time_ns,
+		.seq = seq,
+		.ack = segment->ack,
+		.dir = (uint8_t)dir,
+		.has_ack = segment->flags & TCP_ACK && stream_is(peer, STREAM_SEEN) &&
+			   seq_near(segment->ack, peer->next_seq),
+		.mark = TCP_RST,
+	};
+	return TCP_ACCEPTED;
+}
+
+static enum tcp_verdict
+input_syn(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	bool again = stream_is(s, STREAM_SYN | STREAM_SEEN) && segment->seq + 1 == s->base_seq;
+	enum tcp_verdict verdict = open_syn(ctx, conn, dir, segment);
+
+	if (verdict == TCP_IGNORED)
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+	if (verdict == TCP_ACCEPTED && again && segment->len == 0) {
+		counter_add(ctx->counters, COUNTER_TCP_DUPLICATE, 1);
+		return TCP_IGNORED;
+	}
+	return verdict;
+}
+
+enum tcp_verdict
+tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
+	const struct tcp_segment *segment)
+{
+	uint32_t wire = segment->wire_len > segment->len ? segment->wire_len : segment->len;
+	uint32_t span = wire + !!(segment->flags & TCP_FIN);
+	uint32_t seq = segment->seq + !!(segment->flags & TCP_SYN);
+
+	ctx->hand.conn = NULL;
+	ctx->now_ns = segment->clock_ns;
+	if (!checksum_pass(ctx, conn, dir, segment))
+		return TCP_IGNORED;
+	if (segment->flags & TCP_SYN) {
+		enum tcp_verdict verdict = input_syn(ctx, conn, dir, segment);
+		if (verdict != TCP_ACCEPTED)
+			return verdict;
+	} else if (segment->flags & TCP_RST) {
+		return input_rst(ctx, conn, dir, segment);
+	} else if (!(segment->flags & TCP_ACK)) {
+		/* RFC 9293 3.10.7.4, fifth: dropped by the peer */
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		return TCP_IGNORED;
+	}
+	bool has_ack = segment->flags & TCP_ACK;
+	if (wire > TCP_WINDOW_MAX || !window_has(ctx, conn, dir, seq) ||
+		(has_ack && !ack_plausible(conn, dir, segment->ack)))
+		return input_stray(ctx, conn, dir);
+	input_note(conn, dir, seq + span);
+	if (has_ack)
+		ack_note(conn, dir, segment->ack);
+	return input_payload(ctx, conn, dir, segment, span);
+}

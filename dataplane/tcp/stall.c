@@ -1,0 +1,226 @@
+/*
+ * When nothing is due: whether to go on waiting, and what to do when not. See
+ * stream.c for the reasons; this file is that table in C.
+ */
+#include "dataplane/tcp/private.h"
+
+#define TICKS(ms) ((uint32_t)((ms)*1000000ull >> TICK_SHIFT))
+
+/* A tap reorders by a few segments and milliseconds; and only both together show a loss. */
+#define REORDER_SEGMENTS 12
+#define REORDER_TICKS TICKS(300)
+/* A sender's first retransmissions come within this (RFC 6298 2: RTO of 1 s, doubling). */
+#define RETRANSMIT_TICKS TICKS(3000)
+/* What a connection's first segments, in whatever order, will have shown by then. */
+#define START_SEGMENTS 8
+#define START_TICKS TICKS(1000)
+
+enum stall_action {
+	STALL_NONE,
+	STALL_PLACE,       /* the stream begins at its head */
+	STALL_SKIP,        /* bytes before the head are lost */
+	STALL_SKIP_PEER,   /* bytes of the other side that the head acknowledges are lost */
+	STALL_FORGET_PEER, /* the other side is not visible: wait for it no more */
+	STALL_RELEASE,     /* each head acknowledges the other: neither can be first */
+	STALL_DROP_HEAD,   /* the other side did not accept it */
+	STALL_DROP_ALL,    /* nor any of it */
+};
+
+static uint32_t
+stall_age(const struct tcp_ctx *ctx, const struct held *head)
+{
+	int32_t age = (int32_t)((uint32_t)(ctx->now_ns >> TICK_SHIFT) - head->tick);
+
+	return age < 0 ? 0 : (uint32_t)age;
+}
+
+/* The head has waited for ticks and a few segments, or for as long as anything may. */
+static bool
+stall_past(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, uint32_t ticks)
+{
+	const struct held *head = held_head(ctx, &conn->stream[dir]);
+	uint32_t age = stall_age(ctx, head);
+	unsigned segments = (uint16_t)(conn->stream[dir].segments - head->segments[0]);
+
+	segments += (uint16_t)(conn->stream[!dir].segments - head->segments[1]);
+	return (segments >= REORDER_SEGMENTS && age >= ticks) ||
+	       age >= (uint32_t)(ctx->hold_ns_max >> TICK_SHIFT);
+}
+
+/* The other side has spoken since the head came. */
+static bool
+stall_answered(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
+{
+	return held_head(ctx, &conn->stream[dir])->segments[1] != conn->stream[!dir].segments;
+}
+
+static bool
+stall_started(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
+{
+	return conn->segments >= START_SEGMENTS ||
+	       stall_age(ctx, held_head(ctx, &conn->stream[dir])) >= START_TICKS;
+}
+
+/* The other side has received bytes that this stream lacks. */
+static bool
+stall_acked_past(const struct tcp_stream *s)
+{
+	return stream_is(s, STREAM_ACKED) && seq_near(s->acked_seq, s->next_seq) &&
+	       seq_past(s->acked_seq, s->next_seq) > 0;
+}
+
+static enum stall_action
+stall_hole(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool force)
+{
+	const struct tcp_stream *s = &conn->stream[dir];
+	const struct tcp_stream *peer = &conn->stream[!dir];
+
+	if (conn->draining)
+		return STALL_SKIP;
+	if (stall_acked_past(s))
+		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_SKIP : STALL_NONE;
+	if (!stream_is(peer, STREAM_SEEN) || stream_is(peer, STREAM_ABSENT))
+		return force || stall_past(ctx, conn, dir, RETRANSMIT_TICKS) ? STALL_SKIP
+									     : STALL_NONE;
+	/* The peer stands before the same hole. */
+	if (!stall_past(ctx, conn, dir, UINT32_MAX))
+		return STALL_NONE;
+	return stall_answered(ctx, conn, dir) ? STALL_DROP_ALL : STALL_FORGET_PEER;
+}
+
+/* The head acknowledges bytes of a peer that holds nothing itself. */
+static enum stall_action
+stall_wait_silent(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool force)
+{
+	const struct tcp_stream *s = &conn->stream[dir];
+	const struct tcp_stream *peer = &conn->stream[!dir];
+	uint32_t ack = held_head(ctx, s)->ack;
+
+	if (!stream_is(peer, STREAM_SEEN))
+		return force || stall_started(ctx, conn, dir) ? STALL_FORGET_PEER : STALL_NONE;
+	if (!stream_is(peer, STREAM_PLACED))
+		return force || stall_started(ctx, conn, dir) ? STALL_SKIP_PEER : STALL_NONE;
+	if (conn->draining)
+		return STALL_SKIP_PEER;
+	if (stream_is(peer, STREAM_SHOWN) && seq_past(peer->shown_seq, peer->next_seq) > 0 &&
+		seq_past(ack, peer->next_seq) > 0)
+		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_SKIP_PEER
+									  : STALL_NONE;
+	if (!stall_past(ctx, conn, dir, RETRANSMIT_TICKS))
+		return STALL_NONE;
+	return stall_answered(ctx, conn, dir) ? STALL_DROP_HEAD : STALL_FORGET_PEER;
+}
+
+static enum stall_action
+stall_decide(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool pressed)
+{
+	bool force = pressed || conn->draining;
+
+	switch (stream_state(ctx, conn, dir)) {
+	case STREAM_EMPTY:
+	case STREAM_READY:
+		return STALL_NONE;
+	case STREAM_UNPLACED:
+		return force || stall_started(ctx, conn, dir) ? STALL_PLACE : STALL_NONE;
+	case STREAM_HOLE:
+		return stall_hole(ctx, conn, dir, force);
+	case STREAM_WAIT:
+		break;
+	}
+	switch (stream_state(ctx, conn, !dir)) {
+	case STREAM_UNPLACED:
+	case STREAM_HOLE: /* the other's own decision lets this one go on */
+	case STREAM_READY:
+		return STALL_NONE;
+	case STREAM_WAIT:
+		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_RELEASE
+									  : STALL_NONE;
+	case STREAM_EMPTY:
+		break;
+	}
+	return stall_wait_silent(ctx, conn, dir, force);
+}
+
+static enum stall_result
+stall_skip_peer(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_chunk *out)
+{
+	struct tcp_stream *peer = &conn->stream[!dir];
+	const struct held *head = held_head(ctx, &conn->stream[dir]);
+	uint32_t seq = head->ack;
+
+	if (!stream_is(peer, STREAM_PLACED)) {
+		stream_place(peer, seq);
+		return STALL_MOVED;
+	}
+	if (!conn->draining)
+		seq = seq_min(seq, peer->shown_seq);
+	out->time_ns = head->time_ns;
+	stream_gap(ctx, conn, !dir, seq, out);
+	return STALL_CHUNK;
+}
+
+static enum stall_result
+stall_skip(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_chunk *out)
+{
+	const struct tcp_stream *s = &conn->stream[dir];
+	const struct held *head = held_head(ctx, s);
+	uint32_t seq = head->seq;
+
+	/* What the peer did not acknowledge may still come. */
+	if (!conn->draining && stall_acked_past(s))
+		seq = seq_min(seq, s->acked_seq);
+	out->time_ns = head->time_ns;
+	stream_gap(ctx, conn, dir, seq, out);
+	return STALL_CHUNK;
+}
+
+static enum stall_result
+stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_action action,
+	struct tcp_chunk *out)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+
+	switch (action) {
+	case STALL_NONE:
+		return STALL_WAIT;
+	case STALL_PLACE:
+		stream_place(s, held_head(ctx, s)->seq);
+		return STALL_MOVED;
+	case STALL_SKIP:
+		return stall_skip(ctx, conn, dir, out);
+	case STALL_SKIP_PEER:
+		return stall_skip_peer(ctx, conn, dir, out);
+	case STALL_FORGET_PEER:
+		conn->stream[!dir].flags |= STREAM_ABSENT;
+		return STALL_MOVED;
+	case STALL_RELEASE:
+		held_head(ctx, s)->has_ack = 0;
+		return STALL_MOVED;
+	case STALL_DROP_HEAD:
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		held_drop_head(ctx, s);
+		return STALL_MOVED;
+	case STALL_DROP_ALL:
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, s->held_blocks);
+		held_drop_all(ctx, s);
+		return STALL_MOVED;
+	}
+	return STALL_WAIT;
+}
+
+enum stall_result
+stall_resolve(struct tcp_ctx *ctx, struct tcp_conn *conn, bool pressed, struct tcp_chunk *out)
+{
+	enum stall_action action[2];
+	unsigned dir;
+
+	if (!conn->stream[0].held_head && !conn->stream[1].held_head)
+		return STALL_WAIT;
+	for (dir = 0; dir < 2; dir++)
+		action[dir] = stall_decide(ctx, conn, dir, pressed);
+	if (action[0] && action[1])
+		dir = stream_first(ctx, conn);
+	else
+		dir = action[1] != STALL_NONE;
+	return stall_act(ctx, conn, dir, action[dir], out);
+}

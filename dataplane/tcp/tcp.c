@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_tcp; int placeholder_tcp;
