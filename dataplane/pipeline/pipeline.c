@@ -1,2 +1,601 @@
-/* placeholder */
-extern int placeholder_pipeline; int placeholder_pipeline;
+/*
+ * pipeline: one worker's core.
+ *
+ * It keeps a table of sessions: for each the flow key and timer, the TCP
+ * connection, the SMTP session, and the identity that its events carry. Packets
+ * come in bursts, in the order of the capture; the table is asked for a whole
+ * burst at once, then each packet runs to completion.
+ *
+ * What always holds
+ * - A session's events are the same whichever worker has it and whatever else
+ *   that worker sees, unless a table or an arena is full. So a timer fires at
+ *   a whole second of the capture's clock, before any packet at or after that
+ *   second is looked at, and not when the worker happens to come by; sessions
+ *   that end in the same second end in the order in which they began.
+ * - smtp is opened with the first bytes, not with the first packet: only then
+ *   it is known whether the SYN was seen.
+ * - A closed session lingers for a few seconds, so that retransmissions of its
+ *   last segments do not open a new one. After a RST the session stays open
+ *   for as long: if its peers go on talking, the RST was forged and nothing is
+ *   lost; if not, it ends.
+ *
+ * Limits: capacity of the table (half-open sessions are evicted first, then
+ * those idle longest; each is counted), arenas of tcp and smtp, PIPELINE_BURST_MAX.
+ *
+ * What an attacker would try: flood with SYNs (half-open entries are the first
+ * to go), choose colliding addresses (the table's hash is keyed), forge RSTs
+ * or replies (checksum and sequence rules of tcp), source port 25 (a SYN from a
+ * mail port to another port is not mail).
+ */
+#include "dataplane/pipeline/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/blocks.h"
+#include "base/duration.h"
+#include "dataplane/flow/flow.h"
+#include "dataplane/smtp/smtp.h"
+#include "dataplane/tcp/tcp.h"
+
+#define CACHE_LINE 64u
+#define LINGER_S 5u
+
+/* Two of an Ethernet's frames do not fit in one: an offload merged them. */
+#define WIRE_L3_MAX 1500u
+
+/* JSON consumers keep integers exact up to here. */
+#define FLOW_ID_MASK ((1ULL << 53) - 1)
+
+_Static_assert((int)DECODE_CHECKSUM_UNKNOWN == (int)TCP_CHECKSUM_UNKNOWN &&
+		       (int)DECODE_CHECKSUM_GOOD == (int)TCP_CHECKSUM_GOOD &&
+		       (int)DECODE_CHECKSUM_BAD == (int)TCP_CHECKSUM_BAD &&
+		       (int)DECODE_CHECKSUM_PARTIAL == (int)TCP_CHECKSUM_PARTIAL,
+	"tcp takes decode's verdict as it is");
+_Static_assert((int)TCP_TO_SERVER == (int)SMTP_CLIENT && (int)TCP_TO_CLIENT == (int)SMTP_SERVER,
+	"what goes to the server is the client's");
+
+struct session {
+	struct flow flow; /* must be first: the table's */
+	struct tcp_conn tcp;
+	struct smtp_session smtp;
+	struct event_flow identity;
+	uint64_t start_ns;
+	uint64_t last_ns;
+	uint64_t first_order;
+	uint64_t packets[2];
+	uint64_t bytes[2];
+	uint32_t gap_bytes[2];
+	uint8_t tcp_flags[2];
+	uint8_t client_end; /* which endpoint of the key is the client */
+	uint8_t smtp_open;
+	uint8_t ended;   /* its event is out: it lingers */
+	uint8_t reset;   /* a credible RST came last */
+	uint8_t refused; /* RST in answer to the SYN */
+};
+
+struct pipeline {
+	struct pipeline_config cfg;
+	const struct decode_config *decode;
+	struct emit *emit;
+	struct counters *counters;
+	struct flow_table *table;
+	struct tcp_ctx tcp;
+	struct smtp_ctx smtp;
+	struct blocks tcp_arena;
+	struct blocks smtp_arena;
+	uint32_t *due; /* cfg.sessions indices: scratch for timers and the end */
+	uint32_t now_s;
+	bool table_changed; /* in this burst: bulk results may be stale */
+};
+
+static size_t
+align_up(size_t n)
+{
+	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
+}
+
+static size_t
+session_bytes(void)
+{
+	return align_up(sizeof(struct session));
+}
+
+static struct flow_table_config
+table_config(const struct pipeline_config *cfg)
+{
+	struct flow_table_config t = {
+		.capacity = cfg->sessions,
+		.entry_bytes = (uint32_t)session_bytes(),
+		.hash_key = cfg->flow_hash_key,
+	};
+
+	return t;
+}
+
+void
+pipeline_config_defaults(struct pipeline_config *cfg)
+{
+	memset(cfg, 0, sizeof(*cfg));
+	cfg->sessions = 65536;
+	cfg->tcp_blocks = 16384;
+	cfg->smtp_blocks = 65536;
+	cfg->idle_s = 600;
+	cfg->half_open_s = 30;
+}
+
+size_t
+pipeline_footprint(const struct pipeline_config *cfg)
+{
+	struct flow_table_config t = table_config(cfg);
+
+	return align_up(sizeof(struct pipeline)) + align_up(flow_table_footprint(&t)) +
+	       align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES)) +
+	       align_up(blocks_footprint(cfg->smtp_blocks, SMTP_BLOCK_BYTES)) +
+	       align_up(cfg->sessions * sizeof(uint32_t));
+}
+
+struct pipeline *
+pipeline_init(void *memory, const struct pipeline_config *cfg, const struct decode_config *decode,
+	struct emit *emit, struct match *match, struct counters *counters)
+{
+	struct flow_table_config t = table_config(cfg);
+	uint8_t *at = memory;
+	struct pipeline *p = memory;
+
+	at += align_up(sizeof(*p));
+	p->cfg = *cfg;
+	p->decode = decode;
+	p->emit = emit;
+	p->counters = counters;
+	p->table = flow_table_init(at, &t);
+	if (!p->table)
+		return NULL;
+	at += align_up(flow_table_footprint(&t));
+	blocks_init(&p->tcp_arena, at, cfg->tcp_blocks, TCP_BLOCK_BYTES);
+	at += align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES));
+	blocks_init(&p->smtp_arena, at, cfg->smtp_blocks, SMTP_BLOCK_BYTES);
+	at += align_up(blocks_footprint(cfg->smtp_blocks, SMTP_BLOCK_BYTES));
+	p->due = (uint32_t *)(void *)at;
+
+	tcp_ctx_defaults(&p->tcp);
+	p->tcp.arena = &p->tcp_arena;
+	p->tcp.counters = counters;
+	p->smtp.emit = emit;
+	p->smtp.match = match;
+	p->smtp.blocks = &p->smtp_arena;
+	p->smtp.counters = counters;
+	p->smtp.password_key = cfg->password_key;
+	p->smtp.proxy_protocol = cfg->proxy_protocol;
+	return p;
+}
+
+static struct session *
+session_at(const struct pipeline *p, uint32_t index)
+{
+	return (struct session *)(void *)flow_table_at(p->table, index);
+}
+
+static uint64_t
+flow_id_of(const struct flow_key *key, uint64_t time_ns)
+{
+	static const struct siphash_key fixed = {{0, 0}}; /* the same in each run */
+	struct {
+		struct flow_key key;
+		uint64_t time_ns;
+	} input = {*key, time_ns};
+	uint64_t id = siphash(&fixed, &input, sizeof(input)) & FLOW_ID_MASK;
+
+	return id ? id : 1;
+}
+
+static void
+identity_flags(struct session *s)
+{
+	uint8_t flags = s->identity.flags & EVENT_FLOW_SIDES_GUESSED;
+
+	if (tcp_syn_seen(&s->tcp, TCP_TO_SERVER) || tcp_syn_seen(&s->tcp, TCP_TO_CLIENT))
+		flags |= EVENT_FLOW_FROM_START;
+	if (s->bytes[SMTP_CLIENT])
+		flags |= EVENT_FLOW_CLIENT_SEEN;
+	if (s->bytes[SMTP_SERVER])
+		flags |= EVENT_FLOW_SERVER_SEEN;
+	if (tcp_gap_seen(&s->tcp))
+		flags |= EVENT_FLOW_GAP;
+	if (tcp_conflict_seen(&s->tcp))
+		flags |= EVENT_FLOW_CONFLICT;
+	s->identity.flags = flags;
+}
+
+/* Hand what tcp has ready to smtp. */
+static void
+session_deliver(struct pipeline *p, struct session *s)
+{
+	struct tcp_chunk chunk;
+
+	while (tcp_next(&p->tcp, &s->tcp, &chunk)) {
+		enum smtp_side side = (enum smtp_side)chunk.dir;
+
+		if (chunk.kind == TCP_CHUNK_RST) {
+			s->reset = 1;
+			s->refused |= !s->smtp_open && chunk.dir == TCP_TO_CLIENT;
+			continue;
+		}
+		s->reset = 0; /* they talk on: whatever said RST was not believed */
+		if (chunk.kind == TCP_CHUNK_DATA)
+			s->bytes[side] += chunk.len;
+		else if (chunk.kind == TCP_CHUNK_GAP)
+			s->gap_bytes[side] += chunk.len;
+		identity_flags(s);
+		p->smtp.flow = &s->identity;
+		if (!s->smtp_open) {
+			smtp_open(&p->smtp, &s->smtp, s->identity.flags & EVENT_FLOW_FROM_START);
+			s->smtp_open = 1;
+		}
+		if (chunk.kind == TCP_CHUNK_DATA) {
+			counter_add(p->counters, COUNTER_SMTP_BYTES, chunk.len);
+			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
+		} else if (chunk.kind == TCP_CHUNK_GAP) {
+			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
+		} else {
+			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
+		}
+	}
+}
+
+static void
+session_emit_end(struct pipeline *p, struct session *s, const struct event *closing,
+	enum event_session_end end)
+{
+	struct event *e = emit_begin(p->emit, EVENT_SESSION, s->last_ns, &s->identity);
+	struct event_session *out = &e->session;
+
+	*out = closing->session;
+	memcpy(e->text, closing->text, sizeof(e->text));
+	out->start_ns = s->start_ns;
+	for (unsigned i = 0; i < 2; i++) {
+		out->packets[i] = s->packets[i];
+		out->bytes[i] = s->bytes[i];
+		out->gap_bytes[i] = s->gap_bytes[i];
+		out->tcp_flags[i] = s->tcp_flags[i];
+	}
+	out->end = (uint8_t)end;
+	if (s->refused)
+		out->flags |= SESSION_REFUSED_CONNECT;
+	if (!(s->tcp_flags[TCP_TO_CLIENT] & TCP_SYN) && !s->bytes[0] && !s->bytes[1])
+		out->flags |= SESSION_SYN_ONLY;
+	emit_commit(p->emit);
+}
+
+/* All that is held is delivered, attempts without outcome and the session's event go out. */
+static void
+session_end(struct pipeline *p, struct session *s, enum event_session_end end)
+{
+	struct event closing;
+
+	if (s->ended)
+		return;
+	tcp_drain(&p->tcp, &s->tcp);
+	session_deliver(p, s);
+	tcp_close(&p->tcp, &s->tcp);
+	memset(&closing, 0, sizeof(closing));
+	identity_flags(s);
+	if (s->smtp_open) {
+		p->smtp.flow = &s->identity;
+		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
+		s->smtp_open = 0;
+	}
+	session_emit_end(p, s, &closing, end);
+	s->ended = 1;
+}
+
+static void
+session_remove(struct pipeline *p, uint32_t index, enum event_session_end end)
+{
+	session_end(p, session_at(p, index), end);
+	flow_table_remove(p->table, index);
+	p->table_changed = true;
+}
+
+/* Make room when the table is full: 0, or -1 when nothing can go. */
+static int
+evict_one(struct pipeline *p)
+{
+	uint32_t victim = flow_table_victim(p->table);
+
+	if (victim == FLOW_NONE)
+		return -1;
+	struct session *s = session_at(p, victim);
+	if (s->flow.class == FLOW_HALF_OPEN)
+		counter_add(p->counters, COUNTER_FLOW_EVICTED_HALF_OPEN, 1);
+	else
+		counter_add(p->counters, COUNTER_FLOW_EVICTED, 1);
+	session_remove(p, victim, SESSION_END_EVICTED);
+	return 0;
+}
+
+/*
+ * Who is the client? The SYN says; without it, whoever is not at a mail port.
+ * Returns -1 when the packet is no mail after all: a connection that is opened
+ * from a mail port to another.
+ */
+static int
+packet_from_client(const struct pipeline *p, const struct decode_packet *d, bool *guessed)
+{
+	bool src_mail = decode_is_mail_port(p->decode, d->src_port);
+	bool dst_mail = decode_is_mail_port(p->decode, d->dst_port);
+	bool syn = d->tcp_flags & TCP_SYN, ack = d->tcp_flags & TCP_ACK;
+
+	*guessed = false;
+	if (syn && !ack)
+		return dst_mail ? 1 : -1;
+	if (syn)
+		return src_mail ? 0 : -1;
+	*guessed = true;
+	if (src_mail != dst_mail)
+		return dst_mail;
+	return d->src_port > d->dst_port || (d->src_port == d->dst_port && !(d->seq & 1));
+}
+
+static void
+session_identify(
+	struct session *s, const struct pipeline_packet *pkt, bool from_client, bool guessed)
+{
+	const struct decode_packet *d = &pkt->decoded;
+	struct event_flow *id = &s->identity;
+
+	id->flow_id = flow_id_of(&s->flow.key, pkt->time_ns);
+	id->client = from_client ? d->src : d->dst;
+	id->server = from_client ? d->dst : d->src;
+	id->client_port = from_client ? d->src_port : d->dst_port;
+	id->server_port = from_client ? d->dst_port : d->src_port;
+	id->flags = guessed ? EVENT_FLOW_SIDES_GUESSED : 0;
+	s->start_ns = pkt->time_ns;
+	s->last_ns = pkt->time_ns;
+	s->first_order = pkt->order;
+}
+
+/* Open a session for a packet that has none; FLOW_NONE when it is not to have one. */
+static uint32_t
+session_open(struct pipeline *p, const struct flow_key *key, const struct pipeline_packet *pkt,
+	bool swapped)
+{
+	const struct decode_packet *d = &pkt->decoded;
+	bool guessed;
+	int from_client = packet_from_client(p, d, &guessed);
+
+	/* A stray RST, FIN or ACK without data tells of nothing that is still to come. */
+	if (from_client < 0 || (d->tcp_flags & TCP_RST) ||
+		(!(d->tcp_flags & TCP_SYN) && d->payload_wire_len == 0))
+		return FLOW_NONE;
+	uint32_t index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
+	if (index == FLOW_NONE && evict_one(p) == 0)
+		index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
+	if (index == FLOW_NONE) {
+		counter_add(p->counters, COUNTER_FLOW_FULL, 1);
+		return FLOW_NONE;
+	}
+	p->table_changed = true;
+	struct session *s = session_at(p, index);
+	s->client_end = from_client ? swapped : !swapped;
+	session_identify(s, pkt, from_client, guessed);
+	counter_add(p->counters, COUNTER_FLOW_NEW, 1);
+	if (guessed)
+		counter_add(p->counters, COUNTER_FLOW_MIDSTREAM, 1);
+	return index;
+}
+
+/* Feed one contiguous run of payload. */
+static enum tcp_verdict
+session_segment(
+	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct tcp_segment *segment)
+{
+	enum tcp_verdict verdict = tcp_input(&p->tcp, &s->tcp, dir, segment);
+
+	if (verdict != TCP_NEW_CONN)
+		session_deliver(p, s);
+	return verdict;
+}
+
+static struct tcp_segment
+segment_of(const struct pipeline_packet *pkt)
+{
+	const struct decode_packet *d = &pkt->decoded;
+	struct tcp_segment seg = {
+		.seq = d->seq,
+		.ack = d->ack,
+		.window = d->window,
+		.flags = d->tcp_flags,
+		.checksum = pkt->checksum,
+		.oversize = d->l3_len > WIRE_L3_MAX,
+		.data = pkt->data + d->payload_offset,
+		.len = d->payload_len,
+		.wire_len = d->payload_wire_len,
+		.time_ns = pkt->time_ns,
+		.clock_ns = pkt->clock_ns,
+	};
+
+	if (seg.checksum == TCP_CHECKSUM_UNKNOWN)
+		seg.checksum = (uint8_t)decode_verify(d, pkt->data, pkt->more, pkt->more_count);
+	return seg;
+}
+
+/* One packet whose payload may go on in chained buffers. */
+static enum tcp_verdict
+session_packet(
+	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt)
+{
+	struct tcp_segment seg = segment_of(pkt);
+	uint8_t flags = seg.flags;
+	uint32_t left = seg.wire_len;
+
+	if (pkt->more_count == 0)
+		return session_segment(p, s, dir, &seg);
+	seg.wire_len = seg.len;
+	seg.flags = flags & (uint8_t)~TCP_FIN;
+	enum tcp_verdict verdict = session_segment(p, s, dir, &seg);
+	if (verdict == TCP_NEW_CONN)
+		return verdict;
+	seg.flags &= (uint8_t)~TCP_SYN;
+	for (unsigned i = 0; i < pkt->more_count && left > seg.len; i++) {
+		left -= seg.len;
+		seg.seq += seg.len + (i == 0 && (flags & TCP_SYN));
+		seg.data = pkt->more[i].data;
+		seg.len = pkt->more[i].len < left ? (uint32_t)pkt->more[i].len : left;
+		bool last = i + 1 == pkt->more_count || seg.len == left;
+		seg.wire_len = last ? left : seg.len;
+		seg.flags |= last ? flags & TCP_FIN : 0;
+		session_segment(p, s, dir, &seg);
+	}
+	return verdict;
+}
+
+static void
+session_arm(struct pipeline *p, uint32_t index, struct session *s, uint64_t clock_ns)
+{
+	uint32_t wait_s = p->cfg.idle_s;
+
+	if (s->ended || s->reset)
+		wait_s = LINGER_S;
+	else if (s->flow.class == FLOW_HALF_OPEN)
+		wait_s = p->cfg.half_open_s;
+	flow_table_arm(p->table, index, (uint32_t)(clock_ns / NS_PER_S) + wait_s + 1);
+}
+
+/* After a packet: class, end, timer. */
+static void
+session_settle(struct pipeline *p, uint32_t index, struct session *s, uint64_t clock_ns)
+{
+	if (s->ended) {
+		session_arm(p, index, s, clock_ns);
+		return;
+	}
+	if (s->flow.class == FLOW_HALF_OPEN && (s->bytes[0] || s->bytes[1]) && !s->reset)
+		flow_table_set_class(p->table, index, FLOW_ESTABLISHED);
+	if (tcp_finished(&s->tcp) && !s->reset) {
+		counter_add(p->counters, COUNTER_FLOW_CLOSED, 1);
+		session_end(p, s, SESSION_END_FIN);
+		flow_table_set_class(p->table, index, FLOW_HALF_OPEN);
+	}
+	session_arm(p, index, s, clock_ns);
+}
+
+static void
+packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct flow_key *key,
+	bool swapped, uint32_t index)
+{
+	const struct decode_packet *d = &pkt->decoded;
+
+	if (p->table_changed)
+		index = flow_table_find(p->table, key);
+	if (index == FLOW_NONE)
+		index = session_open(p, key, pkt, swapped);
+	if (index == FLOW_NONE)
+		return;
+	for (unsigned attempt = 0; attempt < 2; attempt++) {
+		struct session *s = session_at(p, index);
+		enum tcp_dir dir = swapped == (bool)s->client_end ? TCP_TO_SERVER : TCP_TO_CLIENT;
+		bool reopens = s->ended && (d->tcp_flags & TCP_SYN) && !(d->tcp_flags & TCP_ACK);
+
+		if (!reopens) {
+			s->packets[dir]++;
+			s->tcp_flags[dir] |= d->tcp_flags;
+			s->last_ns = pkt->time_ns;
+			if (s->ended || session_packet(p, s, dir, pkt) != TCP_NEW_CONN) {
+				session_settle(p, index, s, pkt->clock_ns);
+				return;
+			}
+			s->packets[dir]--;
+		}
+		session_remove(p, index, SESSION_END_REUSED);
+		index = session_open(p, key, pkt, swapped);
+		if (index == FLOW_NONE)
+			return;
+	}
+}
+
+void
+pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n)
+{
+	struct flow_key keys[PIPELINE_BURST_MAX];
+	const struct flow_key *key_of[PIPELINE_BURST_MAX];
+	uint32_t index[PIPELINE_BURST_MAX];
+	bool swapped[PIPELINE_BURST_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct decode_packet *d = &packets[i].decoded;
+
+		swapped[i] = flow_key_make(&keys[i], &d->src, d->src_port, &d->dst, d->dst_port);
+		key_of[i] = &keys[i];
+	}
+	flow_table_find_bulk(p->table, key_of, n, index);
+	p->table_changed = false;
+	for (unsigned i = 0; i < n; i++) {
+		pipeline_clock(p, packets[i].clock_ns);
+		p->emit->clock_ns = packets[i].clock_ns;
+		p->emit->order = packets[i].order;
+		packet_run(p, &packets[i], &keys[i], swapped[i], index[i]);
+	}
+}
+
+/* qsort_r is glibc's: the table is its context, so nothing is global. */
+static int
+by_first_order(const void *a, const void *b, void *arg)
+{
+	const struct pipeline *p = arg;
+	uint64_t x = session_at(p, *(const uint32_t *)a)->first_order;
+	uint64_t y = session_at(p, *(const uint32_t *)b)->first_order;
+
+	return (x > y) - (x < y);
+}
+
+static void
+expire_one(struct pipeline *p, uint32_t index, uint32_t due_s)
+{
+	struct session *s = session_at(p, index);
+	enum event_session_end end = SESSION_END_IDLE;
+
+	p->emit->clock_ns = due_s * NS_PER_S;
+	p->emit->order = s->first_order;
+	if (s->reset)
+		end = SESSION_END_RST;
+	if (!s->ended)
+		counter_add(p->counters, s->reset ? COUNTER_FLOW_CLOSED : COUNTER_FLOW_IDLE, 1);
+	session_remove(p, index, end);
+}
+
+void
+pipeline_clock(struct pipeline *p, uint64_t clock_ns)
+{
+	uint32_t now_s = (uint32_t)(clock_ns / NS_PER_S);
+	uint32_t due_s;
+	unsigned n;
+
+	if (now_s <= p->now_s)
+		return;
+	p->now_s = now_s;
+	while ((n = flow_table_expire(p->table, now_s, &due_s, p->due, p->cfg.sessions)) > 0) {
+		if (p->cfg.deterministic)
+			qsort_r(p->due, n, sizeof(p->due[0]), by_first_order, p);
+		for (unsigned i = 0; i < n; i++)
+			expire_one(p, p->due[i], due_s);
+	}
+}
+
+void
+pipeline_end(struct pipeline *p, uint64_t clock_ns)
+{
+	uint32_t cursor = 0, index, n = 0;
+
+	pipeline_clock(p, clock_ns);
+	while ((index = flow_table_next(p->table, &cursor)) != FLOW_NONE)
+		p->due[n++] = index;
+	qsort_r(p->due, n, sizeof(p->due[0]), by_first_order, p);
+	for (uint32_t i = 0; i < n; i++) {
+		struct session *s = session_at(p, p->due[i]);
+
+		p->emit->clock_ns = clock_ns;
+		p->emit->order = EVENT_ORDER_END | s->first_order;
+		session_remove(p, p->due[i], s->reset ? SESSION_END_RST : SESSION_END_CAPTURE);
+	}
+}
