@@ -238,6 +238,7 @@ session_deliver(struct pipeline *p, struct session *s)
 		} else if (chunk.kind == TCP_CHUNK_GAP) {
 			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
 		} else {
+			s->fins |= (uint8_t)(1u << side);
 			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
 		}
 	}
@@ -472,7 +473,7 @@ session_settle(struct pipeline *p, uint32_t index, struct session *s, uint64_t c
 	}
 	if (s->flow.class == FLOW_HALF_OPEN && (s->bytes[0] || s->bytes[1]) && !s->reset)
 		flow_table_set_class(p->table, index, FLOW_ESTABLISHED);
-	if (tcp_finished(&s->tcp) && !s->reset) {
+	if (s->fins == 3) {
 		counter_add(p->counters, COUNTER_FLOW_CLOSED, 1);
 		session_end(p, s, SESSION_END_FIN);
 		flow_table_set_class(p->table, index, FLOW_HALF_OPEN);
@@ -522,6 +523,8 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 	uint32_t index[PIPELINE_BURST_MAX];
 	bool swapped[PIPELINE_BURST_MAX];
 
+	if (n == 0)
+		return;
 	for (unsigned i = 0; i < n; i++) {
 		const struct decode_packet *d = &packets[i].decoded;
 
