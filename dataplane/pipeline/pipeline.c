@@ -69,6 +69,7 @@ struct session {
 	uint8_t tcp_flags[2];
 	uint8_t client_end; /* which endpoint of the key is the client */
 	uint8_t smtp_open;
+	uint8_t fins;    /* by side: who said its last byte */
 	uint8_t ended;   /* its event is out: it lingers */
 	uint8_t reset;   /* a credible RST came last */
 	uint8_t refused; /* RST in answer to the SYN */
