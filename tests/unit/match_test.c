@@ -1,89 +1,11 @@
 /*
  * The shipped patterns, compiled here and loaded as the dataplane loads them:
- * what each finds and does not find, and that no damaged file is taken.
+ * what each finds and does not find.
  */
-#include <errno.h>
 #include <hs.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#include "contract/hsdb.h"
-#include "dataplane/match/match.h"
-#include "patterns/check.h"
-
-#define FILE_MAX (4u << 20)
-
-struct fixture {
-	char dir[64];
-	struct pattern_set set;
-	struct match_set *loaded;
-	struct match *match;
-	char why[512];
-};
-
-static void
-folder_make(char dir[64])
-{
-	strcpy(dir, "/tmp/smtap-match-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-}
-
-static void
-folder_remove(const char *dir)
-{
-	char path[128];
-
-	for (unsigned i = 0; i < CONTEXT_COUNT; i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, hsdb_file_name((enum event_context)i));
-		if (unlink(path) != 0)
-			rmdir(path);
-	}
-	assert_int_equal(rmdir(dir), 0);
-}
-
-static int
-shipped_set_up(void **state)
-{
-	static struct fixture fixture;
-	struct fixture *f = &fixture;
-	char dir[512];
-
-	*f = (struct fixture){0};
-	*state = f;
-	folder_make(f->dir);
-	snprintf(dir, sizeof(dir), "%s/patterns", getenv("SMTAP_SOURCE"));
-	if (pattern_set_read_dir(&f->set, dir, f->why, sizeof(f->why)) != 0 ||
-		pattern_set_compile(&f->set, f->dir, &(struct pattern_check){.strict = true},
-			f->why, sizeof(f->why)) != 0)
-		fail_msg("%s", f->why);
-	f->loaded = match_set_load(f->dir, f->why, sizeof(f->why));
-	if (!f->loaded)
-		fail_msg("%s", f->why);
-	f->match = match_open(f->loaded);
-	return f->match ? 0 : -1;
-}
-
-static int
-shipped_tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	match_close(f->match);
-	match_set_free(f->loaded);
-	pattern_set_free(&f->set);
-	folder_remove(f->dir);
-	return 0;
-}
+#include "tests/unit/match_fixture.h"
 
 static struct match_hits
 scan(struct match *match, enum event_context context, const char *line)
@@ -133,126 +55,94 @@ shipped_ids_tell_their_context(void **state)
 }
 
 /* Lines of real servers and tools: all that is found in each. */
+static const struct {
+	enum event_context context;
+	const char *line;
+	uint32_t ids[4];
+} real_lines[] = {
+	{CONTEXT_BANNER, "220 mx1.corp.example ESMTP Postfix", {1010}},
+	{CONTEXT_BANNER, "220 mx1.corp.example ESMTP Postfix (Ubuntu)", {1010}},
+	{CONTEXT_BANNER, "220-mx2.corp.example ESMTP Exim 4.96 Sun, 22 Nov 2026", {1011}},
+	{CONTEXT_BANNER, "220 mx2.corp.example ESMTP Exim 4.91 Sun, 22 Nov 2026", {1011, 1012}},
+	{CONTEXT_BANNER, "220 host120.corp.example ESMTP", {1014}},
+	{CONTEXT_BANNER, "220 node.corp.example ESMTP smtp-server ready", {0}},
+	{CONTEXT_BANNER, "220 grey.example ESMTP Postgrey-like", {0}},
+	{CONTEXT_BANNER,
+		"220 mail.contoso.example Microsoft ESMTP MAIL Service, Version: "
+		"5.0.2195.6713 ready at  Sun, 22 Nov 2026 02:10:39 +0000 ",
+		{1001}},
+	{CONTEXT_BANNER, "554 mx1.corp.example ESMTP Postfix", {0}},
+	{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: (reason unavailable)", {2002}},
+	{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", {2002}},
+	{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: authentication failure", {2002}},
+	{CONTEXT_REPLY, "535 5.7.3 Authentication unsuccessful", {2001}},
+	{CONTEXT_REPLY, "535 5.7.3 Authentication unsuccessful.", {2001}},
+	{CONTEXT_REPLY, "535 5.7.3 Authentication unsuccessful [AM0PR02.eurprd02.prod.outlook.com]",
+		{2001}},
+	{CONTEXT_REPLY, "535-5.7.8 Username and Password not accepted. Learn more at", {2004}},
+	{CONTEXT_REPLY, "535 Incorrect authentication data", {2003}},
+	{CONTEXT_REPLY, "535 Incorrect authentication data (set_id=bob)", {2003}},
+	{CONTEXT_REPLY, "454 4.7.0 Temporary authentication failure: Connection lost", {2055}},
+	{CONTEXT_REPLY, "421 4.7.0 mx1.corp.example Error: too many errors", {2100}},
+	{CONTEXT_REPLY, "554 Too many nonmail commands", {2100}},
+	{CONTEXT_REPLY, "501 Too many syntax or protocol errors", {2100}},
+	{CONTEXT_REPLY, "450 4.7.1 Error: too many AUTH commands from 198.51.100.7", {2101}},
+	{CONTEXT_REPLY, "503 5.5.1 Error: authentication not enabled", {2053}},
+	{CONTEXT_REPLY, "530 5.7.0 Must issue a STARTTLS command first", {2052}},
+	{CONTEXT_REPLY, "550 5.7.1 Unable to relay", {2201}},
+	{CONTEXT_REPLY, "550 relay not permitted", {2202}},
+	{CONTEXT_REPLY, "554 5.7.1 <relaytest%probe.example>: Relay access denied", {2200}},
+	{CONTEXT_REPLY, "550 5.7.64 TenantAttribution; Relay Access Denied [VE1EUR01FT003]",
+		{2200}},
+	{CONTEXT_REPLY,
+		"550 5.1.1 <a@corp.example>: Recipient address rejected: User unknown in "
+		"local recipient table",
+		{2250, 2255}},
+	{CONTEXT_REPLY,
+		"554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using "
+		"zen.spamhaus.org",
+		{2300, 2306, 2350}},
+	{CONTEXT_REPLY, "503 5.5.1 Error: nested MAIL command", {0}},
+	{CONTEXT_REPLY, "500 5.3.3 Unrecognized command", {0}},
+	{CONTEXT_REPLY, "250 2.0.0 Ok: 535 5.7.3 Authentication unsuccessful", {0}},
+	{CONTEXT_REPLY, "334 UGFzc3dvcmQ6", {0}},
+	{CONTEXT_REPLY, "235 2.7.0 Authentication successful", {0}},
+	{CONTEXT_COMMAND, "EHLO hydra", {3001}},
+	{CONTEXT_COMMAND, "HELO hydra ", {3001}},
+	{CONTEXT_COMMAND, "ehlo ylmf-pc", {3003}},
+	{CONTEXT_COMMAND, "ehlo User", {3004}},
+	{CONTEXT_COMMAND, "ehlo user", {0}},
+	{CONTEXT_COMMAND, "ehlo WIN-B0FFA5", {3005}},
+	{CONTEXT_COMMAND, "ehlo masscan", {3021}},
+	{CONTEXT_COMMAND, "EHLO nmap.scanme.org", {3020}},
+	{CONTEXT_COMMAND, "ehlo [127.0.1.1]", {0}},
+	{CONTEXT_COMMAND, "ehlo BRN30055C", {0}},
+	{CONTEXT_COMMAND, "EHLO mail.partner.example", {0}},
+	{CONTEXT_COMMAND, "EHLO DESKTOP-4KJ2H1S", {0}},
+	{CONTEXT_HEADER, "Content-Type: multipart/report; report-type=delivery-status;",
+		{4001, 4002}},
+	{CONTEXT_HEADER, "\treport-type=\"delivery-status\"; boundary=x", {4002}},
+	{CONTEXT_HEADER, "Auto-Submitted: auto-replied", {4012}},
+	{CONTEXT_HEADER, "Subject: Undelivered Mail Returned to Sender", {4010}},
+	{CONTEXT_HEADER, "From: Mail Delivery System <MAILER-DAEMON@mail.x.example>", {4009}},
+	{CONTEXT_HEADER, "Subject: help: 535 5.7.3 Authentication unsuccessful", {0}},
+};
+
 static void
 real_lines_are_found_as_what_they_are(void **state)
 {
 	struct fixture *f = *state;
-	static const struct {
-		enum event_context context;
-		const char *line;
-		uint32_t ids[4];
-	} cases[] = {
-		{CONTEXT_BANNER, "220 mx1.corp.example ESMTP Postfix", {1010}},
-		{CONTEXT_BANNER, "220 mx1.corp.example ESMTP Postfix (Ubuntu)", {1010}},
-		{CONTEXT_BANNER, "220-mx2.corp.example ESMTP Exim 4.96 Sun, 22 Nov 2026", {1011}},
-		{CONTEXT_BANNER, "220 mx2.corp.example ESMTP Exim 4.91 Sun, 22 Nov 2026",
-			{1011, 1012}},
-		{CONTEXT_BANNER, "220 host120.corp.example ESMTP", {1014}},
-		{CONTEXT_BANNER, "220 node.corp.example ESMTP smtp-server ready", {0}},
-		{CONTEXT_BANNER, "220 grey.example ESMTP Postgrey-like", {0}},
-		{CONTEXT_BANNER,
-			"220 mail.contoso.example Microsoft ESMTP MAIL Service, Version: "
-			"5.0.2195.6713 ready at  Sun, 22 Nov 2026 02:10:39 +0000 ",
-			{1001}},
-		{CONTEXT_BANNER, "554 mx1.corp.example ESMTP Postfix", {0}},
-		{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: (reason unavailable)",
-			{2002}},
-		{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: UGFzc3dvcmQ6", {2002}},
-		{CONTEXT_REPLY, "535 5.7.8 Error: authentication failed: authentication failure",
-			{2002}},
-		{CONTEXT_REPLY, "535 5.7.3 Authentication unsuccessful", {2001}},
-		{CONTEXT_REPLY, "535 5.7.3 Authentication unsuccessful.", {2001}},
-		{CONTEXT_REPLY,
-			"535 5.7.3 Authentication unsuccessful [AM0PR02.eurprd02.prod.outlook.com]",
-			{2001}},
-		{CONTEXT_REPLY, "535-5.7.8 Username and Password not accepted. Learn more at",
-			{2004}},
-		{CONTEXT_REPLY, "535 Incorrect authentication data", {2003}},
-		{CONTEXT_REPLY, "535 Incorrect authentication data (set_id=bob)", {2003}},
-		{CONTEXT_REPLY, "454 4.7.0 Temporary authentication failure: Connection lost",
-			{2055}},
-		{CONTEXT_REPLY, "421 4.7.0 mx1.corp.example Error: too many errors", {2100}},
-		{CONTEXT_REPLY, "554 Too many nonmail commands", {2100}},
-		{CONTEXT_REPLY, "501 Too many syntax or protocol errors", {2100}},
-		{CONTEXT_REPLY, "450 4.7.1 Error: too many AUTH commands from 198.51.100.7",
-			{2101}},
-		{CONTEXT_REPLY, "503 5.5.1 Error: authentication not enabled", {2053}},
-		{CONTEXT_REPLY, "530 5.7.0 Must issue a STARTTLS command first", {2052}},
-		{CONTEXT_REPLY, "550 5.7.1 Unable to relay", {2201}},
-		{CONTEXT_REPLY, "550 relay not permitted", {2202}},
-		{CONTEXT_REPLY, "554 5.7.1 <relaytest%probe.example>: Relay access denied", {2200}},
-		{CONTEXT_REPLY, "550 5.7.64 TenantAttribution; Relay Access Denied [VE1EUR01FT003]",
-			{2200}},
-		{CONTEXT_REPLY,
-			"550 5.1.1 <a@corp.example>: Recipient address rejected: User unknown in "
-			"local recipient table",
-			{2250, 2255}},
-		{CONTEXT_REPLY,
-			"554 5.7.1 Service unavailable; Client host [192.0.2.25] blocked using "
-			"zen.spamhaus.org",
-			{2300, 2306, 2350}},
-		{CONTEXT_REPLY, "503 5.5.1 Error: nested MAIL command", {0}},
-		{CONTEXT_REPLY, "500 5.3.3 Unrecognized command", {0}},
-		{CONTEXT_REPLY, "250 2.0.0 Ok: 535 5.7.3 Authentication unsuccessful", {0}},
-		{CONTEXT_REPLY, "334 UGFzc3dvcmQ6", {0}},
-		{CONTEXT_REPLY, "235 2.7.0 Authentication successful", {0}},
-		{CONTEXT_COMMAND, "EHLO hydra", {3001}},
-		{CONTEXT_COMMAND, "HELO hydra ", {3001}},
-		{CONTEXT_COMMAND, "ehlo ylmf-pc", {3003}},
-		{CONTEXT_COMMAND, "ehlo User", {3004}},
-		{CONTEXT_COMMAND, "ehlo user", {0}},
-		{CONTEXT_COMMAND, "ehlo WIN-B0FFA5", {3005}},
-		{CONTEXT_COMMAND, "ehlo masscan", {3021}},
-		{CONTEXT_COMMAND, "EHLO nmap.scanme.org", {3020}},
-		{CONTEXT_COMMAND, "ehlo [127.0.1.1]", {0}},
-		{CONTEXT_COMMAND, "ehlo BRN30055C", {0}},
-		{CONTEXT_COMMAND, "EHLO mail.partner.example", {0}},
-		{CONTEXT_COMMAND, "EHLO DESKTOP-4KJ2H1S", {0}},
-		{CONTEXT_HEADER, "Content-Type: multipart/report; report-type=delivery-status;",
-			{4001, 4002}},
-		{CONTEXT_HEADER, "\treport-type=\"delivery-status\"; boundary=x", {4002}},
-		{CONTEXT_HEADER, "Auto-Submitted: auto-replied", {4012}},
-		{CONTEXT_HEADER, "Subject: Undelivered Mail Returned to Sender", {4010}},
-		{CONTEXT_HEADER, "From: Mail Delivery System <MAILER-DAEMON@mail.x.example>",
-			{4009}},
-		{CONTEXT_HEADER, "Subject: help: 535 5.7.3 Authentication unsuccessful", {0}},
-	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct match_hits hits = scan(f->match, cases[i].context, cases[i].line);
+	for (size_t i = 0; i < sizeof(real_lines) / sizeof(real_lines[0]); i++) {
+		struct match_hits hits = scan(f->match, real_lines[i].context, real_lines[i].line);
 		unsigned expected = 0;
-		while (expected < 4 && cases[i].ids[expected])
+		while (expected < 4 && real_lines[i].ids[expected])
 			expected++;
 		if (hits.count != expected ||
-			memcmp(hits.id, cases[i].ids, expected * sizeof(hits.id[0])) != 0)
-			fail_msg("'%s': %u hits, first %u", cases[i].line, hits.count,
+			memcmp(hits.id, real_lines[i].ids, expected * sizeof(hits.id[0])) != 0)
+			fail_msg("'%s': %u hits, first %u", real_lines[i].line, hits.count,
 				hits.count ? hits.id[0] : 0);
 	}
-}
-
-static size_t
-file_get(const char *dir, enum event_context context, uint8_t *out)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, hsdb_file_name(context));
-	FILE *file = fopen(path, "rb");
-	assert_non_null(file);
-	size_t len = fread(out, 1, FILE_MAX, file);
-	fclose(file);
-	return len;
-}
-
-static void
-file_put(const char *dir, enum event_context context, const uint8_t *bytes, size_t len)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, hsdb_file_name(context));
-	FILE *file = fopen(path, "wb");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, len, file), len);
-	fclose(file);
 }
 
 static int
@@ -407,25 +297,6 @@ nothing_is_found_without_patterns_or_in_an_unknown_context(void **state)
 	match_set_free(NULL);
 }
 
-/* A set of its own, of one text. */
-static struct match_set *
-text_load(const char *text, const char *dir)
-{
-	struct pattern_set set = {0};
-	char why[512] = "";
-
-	if (text && pattern_set_parse(
-			    &set, "f", (const uint8_t *)text, strlen(text), why, sizeof(why)) != 0)
-		fail_msg("%s", why);
-	if (pattern_set_compile(&set, dir, NULL, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
-	pattern_set_free(&set);
-	struct match_set *loaded = match_set_load(dir, why, sizeof(why));
-	if (!loaded)
-		fail_msg("%s", why);
-	return loaded;
-}
-
 static void
 of_too_many_hits_the_lowest_ids_are_kept(void **state)
 {
@@ -468,132 +339,6 @@ contexts_without_patterns_load_and_find_nothing(void **state)
 	folder_remove(dir);
 }
 
-static void
-load_fails(const char *dir, const char *problem)
-{
-	char why[512] = "", expected[512];
-	struct match_set *set = match_set_load(dir, why, sizeof(why));
-
-	assert_null(set);
-	snprintf(expected, sizeof(expected),
-		"%s/reply.hsdb: %s; compile it again: smtap-patterns -o DIR FILE...", dir, problem);
-	assert_string_equal(why, expected);
-}
-
-static void
-damaged_file_is_refused_with_the_remedy(void **state)
-{
-	struct fixture *f = *state;
-	uint8_t *bytes = malloc(FILE_MAX), *bad = malloc(FILE_MAX);
-	char why[512], path[128];
-	char dir[64];
-
-	folder_make(dir);
-	match_set_free(text_load(NULL, dir));
-	size_t len = file_get(f->dir, CONTEXT_REPLY, bytes);
-
-	file_put(dir, CONTEXT_REPLY, bytes, 0);
-	load_fails(dir, "the file is empty");
-	file_put(dir, CONTEXT_REPLY, bytes, 79);
-	load_fails(dir, "not a pattern database, or cut short");
-	file_put(dir, CONTEXT_REPLY, bytes, len - 1);
-	load_fails(dir, "cut short");
-	bytes[len] = 'x';
-	file_put(dir, CONTEXT_REPLY, bytes, len + 1);
-	load_fails(dir, "bytes follow its end");
-	memset(bad, 'x', 200);
-	file_put(dir, CONTEXT_REPLY, bad, 200);
-	load_fails(dir, "not a pattern database");
-	size_t other = file_get(f->dir, CONTEXT_COMMAND, bad);
-	file_put(dir, CONTEXT_REPLY, bad, other);
-	load_fails(dir, "made for another context: the file was renamed");
-
-	/* Any one byte of the header, and some of the payload. */
-	for (size_t at = 0; at < len; at += at < 80 ? 1 : len / 16) {
-		memcpy(bad, bytes, len);
-		bad[at] ^= 0x10;
-		file_put(dir, CONTEXT_REPLY, bad, len);
-		assert_null(match_set_load(dir, why, sizeof(why)));
-		assert_non_null(strstr(why, HSDB_REMEDY));
-	}
-
-	snprintf(path, sizeof(path), "%s/reply.hsdb", dir);
-	unlink(path);
-	load_fails(dir, "No such file or directory");
-	assert_int_equal(mkdir(path, 0700), 0);
-	load_fails(dir, "Is a directory");
-	folder_remove(dir);
-	free(bytes);
-	free(bad);
-}
-
-/* Sealed by us, so that Hyperscan itself has to refuse it. */
-static void
-payload_that_hyperscan_refuses_is_told_apart(void **state)
-{
-	struct fixture *f = *state;
-	uint8_t *bytes = malloc(FILE_MAX);
-	struct hsdb_header header;
-	char dir[64];
-
-	folder_make(dir);
-	match_set_free(text_load(NULL, dir));
-	size_t len = file_get(f->dir, CONTEXT_REPLY, bytes);
-	memcpy(&header, bytes, sizeof(header));
-	uint8_t *payload = bytes + sizeof(header);
-
-	payload[5] ^= 0xff; /* Hyperscan's version, behind its magic */
-	hsdb_seal(&header, payload);
-	memcpy(bytes, &header, sizeof(header));
-	file_put(dir, CONTEXT_REPLY, bytes, len);
-	load_fails(dir, "made by another version of Hyperscan");
-	payload[5] ^= 0xff;
-	payload[0] ^= 0xff;
-	hsdb_seal(&header, payload);
-	memcpy(bytes, &header, sizeof(header));
-	file_put(dir, CONTEXT_REPLY, bytes, len);
-	load_fails(dir, "Hyperscan does not accept it");
-	folder_remove(dir);
-	free(bytes);
-}
-
-static void
-databases_that_cannot_be_written_leave_nothing_behind(void **state)
-{
-	struct fixture *f = *state;
-	char dir[64], path[128], why[512];
-
-	folder_make(dir);
-	assert_int_equal(
-		pattern_set_compile(&f->set, "/nonexistent", NULL, why, sizeof(why)), -ENOENT);
-	assert_string_equal(
-		why, "/nonexistent/banner.hsdb: cannot be written: No such file or directory");
-	snprintf(path, sizeof(path), "%s/reply.hsdb", dir);
-	assert_int_equal(mkdir(path, 0700), 0);
-	assert_int_equal(pattern_set_compile(&f->set, dir, NULL, why, sizeof(why)), -EISDIR);
-	/* Fails if a temporary file is left. */
-	folder_remove(dir);
-}
-
-static void
-same_patterns_make_the_same_files(void **state)
-{
-	struct fixture *f = *state;
-	uint8_t *first = malloc(FILE_MAX), *second = malloc(FILE_MAX);
-	char dir[64], why[512];
-
-	folder_make(dir);
-	assert_int_equal(pattern_set_compile(&f->set, dir, NULL, why, sizeof(why)), 0);
-	for (unsigned c = 0; c < CONTEXT_COUNT; c++) {
-		size_t len = file_get(f->dir, (enum event_context)c, first);
-		assert_int_equal(file_get(dir, (enum event_context)c, second), len);
-		assert_memory_equal(first, second, len);
-	}
-	folder_remove(dir);
-	free(first);
-	free(second);
-}
-
 int
 main(void)
 {
@@ -609,10 +354,6 @@ main(void)
 		cmocka_unit_test(nothing_is_found_without_patterns_or_in_an_unknown_context),
 		cmocka_unit_test(of_too_many_hits_the_lowest_ids_are_kept),
 		cmocka_unit_test(contexts_without_patterns_load_and_find_nothing),
-		cmocka_unit_test(damaged_file_is_refused_with_the_remedy),
-		cmocka_unit_test(payload_that_hyperscan_refuses_is_told_apart),
-		cmocka_unit_test(databases_that_cannot_be_written_leave_nothing_behind),
-		cmocka_unit_test(same_patterns_make_the_same_files),
 	};
 
 	return cmocka_run_group_tests(tests, shipped_set_up, shipped_tear_down);

@@ -77,77 +77,76 @@ pattern_is_read_whole(void **state)
 	assert_null(pattern_set_find(&set, 7));
 }
 
-static void
-each_mistake_is_one_line_with_its_place(void **state)
-{
 #define KEYS                                                                                    \
 	"keys are id, context, role, name, expression, flags, why, match, no_match, category, " \
 	"severity, mitre"
-	static const struct {
-		const char *text, *why;
-	} cases[] = {
-		{"", "f:1: the file is empty; it must be a list of patterns, '- id: ...'"},
-		{"# only a comment\n",
-			"f:1: the file is empty; it must be a list of patterns, '- id: ...'"},
-		{"\nid: 7\n", "f:2: the file must be a list of patterns, '- id: ...'"},
-		{"[]\n", "f:1: the list holds no pattern"},
-		{"- 7\n", "f:1: a pattern must be a map that starts '- id: NUMBER'"},
-		{GOOD "  regex: x\n", "f:9: unknown key 'regex'; " KEYS},
-		{GOOD "  \"a\\x1bb\": x\n", "f:9: unknown key 'a\\x1Bb'; " KEYS},
-		{GOOD "  [a]: x\n", "f:9: a key must be a word; " KEYS},
-		{HEAD SAMPLES, "f:1: the pattern lacks the key 'expression'"},
-		{"- name: n\n", "f:1: the pattern lacks the key 'id'"},
-		{GOOD "  why: again\n", "f:9: 'why' is already given in line 6"},
-		{GOOD GOOD, "f:9: id 7 is already used in f:1"},
-		{"- id: 0\n", "f:1: id '0' is not a number from 1 to 2147483647"},
-		{"- id: 2147483648\n", "f:1: id '2147483648' is not a number from 1 to 2147483647"},
-		{"- id: -1\n", "f:1: id '-1' is not a number from 1 to 2147483647"},
-		{"- id: 7x\n", "f:1: id '7x' is not a number from 1 to 2147483647"},
-		{"- id: 99999999999\n", "f:1: 'id' is 11 bytes long; at most 10 are allowed"},
-		{"- id: [1]\n", "f:1: 'id' must be a single value"},
-		{"- id:\n", "f:1: 'id' is empty"},
-		{"- id: 7\n  context: body\n",
-			"f:2: unknown context 'body'; it is one of banner, reply, command, header"},
-		{"- id: 7\n  role: alert\n",
-			"f:2: unknown role 'alert'; it is one of signature, server, tool, fact"},
-		{"- id: 7\n  severity: 5\n",
-			"f:2: severity '5' is not a number from 1 (high) to 4 (low)"},
-		{GOOD "  mitre: 1110\n",
-			"f:9: mitre '1110' is not a technique's id, such as T1110 or T1110.001"},
-		{GOOD "  mitre: T1110.1\n",
-			"f:9: mitre 'T1110.1' is not a technique's id, such as T1110 or T1110.001"},
-		{GOOD "  flags: x\n",
-			"f:9: unknown flag in 'x'; flags are i (caseless) and s ('.' matches a "
-			"line break too)"},
-		{GOOD "  flags: ii\n", "f:9: flag 'i' is given twice"},
-		{GOOD "  flags: iu\n", "f:9: flag 'u': lines off the wire need not be UTF-8; "
-				       "write the bytes, as in \\xc3\\xa9"},
-		{GOOD "  flags: m\n",
-			"f:9: flag 'm': only single lines are scanned, '^' is their start"},
-		{GOOD "  flags: isism\n", "f:9: 'flags' is 5 bytes long; at most 4 are allowed"},
-		{HEAD "  expression: |\n    two\n    lines\n" SAMPLES,
-			"f:5: 'expression' holds a line break; it must be one line of text"},
-		{HEAD "  expression: \"a\\0b\"\n" SAMPLES,
-			"f:5: 'expression' holds a control character; it must be one line of text"},
-		{"- id: 7\n  role: signature\n  context: reply\n  name: n\n  expression: "
-		 "x\n" SAMPLES "  severity: 1\n",
-			"f:1: a pattern of role signature makes alerts and needs the key "
-			"'category'"},
-		{"- id: 7\n  role: signature\n  context: reply\n  name: n\n  expression: "
-		 "x\n" SAMPLES "  category: c\n",
-			"f:1: a pattern of role signature makes alerts and needs the key "
-			"'severity'"},
-		{GOOD "---\n" GOOD, "f:10: a second YAML document; a file is one list"},
-		{"- id: 7\n  name: 'open\n", "f:3: broken YAML: found unexpected end of stream"},
-		{"- id: 7\n name: n\n", "f:2: broken YAML: did not find expected '-' indicator"},
-		{"- {id: *a}\n", "f:1: broken YAML: found undefined alias"},
-		{"- id: 7\n  name: \xff\n", "f:2: broken YAML: invalid leading UTF-8 octet"},
-		{GOOD "...\n%\n", "f:10: broken YAML: could not find expected directive name"},
-	};
+static const struct {
+	const char *text, *why;
+} mistakes[] = {
+	{"", "f:1: the file is empty; it must be a list of patterns, '- id: ...'"},
+	{"# only a comment\n",
+		"f:1: the file is empty; it must be a list of patterns, '- id: ...'"},
+	{"\nid: 7\n", "f:2: the file must be a list of patterns, '- id: ...'"},
+	{"[]\n", "f:1: the list holds no pattern"},
+	{"- 7\n", "f:1: a pattern must be a map that starts '- id: NUMBER'"},
+	{GOOD "  regex: x\n", "f:9: unknown key 'regex'; " KEYS},
+	{GOOD "  \"a\\x1bb\": x\n", "f:9: unknown key 'a\\x1Bb'; " KEYS},
+	{GOOD "  [a]: x\n", "f:9: a key must be a word; " KEYS},
+	{HEAD SAMPLES, "f:1: the pattern lacks the key 'expression'"},
+	{"- name: n\n", "f:1: the pattern lacks the key 'id'"},
+	{GOOD "  why: again\n", "f:9: 'why' is already given in line 6"},
+	{GOOD GOOD, "f:9: id 7 is already used in f:1"},
+	{"- id: 0\n", "f:1: id '0' is not a number from 1 to 2147483647"},
+	{"- id: 2147483648\n", "f:1: id '2147483648' is not a number from 1 to 2147483647"},
+	{"- id: -1\n", "f:1: id '-1' is not a number from 1 to 2147483647"},
+	{"- id: 7x\n", "f:1: id '7x' is not a number from 1 to 2147483647"},
+	{"- id: 99999999999\n", "f:1: 'id' is 11 bytes long; at most 10 are allowed"},
+	{"- id: [1]\n", "f:1: 'id' must be a single value"},
+	{"- id:\n", "f:1: 'id' is empty"},
+	{"- id: 7\n  context: body\n",
+		"f:2: unknown context 'body'; it is one of banner, reply, command, header"},
+	{"- id: 7\n  role: alert\n",
+		"f:2: unknown role 'alert'; it is one of signature, server, tool, fact"},
+	{"- id: 7\n  severity: 5\n", "f:2: severity '5' is not a number from 1 (high) to 4 (low)"},
+	{GOOD "  mitre: 1110\n",
+		"f:9: mitre '1110' is not a technique's id, such as T1110 or T1110.001"},
+	{GOOD "  mitre: T1110.1\n",
+		"f:9: mitre 'T1110.1' is not a technique's id, such as T1110 or T1110.001"},
+	{GOOD "  flags: x\n",
+		"f:9: unknown flag in 'x'; flags are i (caseless) and s ('.' matches a "
+		"line break too)"},
+	{GOOD "  flags: ii\n", "f:9: flag 'i' is given twice"},
+	{GOOD "  flags: iu\n", "f:9: flag 'u': lines off the wire need not be UTF-8; "
+			       "write the bytes, as in \\xc3\\xa9"},
+	{GOOD "  flags: m\n", "f:9: flag 'm': only single lines are scanned, '^' is their start"},
+	{GOOD "  flags: isism\n", "f:9: 'flags' is 5 bytes long; at most 4 are allowed"},
+	{HEAD "  expression: |\n    two\n    lines\n" SAMPLES,
+		"f:5: 'expression' holds a line break; it must be one line of text"},
+	{HEAD "  expression: \"a\\0b\"\n" SAMPLES,
+		"f:5: 'expression' holds a control character; it must be one line of text"},
+	{"- id: 7\n  role: signature\n  context: reply\n  name: n\n  expression: "
+	 "x\n" SAMPLES "  severity: 1\n",
+		"f:1: a pattern of role signature makes alerts and needs the key "
+		"'category'"},
+	{"- id: 7\n  role: signature\n  context: reply\n  name: n\n  expression: "
+	 "x\n" SAMPLES "  category: c\n",
+		"f:1: a pattern of role signature makes alerts and needs the key "
+		"'severity'"},
+	{GOOD "---\n" GOOD, "f:10: a second YAML document; a file is one list"},
+	{"- id: 7\n  name: 'open\n", "f:3: broken YAML: found unexpected end of stream"},
+	{"- id: 7\n name: n\n", "f:2: broken YAML: did not find expected '-' indicator"},
+	{"- {id: *a}\n", "f:1: broken YAML: found undefined alias"},
+	{"- id: 7\n  name: \xff\n", "f:2: broken YAML: invalid leading UTF-8 octet"},
+	{GOOD "...\n%\n", "f:10: broken YAML: could not find expected directive name"},
+};
+
+static void
+each_mistake_is_one_line_with_its_place(void **state)
+{
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-		parse_fails(cases[i].text, strlen(cases[i].text), cases[i].why);
+	for (size_t i = 0; i < sizeof(mistakes) / sizeof(mistakes[0]); i++)
+		parse_fails(mistakes[i].text, strlen(mistakes[i].text), mistakes[i].why);
 }
 
 static void
