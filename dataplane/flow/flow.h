@@ -1,7 +1,7 @@
 /*
  * flow: which session a segment belongs to. One table per worker: no locks, a
  * keyed hash, a fixed capacity, bulk lookup with prefetch, expiry on packet
- * time. The implementation starts with its theory (flow/table.c).
+ * time. The theory is at the head of flow/table.c.
  */
 #ifndef SMTAP_DATAPLANE_FLOW_H
 #define SMTAP_DATAPLANE_FLOW_H
@@ -36,7 +36,10 @@ enum flow_class {
 	FLOW_CLASS_COUNT
 };
 
-/* The head of each entry; what follows it is the owner's. */
+/*
+ * The head of each entry; what follows it is the owner's. One cache line: a
+ * lookup reads its key, the wheel the rest.
+ */
 struct flow {
 	struct flow_key key;
 	uint32_t hash;
@@ -46,8 +49,10 @@ struct flow {
 	uint32_t timer_slot_s; /* the wheel's slot that it is in */
 	uint8_t class;         /* enum flow_class */
 	uint8_t in_use;
-	uint8_t reserved[2];
+	uint16_t tag; /* more of the hash; the table's */
 };
+
+_Static_assert(sizeof(struct flow) == 64, "the head of an entry is one cache line");
 
 struct flow_table_config {
 	uint32_t capacity;    /* entries; any number up to 2^30 */
@@ -75,7 +80,7 @@ void flow_table_find_bulk(
 uint32_t flow_table_find(struct flow_table *t, const struct flow_key *key);
 
 /*
- * Add a key that is not there. The owner's part of the entry is zeroed.
+ * Add a key that is not there. The owner's part of the entry is zeroed; no deadline is set.
  * FLOW_NONE when full: the caller then evicts (flow_table_victim) or refuses.
  */
 uint32_t flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class);
@@ -84,13 +89,14 @@ void flow_table_remove(struct flow_table *t, uint32_t index);
 
 void flow_table_set_class(struct flow_table *t, uint32_t index, enum flow_class class);
 
-/* The entry to give up when full: half-open first (the oldest), then one that was idle longest
-   (or nearly: say how near in the implementation). FLOW_NONE when the table is empty. */
+/* The entry to give up when full: half-open first (the one that has been so longest), then the
+   one with the earliest deadline, or nearly (flow/timer.c). FLOW_NONE when the table is empty. */
 uint32_t flow_table_victim(struct flow_table *t);
 
 /*
  * Set the idle deadline. Cheap when it only moves later (a store): the wheel
- * finds out when the old slot comes up.
+ * finds out when the old slot comes up. A second that the wheel has passed
+ * counts as the one where it stands.
  */
 void flow_table_arm(struct flow_table *t, uint32_t index, uint32_t deadline_s);
 
@@ -98,7 +104,7 @@ void flow_table_arm(struct flow_table *t, uint32_t index, uint32_t deadline_s);
  * Advance the wheel to second now_s (monotone). Writes up to max indices whose
  * deadline_s == the smallest expired second and stores that second in *due_s;
  * returns how many; 0 when nothing up to now_s has expired. The caller removes
- * each, then calls again.
+ * each (or arms it anew, for later), then calls again.
  */
 unsigned flow_table_expire(
 	struct flow_table *t, uint32_t now_s, uint32_t *due_s, uint32_t out[], unsigned max);

@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_flow; int placeholder_flow;

@@ -1,0 +1,73 @@
+/* What the table and its timer wheel share. The theory is at the head of table.c. */
+#ifndef SMTAP_DATAPLANE_FLOW_PRIVATE_H
+#define SMTAP_DATAPLANE_FLOW_PRIVATE_H
+
+#include "dataplane/flow/flow.h"
+
+#define BUCKET_SLOTS 10
+#define WHEEL_SLOTS 4096u
+
+/* One cache line. A slot is empty when its tag is 0. */
+struct bucket {
+	uint16_t tag[BUCKET_SLOTS];
+	uint16_t strayed; /* entries at home here that stand in a later bucket */
+	uint16_t reach;   /* how many buckets on the furthest of those may stand */
+	uint32_t index[BUCKET_SLOTS];
+};
+
+_Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
+
+/* The half-open entries, oldest first. */
+struct order {
+	uint32_t next;
+	uint32_t prev;
+};
+
+#define HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t))
+
+struct wheel {
+	uint32_t now_s;     /* where it stands: no entry is filed before */
+	uint32_t far_head;  /* entries beyond the wheel, in no order */
+	uint32_t far_min_s; /* none of their deadlines is before */
+	uint32_t reserved;
+	uint64_t summary; /* words of occupied that are not 0 */
+	uint64_t occupied[WHEEL_SLOTS / 64];
+	uint32_t head[WHEEL_SLOTS];
+};
+
+struct flow_table {
+	/* Read by every lookup: two cache lines. */
+	struct bucket *buckets;
+	uint8_t *entries;
+	uint32_t bucket_mask;
+	uint32_t entry_bytes;
+	uint64_t hash_key[HASH_WORDS];
+	/* Changed with the entries. */
+	uint32_t capacity;
+	uint32_t count;
+	uint32_t fresh;     /* entries from here on were never used */
+	uint32_t free_head; /* the others that are free, through timer_next */
+	struct order *order;
+	uint32_t half_open_head;
+	uint32_t half_open_tail;
+	struct wheel wheel;
+};
+
+/* timer_slot_s of an entry beyond the wheel, and a deadline that never comes. */
+#define WHEEL_FAR UINT32_MAX
+#define WHEEL_NEVER (UINT32_MAX - 1)
+
+static inline struct flow *
+flow_at(const struct flow_table *t, uint32_t index)
+{
+	return (struct flow *)(void *)(t->entries + (size_t)index * t->entry_bytes);
+}
+
+void timer_init(struct wheel *wheel);
+/* File an entry that is not filed, by its deadline. */
+void timer_file(struct flow_table *t, uint32_t index);
+void timer_unfile(struct flow_table *t, uint32_t index);
+/* The entry with the earliest deadline, or nearly; FLOW_NONE when there is none at all. */
+uint32_t timer_earliest(struct flow_table *t);
+
+#endif

@@ -1,0 +1,410 @@
+/*
+ * Theory of operation
+ *
+ * Three arrays in the caller's memory: buckets, entries, and the order of the half-open.
+ * An entry never moves; its index is its name. A bucket is one cache line of ten slots,
+ * each a 16-bit tag (0: empty) and an index. A key's home is the bucket that its hash
+ * names; when that is full the key strays to one of the following PROBE_MAX - 1. The home
+ * counts its strays and how far they may be, so a lookup reads one bucket unless a key of
+ * this very home had to stray, and stops where none can be. There are at least twice as
+ * many slots as entries, so a home is full for fewer than one key in thirty, and all
+ * PROBE_MAX together with a probability of about 10^-8 (then flow_table_add says full).
+ *
+ * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
+ * keys: hash all and prefetch their buckets, compare tags and prefetch the entries
+ * (a wrong tag passes in about 10 of 65536), compare keys and prefetch the
+ * line after the entry's head, which the owner reads next.
+ *
+ * Cost of an entry: entry_bytes, 13 to 26 bytes of bucket, 8 of order.
+ *
+ * Always: an entry in use has exactly one slot, in its home or at most `reach` buckets on;
+ * it is filed in the wheel or beyond it (timer.c); it is in the order list if and only if
+ * it is half-open. What is free is in the free list or was never touched.
+ *
+ * The hash. Peers choose addresses and ports; they must not choose collisions. Multilinear-HM
+ * (Lemire and Kaser, Strongly universal string hashing is fast, 2014): the sum of
+ * (k[2i] + w[2i]) * (k[2i+1] + w[2i+1]) modulo 2^64 over the key's ten 32-bit words, with
+ * secret 64-bit k. Two keys chosen without knowledge of k agree in the upper 32 bits with
+ * probability 2^-32, whichever they are. The sum is close to linear, so keys in arithmetic
+ * progression could fall into a pattern; a bijective mixer (xor-shift, multiply) takes
+ * that away and lets bucket and tag use any bits. This holds against who cannot watch
+ * the table; a tap answers nobody, so no one can measure a collision and adapt. SipHash would
+ * hold even then, for about four times the time; it is what expands the table's secret into k.
+ *
+ * What an attacker would try: a SYN flood, to push sessions out. Half-open entries go first,
+ * oldest first, so a flood evicts itself. A flood of complete sessions evicts the most
+ * idle, which are its own as soon as they pause. Both are counted by the owner.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dataplane/flow/private.h"
+
+/* Buckets that may hold a key. Bounds the work of a lookup. */
+#define PROBE_MAX 8
+/* Slots used at most in a bucket on average: half. */
+#define BUCKET_LOAD (BUCKET_SLOTS / 2)
+#define CAPACITY_MAX (1u << 30)
+
+_Static_assert(HASH_WORDS % 2 == 0, "the hash takes words in pairs");
+
+static size_t
+round_up(size_t n, size_t to)
+{
+	return (n + to - 1) / to * to;
+}
+
+static bool
+config_sane(const struct flow_table_config *cfg)
+{
+	return cfg->capacity > 0 && cfg->capacity <= CAPACITY_MAX &&
+	       cfg->entry_bytes >= sizeof(struct flow) && cfg->entry_bytes % 64 == 0;
+}
+
+static uint32_t
+bucket_count(uint32_t capacity)
+{
+	uint32_t n = 1;
+
+	while ((uint64_t)n * BUCKET_LOAD < capacity)
+		n *= 2;
+	return n;
+}
+
+size_t
+flow_table_footprint(const struct flow_table_config *cfg)
+{
+	if (!config_sane(cfg))
+		return 0;
+	return round_up(sizeof(struct flow_table), 64) +
+	       (size_t)bucket_count(cfg->capacity) * sizeof(struct bucket) +
+	       round_up((size_t)cfg->capacity * sizeof(struct order), 64) +
+	       (size_t)cfg->capacity * cfg->entry_bytes;
+}
+
+struct flow_table *
+flow_table_init(void *memory, const struct flow_table_config *cfg)
+{
+	struct flow_table *t = memory;
+	uint8_t *at = memory;
+
+	if (!config_sane(cfg) || !memory)
+		return NULL;
+	uint32_t buckets = bucket_count(cfg->capacity);
+	at += round_up(sizeof(*t), 64);
+	t->buckets = (struct bucket *)(void *)at;
+	at += (size_t)buckets * sizeof(struct bucket);
+	t->order = (struct order *)(void *)at;
+	at += round_up((size_t)cfg->capacity * sizeof(struct order), 64);
+	t->entries = at;
+	t->bucket_mask = buckets - 1;
+	t->entry_bytes = cfg->entry_bytes;
+	t->capacity = cfg->capacity;
+	t->free_head = FLOW_NONE;
+	t->half_open_head = FLOW_NONE;
+	t->half_open_tail = FLOW_NONE;
+	for (uint64_t i = 0; i < HASH_WORDS; i++)
+		t->hash_key[i] = siphash(&cfg->hash_key, &i, sizeof(i));
+	timer_init(&t->wheel);
+	return t;
+}
+
+bool
+flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
+	const struct addr *dst, uint16_t dst_port)
+{
+	int order = memcmp(src, dst, sizeof(*src));
+	bool swapped = order > 0 || (order == 0 && src_port > dst_port);
+
+	key->addr[swapped] = *src;
+	key->addr[!swapped] = *dst;
+	key->port[swapped] = src_port;
+	key->port[!swapped] = dst_port;
+	key->reserved[0] = 0;
+	key->reserved[1] = 0;
+	return swapped;
+}
+
+static uint64_t
+key_hash(const struct flow_table *t, const struct flow_key *key)
+{
+	const uint64_t *k = t->hash_key;
+	uint32_t w[HASH_WORDS];
+	uint64_t h = 0;
+
+	memcpy(w, key, sizeof(w));
+	for (unsigned i = 0; i < HASH_WORDS; i += 2)
+		h += (k[i] + w[i]) * (k[i + 1] + w[i + 1]);
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93;
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93;
+	return h ^ h >> 32;
+}
+
+static uint16_t
+hash_tag(uint64_t hash)
+{
+	uint16_t tag = (uint16_t)(hash >> 48);
+
+	return tag ? tag : 1;
+}
+
+static bool
+key_equal(const struct flow_key *a, const struct flow_key *b)
+{
+	uint64_t x[5];
+	uint64_t y[5];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+}
+
+/*
+ * A bit for each slot that may have the tag, four slots to a word: sets the top bit of
+ * every 16-bit lane that is zero (and perhaps of one above such a lane, which costs a
+ * comparison of keys).
+ */
+static unsigned
+bucket_match(const struct bucket *b, uint16_t tag)
+{
+	const uint64_t ones = 0x0001000100010001;
+	const uint64_t tops = 0x8000800080008000;
+	unsigned found = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t lanes;
+		memcpy(&lanes, (const uint8_t *)b + 8 * i, sizeof(lanes));
+		lanes ^= tag * ones;
+		lanes = (lanes - ones) & ~lanes & tops;
+		/* bits 15, 31, 47, 63 to bits 0 to 3 */
+		found |= (unsigned)((lanes >> 15) * 0x1000200040008000 >> 60) << 4 * i;
+	}
+	return found & ((1u << BUCKET_SLOTS) - 1);
+}
+
+static struct bucket *
+bucket_at(const struct flow_table *t, uint64_t hash, unsigned step)
+{
+	return &t->buckets[((uint32_t)hash + step) & t->bucket_mask];
+}
+
+static uint32_t
+bucket_find(const struct flow_table *t, const struct bucket *b, const struct flow_key *key,
+	uint16_t tag)
+{
+	for (unsigned found = bucket_match(b, tag); found; found &= found - 1) {
+		unsigned slot = (unsigned)__builtin_ctz(found);
+		if (b->tag[slot] == tag && key_equal(&flow_at(t, b->index[slot])->key, key))
+			return b->index[slot];
+	}
+	return FLOW_NONE;
+}
+
+static uint32_t
+table_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
+{
+	const struct bucket *home = bucket_at(t, hash, 0);
+	uint16_t tag = hash_tag(hash);
+	uint32_t index = bucket_find(t, home, key, tag);
+
+	for (unsigned step = 1; index == FLOW_NONE && step <= home->reach; step++)
+		index = bucket_find(t, bucket_at(t, hash, step), key, tag);
+	return index;
+}
+
+uint32_t
+flow_table_find(struct flow_table *t, const struct flow_key *key)
+{
+	return table_find(t, key, key_hash(t, key));
+}
+
+void
+flow_table_find_bulk(
+	struct flow_table *t, const struct flow_key *const keys[], unsigned n, uint32_t out[])
+{
+	uint64_t hash[FLOW_BULK_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		hash[i] = key_hash(t, keys[i]);
+		__builtin_prefetch(bucket_at(t, hash[i], 0));
+	}
+	for (unsigned i = 0; i < n; i++) {
+		const struct bucket *home = bucket_at(t, hash[i], 0);
+		unsigned found = bucket_match(home, hash_tag(hash[i]));
+		out[i] = found ? home->index[__builtin_ctz(found)] : FLOW_NONE;
+		if (found)
+			__builtin_prefetch(flow_at(t, out[i]));
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (out[i] == FLOW_NONE && bucket_at(t, hash[i], 0)->reach == 0)
+			continue;
+		if (out[i] == FLOW_NONE || !key_equal(&flow_at(t, out[i])->key, keys[i]))
+			out[i] = table_find(t, keys[i], hash[i]);
+		if (out[i] != FLOW_NONE)
+			__builtin_prefetch(flow_at(t, out[i]) + 1);
+	}
+}
+
+static void
+order_append(struct flow_table *t, uint32_t index)
+{
+	uint32_t last = t->half_open_tail;
+
+	t->order[index] = (struct order){.next = FLOW_NONE, .prev = last};
+	if (last == FLOW_NONE)
+		t->half_open_head = index;
+	else
+		t->order[last].next = index;
+	t->half_open_tail = index;
+}
+
+static void
+order_unlink(struct flow_table *t, uint32_t index)
+{
+	struct order o = t->order[index];
+
+	if (o.prev == FLOW_NONE)
+		t->half_open_head = o.next;
+	else
+		t->order[o.prev].next = o.next;
+	if (o.next == FLOW_NONE)
+		t->half_open_tail = o.prev;
+	else
+		t->order[o.next].prev = o.prev;
+}
+
+/* Give the entry a slot. False when the home and all that follow are full. */
+static bool
+table_place(struct flow_table *t, uint64_t hash, uint32_t index)
+{
+	struct bucket *home = bucket_at(t, hash, 0);
+
+	for (unsigned step = 0; step < PROBE_MAX && step <= t->bucket_mask; step++) {
+		struct bucket *b = bucket_at(t, hash, step);
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			if (b->tag[slot])
+				continue;
+			b->tag[slot] = hash_tag(hash);
+			b->index[slot] = index;
+			home->strayed += step > 0;
+			if (step > home->reach)
+				home->reach = (uint16_t)step;
+			return true;
+		}
+	}
+	return false;
+}
+
+uint32_t
+flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class)
+{
+	uint64_t hash = key_hash(t, key);
+	uint32_t index = t->free_head != FLOW_NONE ? t->free_head : t->fresh;
+
+	if (t->count == t->capacity || !table_place(t, hash, index))
+		return FLOW_NONE;
+	struct flow *f = flow_at(t, index);
+	if (index == t->free_head)
+		t->free_head = f->timer_next;
+	else
+		t->fresh++;
+	memset(f, 0, t->entry_bytes);
+	f->key = *key;
+	f->hash = (uint32_t)hash;
+	f->tag = hash_tag(hash);
+	f->class = (uint8_t) class;
+	f->in_use = 1;
+	f->deadline_s = WHEEL_NEVER;
+	timer_file(t, index);
+	if (class == FLOW_HALF_OPEN)
+		order_append(t, index);
+	t->count++;
+	return index;
+}
+
+static void
+table_unplace(struct flow_table *t, const struct flow *f, uint32_t index)
+{
+	struct bucket *home = bucket_at(t, f->hash, 0);
+
+	for (unsigned step = 0; step <= home->reach; step++) {
+		struct bucket *b = bucket_at(t, f->hash, step);
+		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+			if (b->tag[slot] != f->tag || b->index[slot] != index)
+				continue;
+			b->tag[slot] = 0;
+			home->strayed -= step > 0;
+			if (home->strayed == 0)
+				home->reach = 0;
+			return;
+		}
+	}
+}
+
+void
+flow_table_remove(struct flow_table *t, uint32_t index)
+{
+	struct flow *f = flow_at(t, index);
+
+	if (!f->in_use)
+		return;
+	table_unplace(t, f, index);
+	timer_unfile(t, index);
+	if (f->class == FLOW_HALF_OPEN)
+		order_unlink(t, index);
+	f->in_use = 0;
+	f->timer_next = t->free_head;
+	t->free_head = index;
+	t->count--;
+}
+
+void
+flow_table_set_class(struct flow_table *t, uint32_t index, enum flow_class class)
+{
+	struct flow *f = flow_at(t, index);
+
+	if (f->class == class)
+		return;
+	if (f->class == FLOW_HALF_OPEN)
+		order_unlink(t, index);
+	f->class = (uint8_t) class;
+	if (class == FLOW_HALF_OPEN)
+		order_append(t, index);
+}
+
+uint32_t
+flow_table_victim(struct flow_table *t)
+{
+	return t->half_open_head != FLOW_NONE ? t->half_open_head : timer_earliest(t);
+}
+
+struct flow *
+flow_table_at(const struct flow_table *t, uint32_t index)
+{
+	return flow_at(t, index);
+}
+
+uint32_t
+flow_table_count(const struct flow_table *t)
+{
+	return t->count;
+}
+
+uint32_t
+flow_table_capacity(const struct flow_table *t)
+{
+	return t->capacity;
+}
+
+uint32_t
+flow_table_next(const struct flow_table *t, uint32_t *cursor)
+{
+	while (*cursor < t->fresh) {
+		uint32_t index = (*cursor)++;
+		if (flow_at(t, index)->in_use)
+			return index;
+	}
+	return FLOW_NONE;
+}
