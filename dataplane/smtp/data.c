@@ -358,9 +358,9 @@ smtp_data_reply(struct run *r, const struct reply *reply)
 	smtp_line_discard(r, SMTP_CLIENT);
 	if (!chunk && s->body_match != BODY_LINE_START)
 		s->flags |= S_SKIP_CLIENT;
+	smtp_mail_data(r, false);
 	s->flags &= ~S_DATA_ANSWERED;
 	s->flags |= S_UNSURE | S_AFTER_GAP;
-	smtp_mail_data(r, false);
 	smtp_client_enter(r, CLIENT_COMMAND);
 	return false;
 }

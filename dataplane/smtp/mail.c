@@ -96,7 +96,7 @@ mail_begin(struct run *r, const struct queued *command)
 static void
 mail_begin_missed(struct run *r)
 {
-	if (!(r->s->mail_flags & M_OPEN))
+	if (!(r->s->mail_flags & M_OPEN) && smtp_unsure(r->s))
 		mail_begin(r, NULL);
 }
 
@@ -161,6 +161,8 @@ static void
 add_data(struct run *r, uint64_t bytes, uint8_t flags)
 {
 	mail_begin_missed(r);
+	if (!(r->s->mail_flags & M_OPEN))
+		return; /* octets without a transaction: a BDAT that was refused */
 	r->s->mail_bytes += bytes;
 	r->s->mail_flags |= flags & B_DSN ? M_DSN : 0;
 }
