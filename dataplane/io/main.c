@@ -1,5 +1,31 @@
+/* smtap-dataplane: packets in, events out. Started by smtap; see options.c for how. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "dataplane/io/options.h"
+#include "dataplane/io/run.h"
+
 int
-main(void)
+main(int argc, char **argv)
 {
-	return 2;
+	struct options options;
+	char why[512] = "";
+	sigset_t set;
+
+	switch (options_read(&options, argc, argv, why, sizeof(why))) {
+	case OPTIONS_DONE:
+		return 0;
+	case OPTIONS_BAD:
+		fprintf(stderr, "smtap-dataplane: %s\n", why);
+		return 2;
+	case OPTIONS_RUN:
+		break;
+	}
+	/* Before any thread exists: every thread inherits this, and a signalfd takes them. */
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	return run_captures(&options);
 }
