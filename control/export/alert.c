@@ -17,8 +17,8 @@
 #define GENERATOR_ID 1 /* of rules, as Suricata has it */
 #define SEVERITY_DEFAULT 3
 
-static const char *
-subject_type_name(enum subject_type type)
+const char *
+line_subject_type(enum subject_type type)
 {
 	static const char *const names[SUBJECT_TYPE_COUNT] = {[SUBJECT_SOURCE] = "source",
 		[SUBJECT_PREFIX] = "prefix",
@@ -133,14 +133,15 @@ put_success(json_t *object, const struct incident *incident)
 	json_object_set_new(object, "success", success);
 }
 
-static json_t *
-incident_object(const struct eve *eve, const struct incident *incident, enum incident_state state)
+json_t *
+line_incident(const struct incident *incident, enum incident_state state,
+	const struct pattern_set *patterns)
 {
 	json_t *o = json_object();
 	char advice[512];
 
 	line_put_string(o, "detector", detector_info(incident->detector)->name);
-	line_put_string(o, "subject_type", subject_type_name(incident->subject_type));
+	line_put_string(o, "subject_type", line_subject_type(incident->subject_type));
 	line_put_string(o, "subject", incident->subject);
 	line_put_number(o, "incident_id", incident->id);
 	line_put_string(o, "state", state_name(state));
@@ -161,7 +162,7 @@ incident_object(const struct eve *eve, const struct incident *incident, enum inc
 	line_put_number(o, "confidence", incident->confidence);
 	line_put_number(o, "sensor_loss", incident->sensor_loss);
 	put_samples(o, incident);
-	line_put_patterns(o, "patterns", eve->patterns, incident->signatures);
+	line_put_patterns(o, "patterns", patterns, incident->signatures);
 	if (incident_advice(incident, advice, sizeof(advice)) > 0)
 		line_put_string(o, "advice", advice);
 	return o;
@@ -184,7 +185,7 @@ eve_incident(struct eve *eve, const struct incident *incident, enum incident_sta
 	json_t *line =
 		line_start("alert", event ? event->head.time_ns : incident->last_seen_ns, flow);
 	json_object_set_new(line, "alert", alert_object(&rule));
-	json_object_set_new(line, "smtap", incident_object(eve, incident, state));
+	json_object_set_new(line, "smtap", line_incident(incident, state, eve->patterns));
 	line_end(eve, line);
 	eve->counters.alerts++;
 	eve_flush(eve);

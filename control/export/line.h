@@ -1,4 +1,4 @@
-/* Private to export/: what the makers of the different lines share. */
+/* What the makers of the different lines share, and the report in JSON with them. */
 #ifndef SMTAP_CONTROL_EXPORT_LINE_H
 #define SMTAP_CONTROL_EXPORT_LINE_H
 
@@ -50,6 +50,16 @@ void line_put_patterns(
 
 /* "T1110.001, T1078" as a list under mitre_technique_id; NULL: nothing. */
 void line_put_mitre(json_t *metadata, const char *techniques);
+
+/* What an alert, or the report, says of an incident. */
+json_t *line_incident(const struct incident *incident, enum incident_state state,
+	const struct pattern_set *patterns);
+
+/* Every counter there is, by its name. */
+json_t *line_counters(const struct eve_stats *stats, const struct eve_counters *eve);
+
+/* "source", "prefix", "account", "server". */
+const char *line_subject_type(enum subject_type type);
 
 void eve_signature(struct eve *eve, const struct event *event);
 

@@ -5,19 +5,17 @@
 #include "base/duration.h"
 #include "control/export/line.h"
 
-static json_t *
-all_counters(const struct eve *eve, const struct eve_stats *stats)
+json_t *
+line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 {
 	json_t *o = json_object();
-	struct eve_counters own;
 
-	eve_counters(eve, &own);
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		line_put_number(o, counter_infos[i].name, stats->workers->value[i]);
 #define X(field, name, help) line_put_number(o, name, stats->intake->field);
 	INTAKE_COUNTERS(X)
 #undef X
-#define X(field, name, help) line_put_number(o, name, own.field);
+#define X(field, name, help) line_put_number(o, name, eve->field);
 	EVE_COUNTERS(X)
 #undef X
 	line_put_number(o, "engine_sources", stats->engine->sources);
@@ -74,9 +72,11 @@ eve_stats(struct eve *eve, const struct eve_stats *stats)
 {
 	json_t *line = line_start("stats", stats->last_ns, NULL);
 	json_t *more = json_object();
+	struct eve_counters own;
 
+	eve_counters(eve, &own);
 	json_object_set_new(line, "stats", suricata_stats(eve, stats));
-	json_object_set_new(more, "counters", all_counters(eve, stats));
+	json_object_set_new(more, "counters", line_counters(stats, &own));
 	json_object_set_new(line, "smtap", more);
 	line_end(eve, line);
 }

@@ -1,0 +1,30 @@
+/* options: the command line of smtap-control, over the configuration file. */
+#ifndef SMTAP_CONTROL_OPTIONS_H
+#define SMTAP_CONTROL_OPTIONS_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+
+struct options {
+	struct config config;
+	int dataplane_fd;
+	int captures_fd;    /* -1: none */
+	const char *output; /* the folder */
+	char eve[PATH_MAX]; /* "-": standard output */
+	bool json;
+	bool progress;
+};
+
+enum options_result {
+	OPTIONS_RUN,
+	OPTIONS_DONE, /* --help or --version was answered */
+	OPTIONS_BAD,  /* why says what */
+};
+
+enum options_result options_read(
+	struct options *o, int argc, char **argv, char *why, size_t why_len);
+
+#endif

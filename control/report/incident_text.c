@@ -1,0 +1,304 @@
+/* An incident in words: who attacked what from where, which guess worked, what to do. */
+#include "control/report/incident_text.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "control/engine/engine.h"
+#include "control/export/format.h"
+#include "control/report/words.h"
+
+#define INDENT 4
+#define NAME_COLUMNS 64
+#define TEXT_MAX 8192
+#define RED "\x1b[1;31m"
+#define BOLD "\x1b[1m"
+#define PLAIN "\x1b[0m"
+
+/* Text that grows to its room and no further. */
+struct draft {
+	char text[TEXT_MAX];
+	size_t len;
+};
+
+__attribute__((format(printf, 2, 3))) static void
+say(struct draft *d, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(d->text + d->len, sizeof(d->text) - d->len, format, args);
+	va_end(args);
+	if (n > 0)
+		d->len += (size_t)n < sizeof(d->text) - d->len ? (size_t)n
+							       : sizeof(d->text) - d->len - 1;
+}
+
+static void
+say_name(struct draft *d, const char *name)
+{
+	char shown[WORDS_NAME_MAX];
+
+	say(d, "%s", words_name(name, NAME_COLUMNS, shown));
+}
+
+/* "1 account", "1,200 accounts" */
+static void
+say_count(struct draft *d, uint64_t n, const char *one, const char *many)
+{
+	char number[WORDS_NUMBER_MAX];
+
+	say(d, "%s %s", words_number(n, number), n == 1 ? one : many);
+}
+
+static void
+say_end(struct draft *d, FILE *out)
+{
+	words_paragraph(out, INDENT, d->text);
+	d->len = 0;
+	d->text[0] = '\0';
+}
+
+/* The one, by name; or how many there are. */
+static void
+say_which(
+	struct draft *d, const struct incident_top top[INCIDENT_TOP], uint64_t n, const char *many)
+{
+	if (n <= 1 && top[0].name[0])
+		say_name(d, top[0].name);
+	else
+		say_count(d, n, many, many);
+}
+
+static void
+say_passwords(struct draft *d, const struct incident *i)
+{
+	char number[WORDS_NUMBER_MAX];
+
+	if (i->passwords == 0)
+		say(d, "passwords");
+	else
+		say(d, "%s%s", i->passwords_capped ? "at least " : "",
+			words_number(i->passwords, number)),
+			say(d, i->passwords == 1 ? " password" : " passwords");
+}
+
+/* Who attacked what from where. */
+static void
+say_who(struct draft *d, const struct incident *i)
+{
+	switch (i->subject_type) {
+	case SUBJECT_SOURCE:
+	case SUBJECT_PREFIX:
+		say_name(d, i->subject);
+		say(d, " tried ");
+		say_passwords(d, i);
+		say(d, " for ");
+		say_which(d, i->top_accounts, i->accounts, "accounts");
+		say(d, " on ");
+		say_which(d, i->top_targets, i->targets, "servers");
+		break;
+	case SUBJECT_ACCOUNT:
+		say_passwords(d, i);
+		say(d, " for ");
+		say_name(d, i->subject);
+		say(d, " came from ");
+		say_which(d, i->top_sources, i->sources, "sources");
+		say(d, " to ");
+		say_which(d, i->top_targets, i->targets, "servers");
+		break;
+	case SUBJECT_SERVER:
+	case SUBJECT_TYPE_COUNT:
+		say_passwords(d, i);
+		say(d, " for ");
+		say_which(d, i->top_accounts, i->accounts, "accounts");
+		say(d, " came from ");
+		say_which(d, i->top_sources, i->sources, "sources");
+		say(d, " to ");
+		say_name(d, i->subject);
+		break;
+	}
+	say(d, ".");
+}
+
+static void
+print_counts(struct draft *d, const struct incident *i, FILE *out)
+{
+	char from[WORDS_TIME_MAX], to[WORDS_TIME_MAX];
+
+	words_time(i->first_seen_ns, from);
+	words_time(i->last_seen_ns, to);
+	/* The date once when it is the same. */
+	say(d, "%s to %s UTC: ", from, strncmp(from, to, 11) == 0 ? to + 11 : to);
+	say_count(d, i->attempts, "attempt", "attempts");
+	say(d, ", ");
+	say_count(d, i->failures, "failure", "failures");
+	say(d, ", ");
+	say_count(d, i->successes, "login", "logins");
+	say(d, "; ");
+	say_count(d, i->accounts, "account", "accounts");
+	say(d, ", ");
+	say_count(d, i->sources, "source", "sources");
+	say(d, ", ");
+	say_count(d, i->targets, "server", "servers");
+	say(d, ".");
+	say_end(d, out);
+}
+
+/* Attempts on the account whose password was guessed, as far as they are known. */
+static uint64_t
+attempts_on(const struct incident *i, const char *account)
+{
+	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+		if (strcmp(i->top_accounts[k].name, account) == 0)
+			return i->top_accounts[k].count;
+	return i->attempts;
+}
+
+/* Who logged in: the attacker himself, or the first source that did. */
+static const char *
+guesser(const struct incident *i, char addr[FORMAT_ADDR_MAX])
+{
+	if (i->subject_type == SUBJECT_SOURCE)
+		return i->subject;
+	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+		if (i->top_sources[k].name[0] && i->top_sources[k].succeeded)
+			return i->top_sources[k].name;
+	if (i->subject_type == SUBJECT_PREFIX)
+		return i->subject;
+	format_addr(&i->last_flow.client, addr);
+	return addr;
+}
+
+static void
+print_success(struct draft *d, const struct incident *i, bool color, FILE *out)
+{
+	char clock[WORDS_TIME_MAX], addr[FORMAT_ADDR_MAX], number[WORDS_NUMBER_MAX];
+	uint64_t all = attempts_on(i, i->success_account);
+
+	if (!i->success_time_ns)
+		return;
+	say_name(d, guesser(i, addr));
+	say(d, " guessed the password of ");
+	say_name(d, i->success_account);
+	if (i->success_attempt > 0)
+		say(d, " on attempt %s", words_number(i->success_attempt, number));
+	if (i->success_attempt > 0 && all >= i->success_attempt)
+		say(d, " of %s", words_number(all, number));
+	say(d, " at %s.", words_clock(i->success_time_ns, clock));
+	if (color)
+		fputs(RED, out);
+	say_end(d, out);
+	if (color)
+		fputs(PLAIN, out);
+}
+
+static void
+print_top(struct draft *d, const char *label, const struct incident_top top[INCIDENT_TOP],
+	uint64_t all, FILE *out)
+{
+	char number[WORDS_NUMBER_MAX];
+	unsigned n = 0;
+
+	say(d, "%s: ", label);
+	for (; n < INCIDENT_TOP && top[n].name[0]; n++) {
+		say(d, "%s", n > 0 ? ", " : "");
+		say_name(d, top[n].name);
+		say(d, " (%s%s)", words_number(top[n].count, number),
+			top[n].succeeded ? ", logged in" : "");
+	}
+	if (n > 0 && all > n)
+		say(d, ", and %s more", words_number(all - n, number));
+	if (n > 0)
+		say_end(d, out);
+	d->len = 0;
+}
+
+static void
+print_evidence(
+	struct draft *d, const struct incident *i, const struct pattern_set *patterns, FILE *out)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < 4; k++) {
+		const struct pattern *pattern =
+			i->signatures[k] ? pattern_set_find(patterns, i->signatures[k]) : NULL;
+
+		if (!pattern)
+			continue;
+		say(d, "%s", n++ ? ", " : "Recognised: ");
+		say_name(d, pattern->name);
+	}
+	if (n > 0)
+		say_end(d, out);
+	for (unsigned k = 0; k < i->sample_count && k < INCIDENT_SAMPLES; k++) {
+		char id[40];
+
+		format_community_id(&i->samples[k], id, sizeof(id));
+		say(d, "%s%s", k > 0 ? ", " : "Sample flows (community id): ", id);
+	}
+	if (i->sample_count > 0)
+		say_end(d, out);
+	if (i->sensor_loss > 0) {
+		char number[WORDS_NUMBER_MAX];
+
+		say(d, "The sensor had lost %s events or bytes by then: counts may be low.",
+			words_number(i->sensor_loss, number));
+		say_end(d, out);
+	}
+}
+
+static const char *
+severity_name(unsigned severity)
+{
+	switch (severity) {
+	case 1:
+		return "high";
+	case 2:
+		return "medium";
+	}
+	return "low";
+}
+
+static const char *
+subject_phrase(enum subject_type type)
+{
+	static const char *const names[SUBJECT_TYPE_COUNT] = {[SUBJECT_SOURCE] = "by",
+		[SUBJECT_PREFIX] = "by the network",
+		[SUBJECT_ACCOUNT] = "of the account",
+		[SUBJECT_SERVER] = "on the server"};
+
+	return type < SUBJECT_TYPE_COUNT ? names[type] : "of";
+}
+
+void
+incident_text(
+	const struct incident *incident, const struct pattern_set *patterns, bool color, FILE *out)
+{
+	const struct detector_info *info = detector_info(incident->detector);
+	struct draft d = {.len = 0};
+	char subject[WORDS_NAME_MAX], advice[1024];
+
+	fprintf(out, "%s[%" PRIu64 "] %s %s %s%s (severity %s, confidence %u %%)\n",
+		color ? BOLD : "", incident->id, info->name, subject_phrase(incident->subject_type),
+		words_name(incident->subject, 44, subject), color ? PLAIN : "",
+		severity_name(info->severity), incident->confidence);
+	say(&d, "%s. ", info->title);
+	say_who(&d, incident);
+	say_end(&d, out);
+	print_success(&d, incident, color, out);
+	print_counts(&d, incident, out);
+	if (incident->accounts > 1 || incident->subject_type == SUBJECT_ACCOUNT)
+		print_top(&d, "Accounts", incident->top_accounts, incident->accounts, out);
+	if (incident->sources > 1)
+		print_top(&d, "Sources", incident->top_sources, incident->sources, out);
+	if (incident->targets > 1)
+		print_top(&d, "Servers", incident->top_targets, incident->targets, out);
+	print_evidence(&d, incident, patterns, out);
+	if (incident_advice(incident, advice, sizeof(advice)) > 0) {
+		say(&d, "What to do: %s", advice);
+		say_end(&d, out);
+	}
+}

@@ -1,2 +1,0 @@
-/* placeholder */
-extern int placeholder_report; int placeholder_report;

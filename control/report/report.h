@@ -1,0 +1,39 @@
+/*
+ * report: what a person reads at the end. Incidents first, each with its
+ * evidence and what to do; then the top sources and accounts; then what was and
+ * was not seen.
+ */
+#ifndef SMTAP_CONTROL_REPORT_REPORT_H
+#define SMTAP_CONTROL_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "contract/counters.h"
+#include "control/engine/engine.h"
+#include "control/export/eve.h"
+#include "control/intake/intake.h"
+#include "control/report/captures.h"
+#include "patterns/pattern.h"
+
+struct report {
+	const struct engine *engine;
+	const struct pattern_set *patterns;
+	const struct counters *workers; /* added up */
+	const struct intake_counters *intake;
+	const struct eve_counters *eve;
+	const struct captures *captures;
+	const char *eve_path; /* NULL: not in a file */
+	const char *trouble;  /* why it ended before its time; NULL: it did not */
+	uint64_t first_ns;    /* packet time of the first and last event; 0: none */
+	uint64_t last_ns;
+	bool color;
+};
+
+/* At most 100 columns. 0, or -EIO. */
+int report_text(const struct report *report, FILE *out);
+
+/* The same facts as one JSON object, on one line. 0, -EIO or -ENOMEM. */
+int report_json(const struct report *report, FILE *out);
+
+#endif

@@ -1,0 +1,448 @@
+/*
+ * Theory of operation.
+ *
+ * One thread, one loop: take an event, give it to export, then to the engine;
+ * when there is none, wait on the socket (whose end says that the dataplane has
+ * gone), on signals, and on the pipe that tells of the captures. Order matters:
+ * an event's own EVE line comes before the alert that it causes.
+ *
+ * It ends when the rings have ended, when the dataplane has gone (what it had
+ * published is handled first), or on a signal. In each case incidents are
+ * closed, the stats line and the report are written: what was seen is never
+ * lost with the run.
+ *
+ * Waiting: a few times only the processor is given up, since workers that share
+ * it publish soon; after that it waits IDLE_MS at a time, so that an idle
+ * control costs nothing.
+ */
+#include "control/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/engine/engine.h"
+#include "control/export/eve.h"
+#include "control/intake/intake.h"
+#include "control/report/captures.h"
+#include "control/report/report.h"
+#include "control/report/words.h"
+#include "patterns/pattern.h"
+
+#define WHY_BYTES 512
+#define LOOK_EVERY 4096 /* events between looks at socket, signals and pipe */
+#define YIELDS 16       /* vain looks before it waits */
+#define IDLE_MS 1
+#define CAPTURES_WAIT_MS 5000 /* for what the dataplane still has to say at its end */
+
+enum { FD_PEER, FD_SIGNAL, FD_CAPTURES, FDS };
+
+struct run {
+	const struct options *options;
+	struct pattern_set patterns;
+	struct captures captures;
+	struct intake intake;
+	struct engine *engine;
+	struct eve *eve;
+	int eve_fd;
+	int captures_fd; /* -1: none, or it ended */
+	int signal_fd;
+	bool stopped;
+	bool progress_shown;
+	const char *trouble; /* why it ended early */
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t events_lost;
+	uint64_t gap_bytes;
+	uint64_t loss; /* as the engine was told */
+};
+
+__attribute__((format(printf, 2, 3))) static int
+fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	fputs("smtap-control: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+/* The folder and those above it. */
+static int
+make_folder(const char *path)
+{
+	char part[PATH_MAX];
+
+	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
+		return -ENAMETOOLONG;
+	for (char *p = part + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(part, 0777) != 0 && errno != EEXIST)
+			return -errno;
+		*p = '/';
+	}
+	return mkdir(part, 0777) != 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int
+open_eve(struct run *run)
+{
+	const struct options *o = run->options;
+	struct eve_options options = {.config = &o->config, .patterns = &run->patterns};
+
+	if (strcmp(o->eve, "-") == 0) {
+		run->eve_fd = STDOUT_FILENO;
+	} else {
+		int r = make_folder(o->output);
+
+		if (r)
+			return fail(EXIT_BAD_INPUT, "%s: %s", o->output, strerror(-r));
+		/* Account names are nobody else's business. */
+		run->eve_fd = open(o->eve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+		if (run->eve_fd < 0)
+			return fail(EXIT_BAD_INPUT, "%s: %s", o->eve, strerror(errno));
+	}
+	options.fd = run->eve_fd;
+	run->eve = eve_open(&options);
+	return run->eve ? 0 : fail(EXIT_FAILED, "out of memory");
+}
+
+/* Pattern files: the configuration's, those beside this program, those installed. */
+static int
+read_patterns(struct run *run)
+{
+	const char *dir = run->options->config.pattern_dir;
+	char path[PATH_MAX + sizeof("/patterns")], why[WHY_BYTES] = "";
+
+	if (!dir[0]) {
+		ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+		char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+
+		dir = SMTAP_PATTERN_DIR;
+		if (slash) {
+			strcpy(slash, "/patterns");
+			if (access(path, F_OK) == 0)
+				dir = path;
+		}
+	}
+	if (pattern_set_read_dir(&run->patterns, dir, why, sizeof(why)) != 0)
+		return fail(EXIT_BAD_INPUT, "%s", why);
+	return 0;
+}
+
+static void
+on_incident(void *arg, const struct incident *incident, enum incident_state state,
+	const struct event *event)
+{
+	struct run *run = arg;
+
+	eve_incident(run->eve, incident, state, event);
+}
+
+static int
+open_engine(struct run *run)
+{
+	struct engine_sink sink = {.incident = on_incident, .arg = run};
+
+	run->engine = engine_open(&run->options->config, &sink);
+	return run->engine ? 0 : fail(EXIT_FAILED, "out of memory for the tables");
+}
+
+static int
+open_fds(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	signal(SIGPIPE, SIG_IGN); /* a reader of ours that goes is a write error */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return fail(EXIT_FAILED, "signals: %s", strerror(errno));
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return fail(EXIT_FAILED, "signals: %s", strerror(errno));
+	run->captures_fd = run->options->captures_fd;
+	if (run->captures_fd >= 0)
+		fcntl(run->captures_fd, F_SETFL, O_NONBLOCK);
+	return captures_init(&run->captures) == 0 ? 0 : fail(EXIT_FAILED, "out of memory");
+}
+
+static int
+shake_hands(struct run *run)
+{
+	char why[WHY_BYTES] = "";
+
+	if (intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why)) != 0)
+		return fail(EXIT_FAILED, "%s", why);
+	return 0;
+}
+
+static void
+show_progress(struct run *run)
+{
+	const struct captures *c = &run->captures;
+	char file[WORDS_NAME_MAX], packets[WORDS_NUMBER_MAX];
+	unsigned percent = 0;
+
+	if (!run->options->progress || !c->progress_file || !isatty(STDERR_FILENO))
+		return;
+	if (c->progress_size > 0)
+		percent =
+			(unsigned)(100.0 * (double)c->progress_position / (double)c->progress_size);
+	fprintf(stderr, "\r\x1b[K%s: %u %%, %s packets", words_name(c->progress_file, 48, file),
+		percent < 100 ? percent : 100, words_number(c->progress_packets, packets));
+	run->progress_shown = true;
+}
+
+static void
+hide_progress(struct run *run)
+{
+	if (run->progress_shown)
+		fputs("\r\x1b[K", stderr);
+	run->progress_shown = false;
+}
+
+/* Take what is in the pipe. */
+static void
+read_captures(struct run *run)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	if (run->captures_fd < 0)
+		return;
+	while ((n = read(run->captures_fd, bytes, sizeof(bytes))) > 0)
+		captures_feed(&run->captures, bytes, (size_t)n);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		close(run->captures_fd);
+		run->captures_fd = -1;
+	}
+	show_progress(run);
+}
+
+/* Bytes on this socket mean nothing; its end means that the dataplane has gone. */
+static void
+read_peer(struct run *run)
+{
+	char bytes[64];
+	ssize_t n = recv(run->options->dataplane_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		intake_peer_gone(&run->intake);
+}
+
+static void
+look_around(struct run *run, int timeout_ms)
+{
+	struct pollfd p[FDS] = {
+		[FD_PEER] = {.fd = run->intake.peer_gone ? -1 : run->options->dataplane_fd,
+			.events = POLLIN},
+		[FD_SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
+		[FD_CAPTURES] = {.fd = run->captures_fd, .events = POLLIN},
+	};
+
+	if (poll(p, FDS, timeout_ms) <= 0)
+		return;
+	if (p[FD_CAPTURES].revents)
+		read_captures(run);
+	if (p[FD_PEER].revents)
+		read_peer(run);
+	if (p[FD_SIGNAL].revents) {
+		run->stopped = true;
+		run->trouble = "stopped by a signal";
+	}
+}
+
+/*
+ * Tell the engine of loss when there is more of it: incidents carry it. Gaps count when their
+ * session ends, not when a worker comes upon them, so that a capture gives the same lines each
+ * time.
+ */
+static void
+update_loss(struct run *run, const struct event *event)
+{
+	struct counters sum;
+
+	if (event && event->head.type == EVENT_SESSION)
+		run->gap_bytes +=
+			(uint64_t)event->session.gap_bytes[0] + event->session.gap_bytes[1];
+	if (!event)
+		intake_sum_counters(&run->intake, &sum);
+	run->events_lost = event ? run->events_lost : intake_lost(&run->intake, &sum);
+	uint64_t loss = run->events_lost + run->gap_bytes;
+	if (loss == run->loss)
+		return;
+	run->loss = loss;
+	engine_set_loss(run->engine, loss);
+}
+
+static void
+take_event(struct run *run, const struct event *event)
+{
+	uint64_t time_ns = event->head.time_ns;
+
+	if (time_ns && (!run->first_ns || time_ns < run->first_ns))
+		run->first_ns = time_ns;
+	if (time_ns > run->last_ns)
+		run->last_ns = time_ns;
+	eve_event(run->eve, event);
+	update_loss(run, event);
+	engine_event(run->engine, event);
+}
+
+static void
+idle(struct run *run, unsigned vain)
+{
+	if (vain < YIELDS) {
+		sched_yield();
+		look_around(run, 0);
+	} else {
+		look_around(run, IDLE_MS);
+	}
+}
+
+static void
+take_events(struct run *run)
+{
+	const struct event *event;
+	unsigned vain = 0;
+
+	for (uint64_t n = 0; !run->stopped;) {
+		switch (intake_next(&run->intake, &event)) {
+		case INTAKE_EVENT:
+			vain = 0;
+			take_event(run, event);
+			if (++n % LOOK_EVERY == 0) {
+				look_around(run, 0);
+				update_loss(run, NULL);
+			}
+			break;
+		case INTAKE_IDLE:
+			idle(run, vain++);
+			break;
+		case INTAKE_VANISHED:
+			run->trouble = run->intake.counters.broken
+					       ? "the dataplane's rings made no sense"
+					       : "the dataplane ended early";
+			return;
+		case INTAKE_ENDED:
+			return;
+		}
+	}
+}
+
+/* The dataplane's last words on the captures come after its last event. */
+static void
+await_captures(struct run *run)
+{
+	while (run->captures_fd >= 0 && !run->stopped) {
+		struct pollfd p = {.fd = run->captures_fd, .events = POLLIN};
+
+		if (poll(&p, 1, CAPTURES_WAIT_MS) <= 0)
+			break;
+		read_captures(run);
+	}
+	read_captures(run);
+	hide_progress(run);
+}
+
+static int
+write_report(struct run *run, const struct counters *sum)
+{
+	const struct options *o = run->options;
+	bool eve_on_stdout = strcmp(o->eve, "-") == 0;
+	FILE *out = eve_on_stdout ? stderr : stdout;
+	struct eve_counters eve;
+	struct report report = {.engine = run->engine,
+		.patterns = &run->patterns,
+		.workers = sum,
+		.intake = &run->intake.counters,
+		.eve = &eve,
+		.captures = &run->captures,
+		.eve_path = eve_on_stdout ? NULL : o->eve,
+		.trouble = run->trouble,
+		.first_ns = run->first_ns,
+		.last_ns = run->last_ns,
+		.color = isatty(fileno(out)) && !getenv("NO_COLOR")};
+
+	eve_counters(run->eve, &eve);
+	int r = o->json ? report_json(&report, out) : report_text(&report, out);
+	return r ? fail(EXIT_FAILED, "the report could not be written: %s", strerror(errno)) : 0;
+}
+
+/* Close what is open, then tell. */
+static int
+finish(struct run *run)
+{
+	struct engine_totals totals;
+	struct counters sum;
+	int status = run->trouble ? EXIT_FAILED : EXIT_DONE;
+
+	update_loss(run, NULL);
+	engine_finish(run->engine);
+	await_captures(run);
+	intake_sum_counters(&run->intake, &sum);
+	engine_totals(run->engine, &totals);
+	struct eve_stats stats = {.workers = &sum,
+		.intake = &run->intake.counters,
+		.engine = &totals,
+		.first_ns = run->first_ns,
+		.last_ns = run->last_ns};
+	eve_stats(run->eve, &stats);
+	int r = eve_flush(run->eve);
+	if (r)
+		status = fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
+	if (write_report(run, &sum) != 0)
+		status = EXIT_FAILED;
+	/* Whoever started both processes tells that one has gone; alone, we do. */
+	if (run->trouble && run->options->captures_fd < 0)
+		fail(EXIT_FAILED, "%s; the report covers what was read until then", run->trouble);
+	return status;
+}
+
+static void
+tear_down(struct run *run)
+{
+	if (run->intake.rings)
+		intake_close(&run->intake);
+	if (run->eve)
+		eve_close(run->eve);
+	if (run->engine)
+		engine_close(run->engine);
+	captures_free(&run->captures);
+	pattern_set_free(&run->patterns);
+}
+
+int
+run_control(const struct options *options)
+{
+	static int (*const steps[])(struct run *) = {
+		open_fds, read_patterns, open_eve, open_engine, shake_hands};
+	struct run run = {.options = options, .eve_fd = -1, .captures_fd = -1, .signal_fd = -1};
+	int status = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
+		status = steps[i](&run);
+	if (status == 0) {
+		take_events(&run);
+		status = finish(&run);
+	}
+	tear_down(&run);
+	return status;
+}
