@@ -35,10 +35,10 @@
 #include "control/aggr/aggr.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "control/aggr/internal.h"
+#include "control/aggr/memory.h"
 
 #define ACCOUNT_UNKNOWN_HASH 0x756e6b6e6f776e21ULL
 #define HIGH_GUESSES 4u /* in a day: no longer among the first to be evicted */
@@ -68,10 +68,11 @@ memory_open(struct aggr *a)
 	const struct config *c = a->config;
 	uint32_t blocks = (uint32_t)c->aggr_sources / 16 + 64;
 
-	a->pairs = calloc(c->aggr_pairs, sizeof(*a->pairs));
-	a->account_names = calloc(c->aggr_accounts, sizeof(*a->account_names));
-	a->server_sources = calloc(c->aggr_servers, sizeof(*a->server_sources));
-	a->passwords_memory = aligned_alloc(64, blocks_footprint(blocks, PASSWORDS_BLOCK_BYTES));
+	a->pairs = memory_take(c->aggr_pairs * sizeof(*a->pairs));
+	a->account_names = memory_take(c->aggr_accounts * sizeof(*a->account_names));
+	a->server_sources = memory_take(c->aggr_servers * sizeof(*a->server_sources));
+	a->passwords_blocks = blocks;
+	a->passwords_memory = memory_take(blocks_footprint(blocks, PASSWORDS_BLOCK_BYTES));
 	if (!a->pairs || !a->account_names || !a->server_sources || !a->passwords_memory)
 		return -ENOMEM;
 	blocks_init(&a->passwords, a->passwords_memory, blocks, PASSWORDS_BLOCK_BYTES);
@@ -91,7 +92,7 @@ aggr_open(struct aggr *a, const struct config *config)
 		struct aggr_class *class = &a->class[type];
 		uint32_t capacity = class_capacity(config, type);
 
-		class->subjects = calloc(capacity, sizeof(*class->subjects));
+		class->subjects = memory_take(capacity * sizeof(*class->subjects));
 		rc = class->subjects == NULL ? -ENOMEM : table_open(&class->table, capacity);
 	}
 	if (rc != 0)
@@ -102,23 +103,31 @@ aggr_open(struct aggr *a, const struct config *config)
 void
 aggr_close(struct aggr *a)
 {
+	const struct config *c = a->config;
+
+	if (c == NULL)
+		return;
 	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
-		table_close(&a->class[type].table);
-		free(a->class[type].subjects);
+		struct aggr_class *class = &a->class[type];
+
+		table_close(&class->table);
+		memory_give(class->subjects, class_capacity(c, type) * sizeof(*class->subjects));
 	}
 	table_close(&a->pair_table);
-	free(a->pairs);
-	free(a->account_names);
-	free(a->server_sources);
-	free(a->passwords_memory);
+	memory_give(a->pairs, c->aggr_pairs * sizeof(*a->pairs));
+	memory_give(a->account_names, c->aggr_accounts * sizeof(*a->account_names));
+	memory_give(a->server_sources, c->aggr_servers * sizeof(*a->server_sources));
+	memory_give(
+		a->passwords_memory, blocks_footprint(a->passwords_blocks, PASSWORDS_BLOCK_BYTES));
 	*a = (struct aggr){0};
 }
 
 /* Find or make a subject, pinned. *made: its values are those of nobody yet. */
 static struct aggr_subject *
-subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, uint64_t hash, bool *made)
+subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *made)
 {
 	struct aggr_class *class = &a->class[type];
+	uint64_t hash = v->hash[type];
 	uint32_t index = table_find(&class->table, hash);
 	struct aggr_subject *s;
 	bool evicted;
@@ -152,8 +161,7 @@ static bool
 addr_subject(struct aggr *a, struct aggr_view *v, enum subject_type type, const struct addr *addr)
 {
 	bool made;
-	struct aggr_subject *s =
-		subject_get(a, v, type, siphash(&a->key, addr->bytes, sizeof(addr->bytes)), &made);
+	struct aggr_subject *s = subject_get(a, v, type, &made);
 
 	if (s != NULL && made)
 		s->addr = *addr;
@@ -172,50 +180,58 @@ addr_prefix(const struct addr *addr)
 	return prefix;
 }
 
-/* Most servers take account names in any case, so they count as one; shown as first sent. */
 static bool
-account_subject(struct aggr *a, struct aggr_view *v)
+has_account(const struct aggr_view *v)
 {
 	const struct event_auth *auth = &v->event->auth;
-	uint8_t folded[UINT8_MAX];
-	bool made;
 
-	if (!(auth->flags & AUTH_USERNAME_KNOWN) || auth->username_len == 0)
-		return true;
-	for (unsigned i = 0; i < auth->username_len; i++) {
+	return (auth->flags & AUTH_USERNAME_KNOWN) && auth->username_len > 0;
+}
+
+/* Most servers take account names in any case, so they count as one; shown as first sent. */
+static uint64_t
+account_hash(const struct aggr *a, const struct aggr_view *v)
+{
+	uint8_t folded[UINT8_MAX];
+	unsigned len = v->event->auth.username_len;
+
+	if (!has_account(v))
+		return ACCOUNT_UNKNOWN_HASH;
+	for (unsigned i = 0; i < len; i++) {
 		uint8_t c = (uint8_t)v->event->text[i];
 
 		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
 	}
-	if (!subject_get(
-		    a, v, SUBJECT_ACCOUNT, siphash(&a->key, folded, auth->username_len), &made))
+	return siphash(&a->key, folded, len);
+}
+
+static bool
+account_subject(struct aggr *a, struct aggr_view *v)
+{
+	uint8_t len = v->event->auth.username_len;
+	bool made;
+
+	if (!has_account(v))
+		return true;
+	if (!subject_get(a, v, SUBJECT_ACCOUNT, &made))
 		return false;
 	if (made) {
 		char *name = a->account_names[v->index[SUBJECT_ACCOUNT]];
 
-		memcpy(name, v->event->text, auth->username_len);
-		name[auth->username_len] = '\0';
+		memcpy(name, v->event->text, len);
+		name[len] = '\0';
 	}
 	return true;
 }
 
+/* Of a subject's and an account's hash; these are keyed, so this only has to spread them. */
 static uint64_t
-account_hash(const struct aggr *a, uint32_t account)
+pair_hash(enum subject_type type, uint64_t subject, uint64_t account)
 {
-	if (account == TABLE_NONE)
-		return ACCOUNT_UNKNOWN_HASH;
-	return table_hash(&a->class[SUBJECT_ACCOUNT].table, account);
-}
+	uint64_t x = subject + type;
 
-/* Both hashes are keyed already; this only has to spread them. */
-static uint64_t
-pair_hash(const struct aggr *a, enum subject_type type, uint32_t subject, uint32_t account)
-{
-	uint64_t x = table_hash(&a->class[type].table, subject) + type;
-	uint64_t y = account_hash(a, account);
-
-	x = (x ^ (y << 29 | y >> 35)) * 0x9e3779b97f4a7c15ULL;
-	x = (x ^ x >> 32) + y;
+	x = (x ^ (account << 29 | account >> 35)) * 0x9e3779b97f4a7c15ULL;
+	x = (x ^ x >> 32) + account;
 	return x ^ x >> 29;
 }
 
@@ -223,8 +239,10 @@ static void
 top_remove(struct aggr_subject *s, uint32_t pair_index)
 {
 	for (unsigned i = 0; i < s->top_len; i++)
-		if (s->top[i] == pair_index)
+		if (s->top[i] == pair_index) {
 			s->top[i--] = s->top[--s->top_len];
+			s->episode.top_least = 0;
+		}
 }
 
 /* Indices of an evicted pair may belong to others by now; then nothing is found there. */
@@ -245,7 +263,7 @@ static struct aggr_pair *
 pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 {
 	uint32_t account = v->subject[SUBJECT_ACCOUNT] ? v->index[SUBJECT_ACCOUNT] : TABLE_NONE;
-	uint64_t hash = pair_hash(a, type, v->index[type], account);
+	uint64_t hash = pair_hash(type, v->hash[type], v->hash[SUBJECT_ACCOUNT]);
 	uint32_t index = table_find(&a->pair_table, hash);
 	bool evicted;
 
@@ -281,12 +299,57 @@ view_prefix_pair(struct aggr *a, struct aggr_view *v, bool make)
 	return v->prefix_pair;
 }
 
+/*
+ * The tables are far larger than any cache, and an event touches six entries:
+ * ask memory for all buckets before the first is needed, then for all links.
+ */
+static void
+view_prefetch(const struct aggr *a, const struct aggr_view *v)
+{
+	uint64_t pairs[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		pairs[i] = pair_hash(i == 0 ? SUBJECT_SOURCE : SUBJECT_PREFIX,
+			v->hash[i == 0 ? SUBJECT_SOURCE : SUBJECT_PREFIX],
+			v->hash[SUBJECT_ACCOUNT]);
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		table_prefetch_bucket(&a->class[type].table, v->hash[type]);
+	for (unsigned i = 0; i < 2; i++)
+		table_prefetch_bucket(&a->pair_table, pairs[i]);
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		table_prefetch_link(&a->class[type].table, v->hash[type]);
+	for (unsigned i = 0; i < 2; i++)
+		table_prefetch_link(&a->pair_table, pairs[i]);
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		const struct aggr_class *class = &a->class[type];
+		uint32_t index = table_first(&class->table, v->hash[type]);
+
+		/* All lines of a subject are read: identity, totals, episode, window. */
+		for (size_t at = 0; index != TABLE_NONE && at < sizeof(struct aggr_subject);
+			at += 64)
+			__builtin_prefetch((const uint8_t *)&class->subjects[index] + at, 1);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t index = table_first(&a->pair_table, pairs[i]);
+
+		if (index == TABLE_NONE)
+			continue;
+		__builtin_prefetch(&a->pairs[index], 1);
+		__builtin_prefetch((const uint8_t *)&a->pairs[index] + 64, 1);
+	}
+}
+
 bool
 view_find(struct aggr *a, struct aggr_view *v)
 {
 	const struct event_flow *flow = &v->event->head.flow;
 	struct addr prefix = addr_prefix(&flow->client);
 
+	v->hash[SUBJECT_SOURCE] = siphash(&a->key, &flow->client, sizeof(flow->client));
+	v->hash[SUBJECT_PREFIX] = siphash(&a->key, &prefix, sizeof(prefix));
+	v->hash[SUBJECT_SERVER] = siphash(&a->key, &flow->server, sizeof(flow->server));
+	v->hash[SUBJECT_ACCOUNT] = account_hash(a, v);
+	view_prefetch(a, v);
 	if (!addr_subject(a, v, SUBJECT_SOURCE, &flow->client) ||
 		!addr_subject(a, v, SUBJECT_PREFIX, &prefix) ||
 		!addr_subject(a, v, SUBJECT_SERVER, &flow->server) || !account_subject(a, v))
@@ -298,17 +361,24 @@ view_find(struct aggr *a, struct aggr_view *v)
 void
 subject_offer_top(const struct aggr *a, struct aggr_subject *s, uint32_t pair_index)
 {
+	uint32_t attempts = a->pairs[pair_index].attempts;
 	unsigned least = 0;
 
-	for (unsigned i = 0; i < s->top_len; i++) {
+	for (unsigned i = 0; i < s->top_len; i++)
 		if (s->top[i] == pair_index)
 			return;
+	if (s->top_len < AGGR_TOP) {
+		s->top[s->top_len++] = pair_index;
+		return;
+	}
+	/* Counts only grow, so what was the least is still a bound; it saves reading the pairs. */
+	if (attempts <= s->episode.top_least)
+		return;
+	for (unsigned i = 1; i < AGGR_TOP; i++)
 		if (a->pairs[s->top[i]].attempts < a->pairs[s->top[least]].attempts)
 			least = i;
-	}
-	if (s->top_len < AGGR_TOP)
-		s->top[s->top_len++] = pair_index;
-	else if (a->pairs[pair_index].attempts > a->pairs[s->top[least]].attempts)
+	s->episode.top_least = a->pairs[s->top[least]].attempts;
+	if (attempts > s->episode.top_least)
 		s->top[least] = pair_index;
 }
 
@@ -372,15 +442,18 @@ aggr_release(struct aggr *a, enum subject_type type, uint32_t index)
 	table_touch(&a->class[type].table, index, subject_list(s));
 }
 
+/* Is the pair still that of the subject and the account which it names? */
 static bool
 pair_intact(const struct aggr *a, const struct aggr_pair *pair, enum subject_type type)
 {
-	uint32_t index = (uint32_t)(pair - a->pairs);
+	uint64_t account = ACCOUNT_UNKNOWN_HASH;
 
 	if (pair->subject >= class_capacity(a->config, type))
 		return false;
-	return pair_hash(a, type, pair->subject, pair->account) ==
-	       table_hash(&a->pair_table, index);
+	if (pair->account != TABLE_NONE)
+		account = table_hash(&a->class[SUBJECT_ACCOUNT].table, pair->account);
+	return pair_hash(type, table_hash(&a->class[type].table, pair->subject), account) ==
+	       table_hash(&a->pair_table, (uint32_t)(pair - a->pairs));
 }
 
 const struct aggr_subject *

@@ -70,6 +70,7 @@ struct aggr_episode {
 	uint32_t number;
 	uint32_t peers;
 	uint32_t sources;
+	uint32_t top_least; /* at most the attempts of each in top, when that is full */
 };
 
 struct aggr_target {
@@ -157,7 +158,8 @@ struct aggr_view {
 	struct window_time time;
 	struct aggr_subject *subject[SUBJECT_TYPE_COUNT]; /* account: NULL when unknown */
 	uint32_t index[SUBJECT_TYPE_COUNT];
-	struct aggr_pair *pair; /* source and account (also the unknown account) */
+	uint64_t hash[SUBJECT_TYPE_COUNT]; /* in the tables */
+	struct aggr_pair *pair;            /* source and account (also the unknown account) */
 	struct aggr_pair *prefix_pair;
 	uint32_t pair_index;
 	uint32_t prefix_pair_index;
@@ -181,6 +183,7 @@ struct aggr {
 	struct aggr_pair *pairs; /* owned */
 	struct blocks passwords;
 	void *passwords_memory; /* owned */
+	uint32_t passwords_blocks;
 	uint64_t clock_ns;
 	uint64_t untracked; /* events that found no room */
 };

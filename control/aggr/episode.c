@@ -80,8 +80,7 @@ count_server(struct aggr *a, struct aggr_view *v)
 
 	hll_add(&a->server_sources[v->index[SUBJECT_SERVER]], client->bytes, sizeof(client->bytes));
 	if (account != NULL)
-		hll_add(&s->many, a->account_names[v->index[SUBJECT_ACCOUNT]],
-			strlen(a->account_names[v->index[SUBJECT_ACCOUNT]]));
+		hll_add(&s->many, v->event->text, v->event->auth.username_len);
 }
 
 static void

@@ -16,7 +16,8 @@
 #include "control/aggr/table.h"
 
 #include <errno.h>
-#include <stdlib.h>
+
+#include "control/aggr/memory.h"
 
 int
 table_open(struct table *t, uint32_t capacity)
@@ -26,8 +27,8 @@ table_open(struct table *t, uint32_t capacity)
 	while (buckets < capacity)
 		buckets *= 2;
 	*t = (struct table){.capacity = capacity, .bucket_mask = buckets - 1};
-	t->links = calloc(capacity, sizeof(*t->links));
-	t->buckets = malloc(buckets * sizeof(*t->buckets));
+	t->links = memory_take(capacity * sizeof(*t->links));
+	t->buckets = memory_take(buckets * sizeof(*t->buckets));
 	if (t->links == NULL || t->buckets == NULL) {
 		table_close(t);
 		return -ENOMEM;
@@ -42,8 +43,8 @@ table_open(struct table *t, uint32_t capacity)
 void
 table_close(struct table *t)
 {
-	free(t->links);
-	free(t->buckets);
+	memory_give(t->links, t->capacity * sizeof(*t->links));
+	memory_give(t->buckets, (t->bucket_mask + 1) * sizeof(*t->buckets));
 	*t = (struct table){0};
 }
 

@@ -63,6 +63,28 @@ uint32_t table_insert(struct table *t, uint64_t hash, enum table_list list, bool
 /* Used just now: the newest of list. */
 void table_touch(struct table *t, uint32_t index, enum table_list list);
 
+/* For prefetching: the bucket's line, then (with the bucket at hand) its first link's. */
+static inline void
+table_prefetch_bucket(const struct table *t, uint64_t hash)
+{
+	__builtin_prefetch(&t->buckets[hash & t->bucket_mask]);
+}
+
+static inline uint32_t
+table_first(const struct table *t, uint64_t hash)
+{
+	return t->buckets[hash & t->bucket_mask];
+}
+
+static inline void
+table_prefetch_link(const struct table *t, uint64_t hash)
+{
+	uint32_t index = table_first(t, hash);
+
+	if (index != TABLE_NONE)
+		__builtin_prefetch(&t->links[index], 1);
+}
+
 static inline uint64_t
 table_hash(const struct table *t, uint32_t index)
 {
