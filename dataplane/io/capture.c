@@ -117,7 +117,7 @@ capture_check(struct capture *c, const char *path, char *why)
 {
 	int r = capture_open(c, path, why);
 
-	if (r == 0 && c->file_bytes != 0)
+	if (r == 0 && c->file_bytes != 0 && c->file != stdin)
 		capture_close(c);
 	return r;
 }

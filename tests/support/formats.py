@@ -27,7 +27,8 @@ def as_sll(frame):
 
 def as_sll2(frame):
     # protocol, reserved, interface, ARPHRD_ETHER, packet type, address length, address
-    return struct.pack(">HHIHBB8s", ethertype(frame), 0, 2, 1, 0, 6, frame[6:12] + b"\0\0") + frame[14:]
+    address = frame[6:12] + b"\0\0"
+    return struct.pack(">HHIHBB8s", ethertype(frame), 0, 2, 1, 0, 6, address) + frame[14:]
 
 
 def family(frame):
@@ -44,7 +45,8 @@ def as_loop(frame):
 
 def pcap(frames, link, turn=as_ethernet, nano=True, big_endian=False):
     order = ">" if big_endian else "<"
-    out = [struct.pack(order + "IHHiIII", 0xA1B23C4D if nano else 0xA1B2C3D4, 2, 4, 0, 0, 262144, link)]
+    magic = 0xA1B23C4D if nano else 0xA1B2C3D4
+    out = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link)]
     for ns, frame in frames:
         data = turn(frame)
         fraction = ns % 10**9 if nano else ns % 10**9 // 1000
@@ -63,7 +65,9 @@ def pcapng(frames, link, turn=as_ethernet):
            block(1, struct.pack("<HHI", link, 0, 262144) + resolution)]
     for ns, frame in frames:
         data = turn(frame)
-        out.append(block(6, struct.pack("<IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, len(data), len(data)) + data))
+        size = len(data)
+        head = struct.pack("<IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, size, size)
+        out.append(block(6, head + data))
     return b"".join(out)
 
 

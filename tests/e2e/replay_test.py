@@ -1,0 +1,494 @@
+#!/usr/bin/env python3
+"""`smtap replay` from outside: bad input, damage, kills, leftovers, capture formats, workers.
+
+usage: replay_test.py SMTAP [PART-OF-A-NAME]   (prints TAP)
+"""
+import base64
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from formats import FORMATS, pcap  # noqa: E402
+from pcapgen import Session, Wire  # noqa: E402
+
+SMTAP = ""
+DEADLINE_S = 30
+# Where EAL and shared memory would leave something.
+PLACES = ["/dev/shm", "/dev/hugepages", "/run", "/run/dpdk", "/var/run", "/var/run/dpdk", "/tmp",
+          "/tmp/dpdk"]
+
+CASES = []
+
+
+def case(function):
+    CASES.append(function)
+    return function
+
+
+class Wrong(Exception):
+    """What a case found."""
+
+
+def expect(condition, what):
+    if not condition:
+        raise Wrong(what)
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+def attack(pause_s=0.0):
+    """One source guesses 24 passwords of one account, then knows; another, on IPv6, tries twice."""
+    wire = Wire()
+    for n in range(25):
+        s = Session(wire, "198.51.100.7", sport=40000 + n).open()
+        s.talk("S: 220 mx1.corp.example ESMTP Postfix", "C: EHLO client.example",
+               "S: 250-mx1.corp.example\r\n250 AUTH LOGIN PLAIN",
+               "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", f"C: {b64('dave')}",
+               "S: 334 UGFzc3dvcmQ6", f"C: {b64(f'guess-{n}')}",
+               "S: 535 5.7.8 Error: authentication failed: bad password" if n < 24 else
+               "S: 235 2.7.0 Authentication successful")
+        s.close()
+        wire.wait(2)
+    wire.wait(pause_s)
+    for n in range(2):
+        s = Session(wire, f"2001:db8:bad::{n + 1}", "2001:db8:5::25", sport=50000 + n).open()
+        s.talk("S: 220 mx2.corp.example ESMTP",
+               f"C: AUTH PLAIN {b64(chr(0) + 'eve' + chr(0) + 'guess')}", "S: 535 5.7.8 no")
+        s.close()
+        wire.wait(1)
+    return wire
+
+
+class Folder:
+    """A scratch folder with a capture in it."""
+
+    def __init__(self, path, pause_s=0.0):
+        self.path = pathlib.Path(path)
+        self.frames = attack(pause_s).frames
+        self.capture = self.put("in.pcap", pcap(self.frames, 1))
+
+    def put(self, name, data):
+        path = self.path / name
+        path.write_bytes(data)
+        return str(path)
+
+    def output(self, name="out"):
+        return str(self.path / name)
+
+    def eve(self, name="out"):
+        return (self.path / name / "eve.json").read_text()
+
+
+@contextlib.contextmanager
+def folder(pause_s=0.0):
+    with tempfile.TemporaryDirectory(prefix="e2e-") as path:
+        yield Folder(path, pause_s)
+
+
+def smtap(*args, **kw):
+    return subprocess.run([SMTAP, *args], capture_output=True, text=True, timeout=60, **kw)
+
+
+def replay(*args, **kw):
+    return smtap("replay", *args, **kw)
+
+
+def events(text, *kinds):
+    out = [json.loads(line) for line in text.splitlines()]
+    return [e for e in out if not kinds or e["event_type"] in kinds]
+
+
+def facts(text):
+    """What a capture's format must not change: all but the counters."""
+    return [line for line in text.splitlines() if json.loads(line)["event_type"] != "stats"]
+
+
+def expect_status(r, status):
+    said = r.stderr.strip()[:300]
+    expect(r.returncode == status, f"exit status {r.returncode}, not {status}: {said}")
+
+
+def expect_one_line(r, status, *words):
+    expect_status(r, status)
+    lines = r.stderr.splitlines()
+    expect(len(lines) == 1 and re.match(r"smtap[a-z-]*: ", lines[0]), f"not one line of ours: {lines}")
+    for word in words:
+        expect(word in lines[0], f"{word!r} is not in {lines[0]!r}")
+
+
+# Bad input: one line, exit status 2, nothing written.
+
+def bad(name, make):
+    """make(folder) returns the arguments, and words that the message must have."""
+    def run():
+        with folder() as f:
+            args, words = make(f)
+            expect_one_line(smtap(*args), 2, *words)
+            expect(not (f.path / "out").exists(), "an output folder was made all the same")
+    run.__name__ = name
+    CASES.append(run)
+
+
+def bad_capture(name, data, *words):
+    def make(f):
+        path = f.put("bad.pcap", data)
+        return ["replay", "-o", f.output(), f.capture, path], (path, *words)
+    bad(name, make)
+
+
+def bad_option(name, args, *words):
+    bad(name, lambda f: (["replay", "-o", f.output(), *args, f.capture], words))
+
+
+bad("a_missing_file_is_named",
+    lambda f: (["replay", "-o", f.output(), "/no/such.pcap"], ("/no/such.pcap", "No such file")))
+bad("a_folder_is_no_capture",
+    lambda f: (["replay", "-o", f.output(), str(f.path)], (str(f.path), "folder")))
+bad_capture("an_empty_file_is_no_capture", b"", "empty")
+bad_capture("a_text_file_is_no_capture", b"From: nobody\nTo: nobody\n\nhello there, text\n",
+            "not a pcap")
+bad_capture("a_cut_header_is_no_capture", pcap([], 1)[:11], "not a pcap")
+bad_capture("a_link_type_that_is_not_supported_is_named", pcap([], 105), "105", "IEEE802_11")
+bad_option("an_unknown_option_is_named", ["--colour"], "--colour")
+bad_option("an_unknown_short_option_is_named", ["-Z"], "-Z")
+bad_option("a_port_out_of_range_is_refused", ["--ports", "25,70000"], "70000")
+bad_option("no_port_at_all_is_refused", ["--ports", ""], "--ports")
+bad_option("no_workers_are_refused", ["--workers", "0"], "--workers", "1 to 64")
+bad_option("too_many_workers_are_refused", ["--workers", "65"], "65")
+bad_option("an_unknown_speed_is_refused", ["--speed", "warp"], "warp", "real")
+bad_option("an_unknown_format_is_refused", ["--format", "xml"], "xml", "json")
+bad_option("a_missing_configuration_is_named", ["-c", "/no/such.yaml"], "/no/such.yaml")
+bad("an_option_without_its_value_is_named",
+    lambda f: (["replay", f.capture, "--workers"], ("--workers",)))
+bad("no_capture_at_all_is_refused", lambda f: (["replay", "-o", f.output()], ("no capture",)))
+bad("an_unknown_command_lists_the_known_ones",
+    lambda f: (["frobnicate"], ("frobnicate", "replay", "check", "rules")))
+
+
+def with_config(verb):
+    def make(f):
+        path = f.put("bad.yaml", b"mail:\n  ports: [25]\n  prots: [25]\n")
+        operands = [f.capture] if verb == "replay" else []
+        return [verb, "-c", path, *operands], (f"{path}:3", "prots")
+    return make
+
+
+bad("replay_names_file_and_line_of_an_unknown_key", with_config("replay"))
+bad("check_names_file_and_line_of_an_unknown_key", with_config("check"))
+
+
+@case
+def rules_names_file_and_line_of_a_bad_rule():
+    with folder() as f:
+        path = f.put("bad.yaml", b"- id: 900001\n  context: reply\n  name: broken\n"
+                     b"  expression: '^535 (unclosed'\n  why: a test\n"
+                     b"  match: '535 unclosed'\n  no_match: '250 ok'\n")
+        r = smtap("rules", path)
+        expect_one_line(r, 2, path)
+        expect(re.search(re.escape(path) + r":\d+: ", r.stderr), f"no line number in {r.stderr!r}")
+
+
+@case
+def an_output_folder_that_cannot_be_made_is_named():
+    with folder() as f:
+        f.put("file", b"in the way")
+        expect_one_line(replay("-o", f.output("file/out"), f.capture), 2, "file/out")
+
+
+@case
+def an_eve_file_that_cannot_be_written_is_named():
+    with folder() as f:
+        r = replay("-o", f.output(), "--eve", "/no/such/eve.json", f.capture)
+        expect_one_line(r, 2, "/no/such/eve.json")
+
+
+# Damage
+
+@case
+def a_damaged_capture_is_read_up_to_the_damage():
+    with folder() as f:
+        whole = pcap(f.frames, 1)
+        keep = len(f.frames) - 5
+        cut = len(pcap(f.frames[:keep], 1)) + 20
+        path = f.put("damaged.pcap", whole[:cut])
+        r = replay("-o", f.output(), path)
+        expect_one_line(r, 1, path, f"damaged after packet {keep}")
+        expect("damaged" in r.stdout, "the report does not say so")
+        got = events(f.eve(), "smtp_auth")
+        expect(len(got) >= 26, f"{len(got)} attempts from before the damage, not 26")
+
+
+@case
+def what_follows_a_damaged_capture_is_read():
+    with folder() as f:
+        damaged = f.put("damaged.pcap", pcap(f.frames[:9], 1) + b"\0" * 7)
+        r = replay("-o", f.output(), damaged, f.capture)
+        expect_one_line(r, 1, damaged, "damaged after packet 9")
+        expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts of the second capture")
+
+
+# The same events, whatever the capture's format, its cutting into files, the number of workers
+
+@case
+def every_format_gives_the_same_events():
+    with folder() as f:
+        # Whole microseconds, which every format can say.
+        frames = [(ns // 1000 * 1000, frame) for ns, frame in f.frames]
+        want = None
+        for name, make in FORMATS.items():
+            path = f.put(f"{name}.pcap", make(frames))
+            expect_status(replay("-o", f.output(name), path), 0)
+            got = facts(f.eve(name))
+            expect(len(got) >= 27, f"{name}: only {len(got)} events")
+            want = want or got
+            expect(got == want, f"{name}: other events than {next(iter(FORMATS))}")
+
+
+@case
+def any_number_of_workers_gives_the_same_bytes():
+    with folder() as f:
+        want = None
+        for workers in (1, 2, 4, 17):
+            name = f"w{workers}"
+            expect_status(replay("-o", f.output(name), "--workers", str(workers), f.capture), 0)
+            want = want or f.eve(name)
+            expect(f.eve(name) == want, f"{workers} workers: another eve.json than with 1")
+
+
+@case
+def a_capture_cut_into_files_is_one_timeline():
+    with folder() as f:
+        expect_status(replay("-o", f.output(), f.capture), 0)
+        third = len(f.frames) // 3
+        parts = [f.put(f"part{i}.pcap", pcap(f.frames[a:b], 1))
+                 for i, (a, b) in enumerate([(0, third), (third, 2 * third), (2 * third, None)])]
+        expect_status(replay("-o", f.output("parts"), *parts), 0)
+        expect(facts(f.eve("parts")) == facts(f.eve()), "other events than from the whole")
+
+
+@case
+def a_capture_comes_through_a_pipe():
+    with folder() as f:
+        expect_status(replay("-o", f.output(), f.capture), 0)
+        with open(f.capture, "rb") as file:
+            expect_status(replay("-o", f.output("pipe"), "-", stdin=file), 0)
+        expect(facts(f.eve("pipe")) == facts(f.eve()), "other events than from the file")
+
+
+@case
+def stamps_that_are_all_zero_do_not_stall_it():
+    with folder() as f:
+        path = f.put("zero.pcap", pcap([(0, frame) for _, frame in f.frames], 1))
+        expect_status(replay("-o", f.output(), "--workers", "4", path), 0)
+        expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts")
+
+
+# Output
+
+@case
+def eve_to_standard_output_leaves_the_report_to_standard_error():
+    with folder() as f:
+        r = replay("--eve", "-", "-o", f.output(), f.capture)
+        expect_status(r, 0)
+        expect(len(events(r.stdout, "smtp_auth")) == 27, "not every attempt is on standard output")
+        expect("198.51.100.7" in r.stderr, "no report on standard error")
+
+
+@case
+def the_json_report_is_json():
+    with folder() as f:
+        r = replay("--format", "json", "-o", f.output(), f.capture)
+        expect_status(r, 0)
+        expect(isinstance(json.loads(r.stdout), dict), "no object")
+
+
+@case
+def every_command_has_help_with_examples():
+    for verb in ([], ["replay"], ["check"], ["rules"]):
+        r = smtap(*verb, "--help")
+        expect_status(r, 0)
+        expect("usage: " in r.stdout and "xample" in r.stdout, f"{verb}: no usage or no example")
+
+
+@case
+def the_version_is_told():
+    r = smtap("--version")
+    expect_status(r, 0)
+    expect(re.fullmatch(r"smtap \d+\.\d+\.\d+\n", r.stdout), r.stdout)
+
+
+@case
+def check_prints_settings_that_check_takes_back():
+    with folder() as f:
+        r = smtap("check", "--print")
+        expect_status(r, 0)
+        path = f.put("all.yaml", r.stdout.encode())
+        expect_status(smtap("check", "-c", path), 0)
+        again = smtap("check", "-c", path, "--print")
+        expect(again.stdout == r.stdout, "other settings the second time")
+
+
+# Processes
+
+def children(pid):
+    """{name: pid} of the live children of pid."""
+    out = {}
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            text = stat.read_text()
+            name = text[text.index("(") + 1:text.rindex(")")]
+            state, parent = text[text.rindex(")") + 2:].split()[:2]
+            if int(parent) == pid and state != "Z":
+                out[name] = int(stat.parent.name)
+    return out
+
+
+def alive(pid):
+    with contextlib.suppress(OSError):
+        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        return text[text.rindex(")") + 2] != "Z"
+    return False
+
+
+def until(what, condition):
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        expect(time.monotonic() < end, f"{what}: not within {DEADLINE_S} s")
+        time.sleep(0.01)
+
+
+def leftovers():
+    """Names in PLACES that speak of us, but for what belongs to a live process."""
+    out = set()
+    for place in PLACES:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(place):
+                owner = re.search(r"smtap-(\d+)", name)
+                if name == "rtemap" or "smtap" in name and not (owner and alive(int(owner[1]))):
+                    out.add(f"{place}/{name}")
+    return out
+
+
+class Running:
+    """A replay at the capture's pace, with ten minutes of silence in the capture."""
+
+    def __init__(self, f, *args):
+        self.before = leftovers()
+        self.process = subprocess.Popen(
+            [SMTAP, "replay", "--speed", "real", "-o", f.output(), *args, f.capture],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.children = {}
+        until("both processes and eve.json", lambda: self.running(f))
+
+    def running(self, f):
+        self.children = children(self.process.pid)
+        return ("smtap-dataplane" in self.children and "smtap-control" in self.children
+                and (f.path / "out/eve.json").exists())
+
+    def dataplane(self):
+        return self.children["smtap-dataplane"]
+
+    def control(self):
+        return self.children["smtap-control"]
+
+    def end(self):
+        out, err = self.process.communicate(timeout=DEADLINE_S)
+        until("the children's end", lambda: not any(alive(p) for p in self.children.values()))
+        until("nothing left behind", lambda: leftovers() <= self.before)
+        return subprocess.CompletedProcess([], self.process.returncode, out, err)
+
+
+@case
+def a_killed_dataplane_ends_the_replay_with_a_report():
+    with folder(600) as f:
+        r = Running(f)
+        os.kill(r.dataplane(), signal.SIGKILL)
+        done = r.end()
+        expect_one_line(done, 1, "dataplane", "signal 9", "report")
+        expect("packets" in done.stdout, "no report")
+
+
+@case
+def a_killed_control_ends_the_replay():
+    with folder(600) as f:
+        r = Running(f, "--workers", "3")
+        os.kill(r.control(), signal.SIGKILL)
+        expect_one_line(r.end(), 1, "control", "signal 9", "no report")
+
+
+@case
+def a_terminated_replay_reports_what_it_read():
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with folder(600) as f:
+            r = Running(f)
+            r.process.send_signal(number)
+            done = r.end()
+            expect_one_line(done, 1, "interrupted")
+            expect("packets" in done.stdout, "no report")
+
+
+@case
+def a_killed_smtap_takes_both_processes_with_it():
+    with folder(600) as f:
+        r = Running(f)
+        r.process.kill()
+        r.end()
+
+
+@case
+def a_replay_leaves_nothing_behind():
+    with folder() as f:
+        before = leftovers()
+        expect_status(replay("-o", f.output(), "--workers", "2", f.capture), 0)
+        until("nothing left behind", lambda: leftovers() <= before)
+        expect(sorted(p.name for p in f.path.iterdir()) == ["in.pcap", "out"], "other files")
+
+
+@case
+def it_needs_no_root():
+    if os.geteuid() != 0:
+        return  # every other case has shown it
+    with folder() as f:
+        f.path.chmod(0o777)
+        nobody = 65534
+        args = {"user": nobody, "group": nobody, "extra_groups": [],
+                "env": {"PATH": os.environ["PATH"]}}
+        try:
+            smtap("--version", **args)
+        except PermissionError:
+            return  # nobody may not run what is in this build folder
+        expect_status(replay("-o", f.output(), f.capture, **args), 0)
+        expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts")
+        until("nothing left behind", lambda: not any("smtap" in n for n in os.listdir("/tmp/dpdk"))
+              if os.path.isdir("/tmp/dpdk") else True)
+
+
+def main():
+    global SMTAP
+    SMTAP = os.path.abspath(sys.argv[1])
+    only = sys.argv[2] if len(sys.argv) > 2 else ""
+    chosen = [c for c in CASES if only in c.__name__]
+    failed = 0
+    print(f"1..{len(chosen)}")
+    for number, function in enumerate(chosen, 1):
+        try:
+            function()
+            print(f"ok {number} - {function.__name__}", flush=True)
+        except (Wrong, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as e:
+            failed += 1
+            print(f"not ok {number} - {function.__name__}\n# {type(e).__name__}: {e}", flush=True)
+    return failed > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
