@@ -234,7 +234,6 @@ session_deliver(struct pipeline *p, struct session *s)
 			s->smtp_open = 1;
 		}
 		if (chunk.kind == TCP_CHUNK_DATA) {
-			counter_add(p->counters, COUNTER_SMTP_BYTES, chunk.len);
 			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
 		} else if (chunk.kind == TCP_CHUNK_GAP) {
 			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
