@@ -104,14 +104,15 @@ worker_decode(struct worker *w, struct rte_mbuf *m, unsigned n, struct worker_ta
 	const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
 
 	p->data = rte_pktmbuf_mtod(m, const uint8_t *);
-	enum decode_verdict verdict =
-		decode_packet(w->decode, meta->link, p->data, m->data_len, &p->decoded);
-
-	tally->verdicts[verdict]++;
 	if (!meta->rebuilt) { /* its fragments were counted as they came */
 		tally->pkts++;
 		tally->bytes += m->pkt_len;
 	}
+	enum decode_verdict verdict = DECODE_OTHER;
+	if (meta->link != DECODE_LINK_ETHERNET ||
+		!decode_is_plain_other(w->decode, p->data, m->data_len))
+		verdict = decode_packet(w->decode, meta->link, p->data, m->data_len, &p->decoded);
+	tally->verdicts[verdict]++;
 	if (verdict != DECODE_MAIL)
 		return false;
 	p->more = w->segments[n];
@@ -165,6 +166,17 @@ worker_burst(struct worker *w, struct rte_mbuf *mbufs[], uint16_t count)
 	worker_advance(w, clock_ns + 1);
 }
 
+uint16_t
+worker_poll(struct worker *w)
+{
+	struct rte_mbuf *mbufs[WORKER_BURST];
+	uint16_t n = rte_eth_rx_burst(w->queue->port, w->queue->port_queue, mbufs, WORKER_BURST);
+
+	if (n > 0)
+		worker_burst(w, mbufs, n);
+	return n;
+}
+
 /* Count as received what ended in the dispatcher. */
 static void
 worker_count_absorbed(struct worker *w)
@@ -185,15 +197,12 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 	struct queue *q = w->queue;
-	struct rte_mbuf *mbufs[WORKER_BURST];
 	unsigned idle = 0;
 
 	while (run_mode_get(w->run) != RUN_ABORT) {
 		bool ended = atomic_load_explicit(&q->ended, memory_order_acquire);
 		uint64_t clock_ns = atomic_load_explicit(&q->clock_ns, memory_order_acquire);
-		uint16_t n = rte_eth_rx_burst(q->port, q->port_queue, mbufs, WORKER_BURST);
-		if (n > 0) {
-			worker_burst(w, mbufs, n);
+		if (worker_poll(w) > 0) {
 			idle = 0;
 			continue;
 		}

@@ -39,6 +39,12 @@ struct worker {
 /* Fill in emit for the ring; the rest is the caller's to set. */
 void worker_init_emit(struct worker *w);
 
+/*
+ * One turn: receive a burst, run it to completion, publish. How many packets there were. For
+ * who brings the packets himself (bench); worker_run is made of it.
+ */
+uint16_t worker_poll(struct worker *w);
+
 /* An lcore function; arg: struct worker. */
 int worker_run(void *arg);
 
