@@ -1,0 +1,67 @@
+/*
+ * bench: what the scenarios share. One scenario is one file and one line in
+ * the table of main.c. See bench/README.md.
+ */
+#ifndef SMTAP_BENCH_BENCH_H
+#define SMTAP_BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rig;
+
+struct bench_options {
+	double seconds;    /* how long each scenario measures, about */
+	unsigned repeats;  /* measurements; medians, minima and maxima are over these */
+	uint64_t packets;  /* in each repeat, instead of the time; 0: the time */
+	uint32_t sessions; /* at once; 0: as the scenario has it */
+	bool json;
+	bool huge;             /* hugepages for packets and tables */
+	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
+	int cpu;               /* to run on; -1: the first that is allowed */
+	const char *patterns;  /* folder of the compiled databases; NULL: none */
+	const struct rig *rig; /* where packets come from, and the EAL is up */
+};
+
+#define BENCH_REPEATS_MAX 101
+
+struct bench_scenario {
+	const char *name;
+	const char *help;
+	/* 0, or -1 after one line on stderr. Reports through the functions below. */
+	int (*run)(const struct bench_options *options);
+};
+
+/* The scenarios; each in the file of its name. */
+extern const struct bench_scenario bench_attack;
+extern const struct bench_scenario bench_background;
+extern const struct bench_scenario bench_mail;
+extern const struct bench_scenario bench_patterns;
+extern const struct bench_scenario bench_tap_mix;
+
+/*
+ * One line of the report: open, add fields, print (which frees it). In JSON an
+ * object a line; else name=value, with the range in brackets. Out of memory is
+ * told by bench_line_print only: -1, after one line on stderr.
+ */
+struct bench_line;
+
+struct bench_line *bench_line_open(const struct bench_options *options, const char *scenario);
+void bench_line_text(struct bench_line *line, const char *name, const char *value);
+void bench_line_count(struct bench_line *line, const char *name, uint64_t value);
+/* Adds NAME (the median), NAME_min and NAME_max. count >= 1; samples are sorted in place. */
+void bench_line_samples(
+	struct bench_line *line, const char *name, double samples[], unsigned count);
+int bench_line_print(struct bench_line *line);
+
+/*
+ * Zeroed memory for tables: on hugepages when asked for, else ordinary pages
+ * that the kernel may merge. NULL after one line on stderr.
+ */
+void *bench_memory_take(const struct bench_options *options, size_t bytes);
+void bench_memory_give(void *memory, size_t bytes);
+
+uint64_t bench_now_ns(void);
+
+#endif

@@ -1,0 +1,207 @@
+/* smtap-bench: how fast the dataplane is, beside what it could be. See bench/README.md. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/rig.h"
+
+static const struct bench_scenario *const scenarios[] = {
+	&bench_background,
+	&bench_tap_mix,
+	&bench_mail,
+	&bench_attack,
+	&bench_patterns,
+};
+
+#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+enum option_code {
+	OPTION_JSON = 256,
+	OPTION_LIST,
+	OPTION_SECONDS,
+	OPTION_REPEATS,
+	OPTION_PACKETS,
+	OPTION_SESSIONS,
+	OPTION_HUGE,
+	OPTION_NIC_CHECKSUM,
+	OPTION_CPU,
+	OPTION_PATTERNS,
+	OPTION_NO_PATTERNS,
+};
+
+static const struct option long_options[] = {
+	{"json", no_argument, NULL, OPTION_JSON},
+	{"list", no_argument, NULL, OPTION_LIST},
+	{"seconds", required_argument, NULL, OPTION_SECONDS},
+	{"repeats", required_argument, NULL, OPTION_REPEATS},
+	{"packets", required_argument, NULL, OPTION_PACKETS},
+	{"sessions", required_argument, NULL, OPTION_SESSIONS},
+	{"huge", no_argument, NULL, OPTION_HUGE},
+	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
+	{"cpu", required_argument, NULL, OPTION_CPU},
+	{"patterns", required_argument, NULL, OPTION_PATTERNS},
+	{"no-patterns", no_argument, NULL, OPTION_NO_PATTERNS},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+static void
+print_help(void)
+{
+	printf("usage: smtap-bench [OPTION]... [SCENARIO]...\n"
+	       "\n"
+	       "Measure the dataplane's path on one core, beside the floor: the same loop that\n"
+	       "only receives, touches and frees the same packets. All scenarios by default.\n"
+	       "\n"
+	       "  --json            a JSON object a line\n"
+	       "  --list            the scenarios\n"
+	       "  --seconds N       how long each scenario measures (5)\n"
+	       "  --repeats N       in how many parts; medians and ranges are over these (9)\n"
+	       "  --packets N       in each part, instead of the time\n"
+	       "  --sessions N      open at once, instead of what the scenario has\n"
+	       "  --huge            packets and tables on hugepages\n"
+	       "  --nic-checksum    a NIC has verified the checksums\n"
+	       "  --cpu N           to run on (the first that is allowed)\n"
+	       "  --patterns DIR    of compiled databases (patterns/ in the build folder)\n"
+	       "  --no-patterns     without Hyperscan\n");
+}
+
+static void
+print_list(void)
+{
+	for (size_t i = 0; i < SCENARIOS; i++)
+		printf("%-12s %s\n", scenarios[i]->name, scenarios[i]->help);
+}
+
+/* A whole number from min to max; ends the program otherwise. */
+static uint64_t
+parse_number(const char *option, const char *text, uint64_t min, uint64_t max)
+{
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end || value < min || value > max) {
+		fprintf(stderr, "smtap-bench: --%s %s: must be a whole number from %llu to %llu\n",
+			option, text, (unsigned long long)min, (unsigned long long)max);
+		exit(2);
+	}
+	return value;
+}
+
+/* Databases stand in patterns/ beside the folder of this program in the build folder. */
+static const char *
+default_patterns(void)
+{
+	static char path[4096];
+	ssize_t len = readlink("/proc/self/exe", path, sizeof(path) - 64);
+
+	if (len <= 0)
+		return NULL;
+	path[len] = '\0';
+	for (unsigned i = 0; i < 2; i++) {
+		char *slash = strrchr(path, '/');
+		if (!slash)
+			return NULL;
+		*slash = '\0';
+	}
+	strcat(path, "/patterns");
+	char *end = path + strlen(path);
+	strcpy(end, "/reply.hsdb");
+	bool there = access(path, R_OK) == 0;
+	*end = '\0';
+	return there ? path : NULL;
+}
+
+static void
+apply_option(struct bench_options *options, int code, const char *name)
+{
+	switch (code) {
+	case OPTION_JSON:
+		options->json = true;
+		return;
+	case OPTION_LIST:
+		print_list();
+		exit(0);
+	case OPTION_SECONDS:
+		options->seconds = (double)parse_number(name, optarg, 1, 3600);
+		return;
+	case OPTION_REPEATS:
+		options->repeats = (unsigned)parse_number(name, optarg, 1, BENCH_REPEATS_MAX);
+		return;
+	case OPTION_PACKETS:
+		options->packets = parse_number(name, optarg, 1, 1000000000);
+		return;
+	case OPTION_SESSIONS:
+		options->sessions = (uint32_t)parse_number(name, optarg, 1, 1 << 22);
+		return;
+	case OPTION_HUGE:
+		options->huge = true;
+		return;
+	case OPTION_NIC_CHECKSUM:
+		options->nic_checksum = true;
+		return;
+	case OPTION_CPU:
+		options->cpu = (int)parse_number(name, optarg, 0, 1023);
+		return;
+	case OPTION_PATTERNS:
+		options->patterns = optarg;
+		return;
+	case OPTION_NO_PATTERNS:
+		options->patterns = NULL;
+		return;
+	case 'h':
+		print_help();
+		exit(0);
+	default: /* getopt has said what is wrong */
+		exit(2);
+	}
+}
+
+static bool
+is_wanted(const struct bench_scenario *scenario, char *const names[], int count)
+{
+	for (int i = 0; i < count; i++)
+		if (strcmp(names[i], scenario->name) == 0)
+			return true;
+	return count == 0;
+}
+
+static void
+check_names(char *const names[], int count)
+{
+	for (int i = 0; i < count; i++) {
+		bool known = false;
+		for (size_t k = 0; k < SCENARIOS; k++)
+			known |= strcmp(names[i], scenarios[k]->name) == 0;
+		if (known)
+			continue;
+		fprintf(stderr, "smtap-bench: no scenario is called %s (see --list)\n", names[i]);
+		exit(2);
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	struct bench_options options = {.seconds = 5, .repeats = 9, .cpu = -1};
+	struct rig rig;
+	int which = 0;
+	int status = 0;
+
+	options.patterns = default_patterns();
+	for (int code; (code = getopt_long(argc, argv, "h", long_options, &which)) != -1;)
+		apply_option(&options, code, code == 'h' ? "help" : long_options[which].name);
+	check_names(argv + optind, argc - optind);
+	if (rig_open(&rig, &options) != 0)
+		return 1;
+	options.rig = &rig;
+	for (size_t i = 0; i < SCENARIOS; i++)
+		if (is_wanted(scenarios[i], argv + optind, argc - optind) &&
+			scenarios[i]->run(&options) != 0)
+			status = 1;
+	rig_close(&rig);
+	return status;
+}

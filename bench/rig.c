@@ -1,0 +1,132 @@
+/* The EAL without hugepages, devices or privileges, and a ring for a NIC. */
+#include "bench/rig.h"
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_eth_ring.h>
+#include <rte_ethdev.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#define POOL_CACHE 256
+#define EAL_MEMORY_MIB "512"
+
+static int
+first_allowed_cpu(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) != 0)
+		return 0;
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &set))
+			return cpu;
+	return 0;
+}
+
+static int
+start_eal(const struct bench_options *options)
+{
+	char lcore[32];
+	char *argv[16] = {"smtap-bench", "--no-pci", "--no-telemetry", "--log-level=error", "-m",
+		EAL_MEMORY_MIB, "--lcores", lcore};
+	int argc = 8;
+
+	snprintf(lcore, sizeof(lcore), "0@%d",
+		options->cpu < 0 ? first_allowed_cpu() : options->cpu);
+	if (options->huge) {
+		argv[argc++] = "--in-memory";
+	} else {
+		argv[argc++] = "--no-huge";
+		argv[argc++] = "--no-shconf";
+	}
+	if (rte_eal_init(argc, argv) < 0) {
+		fprintf(stderr, "smtap-bench: DPDK does not start: %s%s\n", rte_strerror(rte_errno),
+			options->huge ? " (are there free hugepages?)" : "");
+		return -1;
+	}
+	return 0;
+}
+
+static int
+start_port(uint16_t port, struct rte_mempool *pool)
+{
+	struct rte_eth_conf conf;
+
+	memset(&conf, 0, sizeof(conf));
+	if (rte_eth_dev_configure(port, 1, 1, &conf) != 0 ||
+		rte_eth_rx_queue_setup(port, 0, 0, SOCKET_ID_ANY, NULL, pool) != 0 ||
+		rte_eth_tx_queue_setup(port, 0, 0, SOCKET_ID_ANY, NULL) != 0 ||
+		rte_eth_dev_start(port) != 0)
+		return -1;
+	return 0;
+}
+
+int
+rig_open(struct rig *rig, const struct bench_options *options)
+{
+	if (start_eal(options) != 0)
+		return -1;
+	rig->pool = rte_pktmbuf_pool_create("bench", RIG_CHUNK + 2 * POOL_CACHE, POOL_CACHE, 0,
+		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
+	/* Of the size given one place stays empty. */
+	rig->ring = rte_ring_create(
+		"bench", 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+	if (!rig->pool || !rig->ring) {
+		fprintf(stderr, "smtap-bench: no memory for packets: %s\n",
+			rte_strerror(rte_errno));
+		return -1;
+	}
+	/* The driver insists on a ring to transmit to; nothing is ever sent. */
+	int port = rte_eth_from_rings("bench", &rig->ring, 1, &rig->ring, 1, rte_socket_id());
+	if (port < 0 || start_port((uint16_t)port, rig->pool) != 0) {
+		fprintf(stderr, "smtap-bench: no ring port: %s\n", rte_strerror(rte_errno));
+		return -1;
+	}
+	rig->port = (uint16_t)port;
+	return 0;
+}
+
+void
+rig_close(struct rig *rig)
+{
+	rte_eth_dev_stop(rig->port);
+	rte_eth_dev_close(rig->port);
+	rte_ring_free(rig->ring);
+	rte_mempool_free(rig->pool);
+	rte_eal_cleanup();
+}
+
+void *
+bench_memory_take(const struct bench_options *options, size_t bytes)
+{
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | (options->huge ? MAP_HUGETLB : 0);
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+
+	if (memory == MAP_FAILED) {
+		fprintf(stderr, "smtap-bench: no %zu MiB of memory%s\n", bytes >> 20,
+			options->huge ? " on hugepages" : "");
+		return NULL;
+	}
+	madvise(memory, bytes, MADV_HUGEPAGE);
+	return memory;
+}
+
+void
+bench_memory_give(void *memory, size_t bytes)
+{
+	if (memory)
+		munmap(memory, bytes);
+}
+
+uint64_t
+bench_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}

@@ -1,0 +1,23 @@
+/* rig: the EAL, and a port whose packets are what bench puts into its ring. */
+#ifndef SMTAP_BENCH_RIG_H
+#define SMTAP_BENCH_RIG_H
+
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#include "bench/bench.h"
+
+struct rig {
+	struct rte_mempool *pool;
+	struct rte_ring *ring; /* what the port receives */
+	uint16_t port;
+};
+
+/* Packets in flight at once; as many as the ring of a NIC's queue has room for. */
+#define RIG_CHUNK 4096
+
+/* 0, or -1 after one line on stderr. */
+int rig_open(struct rig *rig, const struct bench_options *options);
+void rig_close(struct rig *rig);
+
+#endif

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""smtap-bench runs each scenario over a few packets: shape and counters, never speed.
+
+usage: bench_smoke_test.py SMTAP-BENCH   (prints TAP)
+"""
+import json
+import subprocess
+import sys
+
+PACKETS = 20000
+REPEATS = 3
+MIXES = ["background", "tap-mix", "mail", "attack"]
+FIGURES = ["mpps", "gbps", "ns_per_packet", "cycles_per_packet", "floor_mpps", "ratio_to_floor",
+           "scan_ns_per_packet"]
+
+
+def bench(program, *arguments):
+    return subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True, timeout=100, check=False)
+
+
+def expect(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def check_figures(line):
+    for name in FIGURES:
+        low, middle, high = (line[name + suffix] for suffix in ("_min", "", "_max"))
+        expect(low <= middle <= high, f"{name}: {low} <= {middle} <= {high}")
+        expect(high > 0 or name.startswith("scan"), f"{name} is not positive")
+
+
+def each_mix_reports_what_it_played(program):
+    """The program itself fails when its counters disagree with the packets."""
+    done = bench(program, "--json", "--packets", str(PACKETS), "--repeats", str(REPEATS),
+                 "--sessions", "64", *MIXES)
+    expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
+    lines = {line["scenario"]: line for line in map(json.loads, done.stdout.splitlines())}
+    expect(list(lines) == MIXES, f"lines of {list(lines)}")
+    for line in lines.values():
+        expect(line["packets"] == PACKETS * REPEATS, f"{line['packets']} packets")
+        expect(64 * line["packets"] * 0.8 < line["bytes"] < 1515 * line["packets"], "bytes")
+        check_figures(line)
+    expect(lines["background"]["sessions"] == 0, "background has no mail sessions")
+    expect(lines["mail"]["sessions"] > 0, "mail has sessions")
+    expect(lines["attack"]["auth_failures"] > 1000, "attack has failed logins")
+    expect(lines["attack"]["events"] >= lines["attack"]["auth_failures"], "attack has events")
+    expect(lines["tap-mix"]["bytes"] < lines["mail"]["bytes"], "frames of mail are larger")
+
+
+def each_database_has_a_cost(program):
+    done = bench(program, "--json", "--packets", "1", "--repeats", "1", "patterns")
+    expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    contexts = sorted(line["context"] for line in lines)
+    expect(contexts == ["banner", "command", "header", "reply"], f"contexts {contexts}")
+
+
+def the_list_names_each_scenario(program):
+    done = bench(program, "--list")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    expect(done.returncode == 0 and set(MIXES) < set(names), f"names {names}")
+
+
+def what_is_not_understood_is_one_line(program):
+    for arguments in (["no-such"], ["--seconds", "x"], ["--repeats", "0"]):
+        done = bench(program, *arguments)
+        expect(done.returncode == 2, f"{arguments}: exit status {done.returncode}")
+        expect(done.stderr.count("\n") == 1, f"{arguments}: {done.stderr}")
+
+
+CASES = [each_mix_reports_what_it_played, each_database_has_a_cost, the_list_names_each_scenario,
+         what_is_not_understood_is_one_line]
+
+
+def main():
+    failed = 0
+    print(f"1..{len(CASES)}")
+    for number, case in enumerate(CASES, 1):
+        try:
+            case(sys.argv[1])
+            print(f"ok {number} - {case.__name__}")
+        except Exception as error:  # whatever it is, the next case runs
+            failed += 1
+            print(f"not ok {number} - {case.__name__}\n# {error}")
+    return failed != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
