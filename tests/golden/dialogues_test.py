@@ -81,7 +81,15 @@ def a_535_split_between_segments_is_one_failure(w):
 @case
 def quit_after_a_334_is_a_username(w):
     s = hello(one(w))
-    s.talk("C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: QUIT",
+    s.talk("C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: QUIT", "S: 334 UGFzc3dvcmQ6")
+    s.close()
+    return [("LOGIN", "AB\\x13", "unknown")], []
+
+
+@case
+def what_is_no_base64_after_a_334_is_no_username(w):
+    s = hello(one(w))
+    s.talk("C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: RSET!",
            "S: 535 5.7.8 Error: authentication failed: Invalid base64 data in continued response")
     s.close()
     return [("LOGIN", None, "aborted")], []
