@@ -256,6 +256,9 @@ smtp_auth_challenge(struct run *r, const struct reply *reply)
 	struct state *s = r->s;
 	struct sasl_prompt prompt;
 
+	/* A prompt after a prompt: the answer to the first was missed. */
+	if (s->client == CLIENT_RESPONSE)
+		smtp_auth_gap(r);
 	/* Without the command, a later challenge may tell more than the first. */
 	if (!(s->auth_flags & A_COMMAND) &&
 		(s->mechanism == SASL_UNKNOWN || s->mechanism == SASL_PLAIN)) {

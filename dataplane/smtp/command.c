@@ -359,14 +359,14 @@ in_step(struct run *r, const struct line *line, bool known)
 
 	if (!(s->flags & (S_MIDSTREAM | S_AFTER_GAP)))
 		return true;
-	bool midstream = s->flags & S_MIDSTREAM;
-	s->flags &= ~S_AFTER_GAP;
 	if (known) {
-		s->flags &= ~S_MIDSTREAM;
+		s->flags &= ~(S_MIDSTREAM | S_AFTER_GAP);
 		return true;
 	}
 	counter_add(r->ctx->counters, COUNTER_SMTP_MALFORMED, 1);
-	if (midstream && !smtp_response_looks(line))
+	/* Words: a message, or the octets of a BDAT that was missed. In a capture of one side
+	   no reply would ever end that. */
+	if (!smtp_response_looks(line) && (s->flags & S_MIDSTREAM || !(s->flags & S_ONE_SIDED)))
 		smtp_client_enter(r, CLIENT_LOST);
 	return false;
 }

@@ -134,6 +134,7 @@ go_ahead(struct run *r)
 	if (smtp_unsure(s) && (s->client == CLIENT_COMMAND || s->client == CLIENT_LOST)) {
 		smtp_queue_assume(r, smtp_queue_len(r));
 		smtp_data_begin(r); /* the DATA command fell into a gap */
+		s->flags |= S_BODY_GAP;
 		return;
 	}
 	counter_add(r->ctx->counters, COUNTER_SMTP_UNMATCHED, 1);
@@ -271,7 +272,10 @@ settle_client(struct run *r)
 {
 	struct state *s = r->s;
 
-	s->flags &= ~(S_DROP | S_TAIL_UNSURE);
+	/* The rest of a line that a gap cut has been answered, if it was one. */
+	if (s->flags & S_AFTER_GAP)
+		s->flags &= ~S_SKIP_CLIENT;
+	s->flags &= ~(S_DROP | S_TAIL_UNSURE | S_AFTER_GAP);
 	if (s->client == CLIENT_LOST || s->client == CLIENT_STARTTLS)
 		smtp_client_enter(r, CLIENT_COMMAND);
 	if (s->tail != TAIL_TLS)
@@ -364,6 +368,12 @@ smtp_reply_cut(struct run *r, const uint8_t *data, size_t len)
 	/* The code and what follows it must be there, else it says nothing. */
 	if (len > 4 && !(r->s->flags & S_SERVER_TLS))
 		reply_line(r, &line);
+}
+
+void
+smtp_reply_end(struct run *r)
+{
+	done(r, r->s->reply_code, NULL, 0);
 }
 
 size_t

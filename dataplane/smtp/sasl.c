@@ -255,6 +255,9 @@ read_digest(const uint8_t *m, size_t len, struct sasl_identity *out)
 			out->truncated = d.truncated;
 		} else if (d.name_len == 7 && caseless_equal(m + d.name_at, "AUTHZID", 7)) {
 			put_domain(out, d.value, d.value_len);
+		} else if (d.name_len == 5 && caseless_equal(m + d.name_at, "REALM", 5) &&
+			   out->domain_len == 0) {
+			put_domain(out, d.value, d.value_len);
 		}
 	}
 }

@@ -368,6 +368,8 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 		if (s->client == CLIENT_WAIT && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED)) &&
 			waited >= SMTP_ONE_SIDED_S && waited < UINT32_MAX / 2)
 			one_sided_enter(&r);
+		if (s->flags & S_REPLY_GAP)
+			smtp_reply_end(&r); /* the client has read it to its end */
 		s->flags |= S_CLIENT_SEEN;
 	}
 	smtp_line_input(&r, side, data, len);

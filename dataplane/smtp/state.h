@@ -301,6 +301,8 @@ bool smtp_caseless_prefix(const uint8_t *data, size_t len, const char *lower);
 size_t smtp_server_step(struct run *r, const uint8_t *data, size_t len);
 /* A gap cut this line: take what it says. */
 void smtp_reply_cut(struct run *r, const uint8_t *data, size_t len);
+/* The rest of the reply under way fell into a gap. */
+void smtp_reply_end(struct run *r);
 void smtp_enhanced_unpack(uint32_t packed, uint16_t out[3]);
 
 /* words.c */
