@@ -50,7 +50,7 @@ struct watch {
 	int signal_fd;
 	sigset_t old_mask;
 	bool interrupted;
-	int first_to_die; /* an index, or -1: none died of a signal or failed yet */
+	int culprit; /* an index, or -1: none failed yet */
 };
 
 static void
@@ -154,6 +154,20 @@ fate_is_bad(int fate)
 	return !WIFEXITED(fate) || WEXITSTATUS(fate) != 0;
 }
 
+/*
+ * Who failed first is to blame; but one that was killed rather than one that
+ * failed: its socket closes before we hear of its end, and the other may be quicker.
+ */
+static void
+blame(struct watch *w, int which)
+{
+	int fate = w->children[which].fate;
+	bool other_killed = w->culprit >= 0 && WIFSIGNALED(w->children[w->culprit].fate);
+
+	if (fate_is_bad(fate) && (w->culprit < 0 || (WIFSIGNALED(fate) && !other_killed)))
+		w->culprit = which;
+}
+
 static void
 reap(struct watch *w)
 {
@@ -162,8 +176,7 @@ reap(struct watch *w)
 		if (c->pid == 0 || waitpid(c->pid, &c->fate, WNOHANG) != c->pid)
 			continue;
 		c->pid = 0;
-		if (w->first_to_die < 0 && fate_is_bad(c->fate))
-			w->first_to_die = i;
+		blame(w, i);
 	}
 }
 
@@ -231,7 +244,7 @@ watch_open(struct watch *w)
 	sigset_t mask;
 
 	memset(w, 0, sizeof(*w));
-	w->first_to_die = -1;
+	w->culprit = -1;
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGCHLD);
 	sigaddset(&mask, SIGHUP);
@@ -247,8 +260,8 @@ watch_open(struct watch *w)
 static void
 tell_fate(const struct watch *w)
 {
-	const struct child *c = w->first_to_die < 0 ? NULL : &w->children[w->first_to_die];
-	const char *report = w->first_to_die == CONTROL || !w->children[CONTROL].started ||
+	const struct child *c = w->culprit < 0 ? NULL : &w->children[w->culprit];
+	const char *report = w->culprit == CONTROL || !w->children[CONTROL].started ||
 					     WIFSIGNALED(w->children[CONTROL].fate)
 				     ? "there is no report"
 				     : "the report covers what was read until then";
@@ -257,10 +270,10 @@ tell_fate(const struct watch *w)
 		command_fail(COMMAND_FAILED, "interrupted; %s", report);
 	else if (c && WIFSIGNALED(c->fate))
 		command_fail(COMMAND_FAILED, "%s was killed by signal %d; %s",
-			child_names[w->first_to_die], WTERMSIG(c->fate), report);
+			child_names[w->culprit], WTERMSIG(c->fate), report);
 	else if (c && WEXITSTATUS(c->fate) > COMMAND_BAD)
 		command_fail(COMMAND_FAILED, "%s failed with status %d; %s",
-			child_names[w->first_to_die], WEXITSTATUS(c->fate), report);
+			child_names[w->culprit], WEXITSTATUS(c->fate), report);
 }
 
 /* The worst of both: 2 over 1 over 0. */

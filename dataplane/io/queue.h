@@ -61,6 +61,12 @@ run_mode_set(struct run_control *run, enum run_mode mode)
 		;
 }
 
+/* Vain looks before an lcore naps, and before its naps get long. */
+#define QUEUE_YIELDS 32u
+#define QUEUE_SHORT_NAPS 256u
+#define QUEUE_SHORT_NAP_NS 50000L
+#define QUEUE_LONG_NAP_NS 1000000L
+
 /*
  * Give way while there is nothing to do: lcores may outnumber the CPUs. idle counts
  * the calls since there last was something.
@@ -68,12 +74,15 @@ run_mode_set(struct run_control *run, enum run_mode mode)
 static inline void
 queue_idle(unsigned *idle)
 {
-	struct timespec nap = {.tv_nsec = 50000};
+	unsigned n = (*idle)++;
 
-	if ((*idle)++ < 32) {
+	if (n < QUEUE_YIELDS) {
 		sched_yield();
 		return;
 	}
+	bool brief = n < QUEUE_YIELDS + QUEUE_SHORT_NAPS;
+	struct timespec nap = {.tv_nsec = brief ? QUEUE_SHORT_NAP_NS : QUEUE_LONG_NAP_NS};
+
 	nanosleep(&nap, NULL);
 }
 

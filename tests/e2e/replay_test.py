@@ -121,7 +121,8 @@ def expect_status(r, status):
 def expect_one_line(r, status, *words):
     expect_status(r, status)
     lines = r.stderr.splitlines()
-    expect(len(lines) == 1 and re.match(r"smtap[a-z-]*: ", lines[0]), f"not one line of ours: {lines}")
+    ours = len(lines) == 1 and re.match(r"smtap[a-z-]*: ", lines[0])
+    expect(ours, f"not one line of ours: {lines}")
     for word in words:
         expect(word in lines[0], f"{word!r} is not in {lines[0]!r}")
 
@@ -388,12 +389,13 @@ class Running:
             [SMTAP, "replay", "--speed", "real", "-o", f.output(), *args, f.capture],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.children = {}
-        until("both processes and eve.json", lambda: self.running(f))
+        until("both processes, and events of theirs", lambda: self.running(f))
 
     def running(self, f):
         self.children = children(self.process.pid)
+        eve = f.path / "out/eve.json"
         return ("smtap-dataplane" in self.children and "smtap-control" in self.children
-                and (f.path / "out/eve.json").exists())
+                and eve.exists() and eve.stat().st_size > 0)
 
     def dataplane(self):
         return self.children["smtap-dataplane"]
