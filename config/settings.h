@@ -54,9 +54,9 @@
 		"Failures from one source in 10 minutes whose passwords are unknown")              \
 	X(COUNT, bf_blind_hour, "bruteforce.blind_hour", 40, 2, 10000,                             \
 		"The same, in an hour")                                                            \
-	X(COUNT, bf_refused, "bruteforce.refused", 30, 2, 10000,                                   \
+	X(COUNT, bf_refused, "bruteforce.refused", 20, 2, 10000,                                   \
 		"Attempts in 10 minutes that came to no password check, less the logins")          \
-	X(COUNT, bf_refused_hour, "bruteforce.refused_hour", 120, 2, 10000,                        \
+	X(COUNT, bf_refused_hour, "bruteforce.refused_hour", 100, 2, 10000,                        \
 		"The same, in an hour")                                                            \
 	X(COUNT, bf_per_account, "bruteforce.per_account", 6, 1, 1000,                             \
 		"Guesses at one account that tell bruteforce from spray and stuffing")             \
@@ -66,11 +66,15 @@
 		"Accounts that failed in 10 minutes, with few passwords or unknown ones")          \
 	X(COUNT, spray_accounts_hour, "spray.accounts_hour", 30, 2, 10000,                         \
 		"The same, in an hour")                                                            \
+	X(COUNT, spray_accounts_day, "spray.accounts_day", 60, 2, 10000,                           \
+		"The same, in a day")                                                              \
 	X(COUNT, stuffing_accounts, "stuffing.accounts", 20, 2, 10000,                             \
 		"Accounts that failed in 10 minutes, each with its own password")                  \
 	X(COUNT, stuffing_accounts_hour, "stuffing.accounts_hour", 30, 2, 10000,                   \
 		"The same, in an hour")                                                            \
-	X(COUNT, prefix_sources_v6, "prefix.sources_v6", 4, 2, 1000,                               \
+	X(COUNT, stuffing_accounts_day, "stuffing.accounts_day", 60, 2, 10000,                     \
+		"The same, in a day")                                                              \
+	X(COUNT, prefix_sources_v6, "prefix.sources_v6", 3, 2, 1000,                               \
 		"Sources of an IPv6 /64, each below its thresholds, that make it the attacker")    \
 	X(COUNT, prefix_sources_v4, "prefix.sources_v4", 10, 2, 256,                               \
 		"The same, of an IPv4 /24")                                                        \

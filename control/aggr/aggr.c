@@ -412,9 +412,9 @@ aggr_settle(struct aggr *a, const struct aggr_view *v)
 			table_touch(&a->class[type].table, v->index[type],
 				subject_list(v->subject[type]));
 	/* More mistakes than are forgiven, yet no incident came of them: let them go. */
-	if (v->pair != NULL && v->success && !aggr_has_incident(v->subject[SUBJECT_SOURCE]) &&
-		!aggr_has_incident(v->subject[SUBJECT_PREFIX]) &&
-		!aggr_has_incident(v->subject[SUBJECT_ACCOUNT]))
+	if (v->pair != NULL && v->success && !aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
+		!aggr_under_attack(v->subject[SUBJECT_PREFIX]) &&
+		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]))
 		memset(v->pair->guesses, 0, sizeof(v->pair->guesses));
 	if (v->pair != NULL)
 		table_touch(&a->pair_table, v->pair_index, pair_list(v->pair));

@@ -24,6 +24,7 @@
 #define AGGR_TOP 8       /* pairs with the most attempts that a subject remembers */
 #define AGGR_TARGETS 4   /* servers that a subject knows by name */
 #define AGGR_REFS 6      /* incidents that can be open on one subject, by detector */
+#define AGGR_HARMLESS 5  /* the one of them that is no attack (a stale credential) */
 #define AGGR_NO_REF 0    /* no incident is open */
 #define AGGR_PAIR_FPS 5  /* different passwords that a pair remembers */
 #define AGGR_GAP_SHARE 5 /* gaps that differ by less than 1/5 are alike */
@@ -122,8 +123,9 @@ struct aggr_pair {
 	uint16_t regular;                   /* gaps in a row that were alike */
 	uint8_t distinct;                   /* passwords; saturates */
 	uint8_t newest;
-	uint8_t flags; /* PAIR_* */
-	uint8_t reserved[3];
+	uint8_t flags;    /* PAIR_* */
+	uint8_t mistakes; /* wrong passwords since a login that were no guesses */
+	uint8_t reserved[2];
 };
 
 _Static_assert(sizeof(struct aggr_subject) + sizeof(struct aggr_pair) <= AGGR_SOURCE_BYTES_MAX,
@@ -140,6 +142,15 @@ aggr_has_incident(const struct aggr_subject *subject)
 {
 	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
 		if (subject->incidents[i] != AGGR_NO_REF)
+			return true;
+	return false;
+}
+
+static inline bool
+aggr_under_attack(const struct aggr_subject *subject)
+{
+	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
+		if (subject->incidents[i] != AGGR_NO_REF && i != AGGR_HARMLESS)
 			return true;
 	return false;
 }

@@ -62,23 +62,29 @@ source_guess(struct aggr *a, struct aggr_view *v)
 		 v->pair->repeats < a->config->stale_repeats;
 }
 
+/* An IPv6 /64 has one owner, so all that it does is its episode; windows take low sources only. */
 static void
 prefix_guess(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *prefix = v->subject[SUBJECT_PREFIX];
-	struct aggr_pair *pair = view_prefix_pair(a, v, true);
+	struct aggr_pair *pair;
 
+	if (!v->low && aggr_is_v4(v->subject[SUBJECT_SOURCE]))
+		return;
+	pair = view_prefix_pair(a, v, true);
 	if (pair == NULL)
 		return;
-	v->prefix_guess = pair_judge(pair, &v->event->auth);
-	window_add(&prefix->window, (enum window_field)v->prefix_guess);
+	v->prefix_guess = pair_judge(pair, &v->event->auth, a->config->typos);
 	count_password(a, v, SUBJECT_PREFIX, v->prefix_guess);
 	pair_guess(pair, v, v->prefix_guess);
+	episode_guess(a, v, SUBJECT_PREFIX);
+	if (!v->low)
+		return;
+	window_add(&prefix->window, (enum window_field)v->prefix_guess);
 	count_distinct(&prefix->window, v, WINDOW_SOURCES,
 		&v->subject[SUBJECT_SOURCE]->prefix_guess_clock_ns);
 	if (v->prefix_guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL)
 		count_distinct(&prefix->window, v, WINDOW_PEERS, &pair->guess_clock_ns);
-	episode_guess(a, v, SUBJECT_PREFIX);
 }
 
 static void
@@ -115,7 +121,7 @@ count_guess(struct aggr *a, struct aggr_view *v)
 	/* A stale pair has an incident of its own; elsewhere it would only be noise. */
 	bool stale = v->pair->flags & PAIR_STALE;
 
-	v->guess = pair_judge(v->pair, &v->event->auth);
+	v->guess = pair_judge(v->pair, &v->event->auth, a->config->typos);
 	stale = stale && v->guess == GUESS_REPEAT;
 	source_guess(a, v);
 	pair_guess(v->pair, v, v->guess);
@@ -127,10 +133,9 @@ count_guess(struct aggr *a, struct aggr_view *v)
 	episode_guess(a, v, SUBJECT_ACCOUNT);
 	episode_guess(a, v, SUBJECT_SERVER);
 	account_guess(a, v);
-	if (!v->low)
-		return;
 	prefix_guess(a, v);
-	server_guess(v);
+	if (v->low)
+		server_guess(v);
 }
 
 /* The pair's guesses leave the windows of a subject, as if they had not been made. */
@@ -214,8 +219,8 @@ count_success(struct aggr *a, struct aggr_view *v)
 	v->guess = GUESS_NONE;
 	v->known_good = known_good(a, v);
 	view_prefix_pair(a, v, false);
-	if (!aggr_has_incident(v->subject[SUBJECT_SOURCE]) &&
-		!aggr_has_incident(v->subject[SUBJECT_ACCOUNT]) &&
+	if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
+		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
 		aggr_pair_guesses(v->pair) <= a->config->typos)
 		forget_guesses(v);
 	pair_success(v->pair, v);

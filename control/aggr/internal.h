@@ -27,7 +27,8 @@ void episode_success(struct aggr *a, struct aggr_view *v, enum subject_type type
 bool episode_active(const struct aggr *a, const struct aggr_subject *s, uint64_t clock_ns);
 
 /* pair.c */
-enum aggr_guess pair_judge(const struct aggr_pair *pair, const struct event_auth *auth);
+enum aggr_guess pair_judge(
+	const struct aggr_pair *pair, const struct event_auth *auth, uint64_t typos);
 void pair_guess(struct aggr_pair *pair, const struct aggr_view *v, enum aggr_guess guess);
 void pair_success(struct aggr_pair *pair, const struct aggr_view *v);
 

@@ -3,10 +3,12 @@
  * repetition.
  *
  * A password that the pair has seen fail (one of the last AGGR_PAIR_FPS) is
- * repeated: a machine with a forgotten credential, not a guesser. The first
- * wrong password of an account that this source has logged in to is taken for
- * a repetition too: passwords change, and devices keep the old one. Where
- * passwords are unknown, regular gaps between attempts are what tells a
+ * repeated: a machine with a forgotten credential, not a guesser. Who has
+ * logged in from here mistypes, or keeps an old password in a device: up to
+ * detect.typos wrong ones are no guesses until he logs in again, nor are
+ * failures whose password cannot be read. Not so where the account is unknown:
+ * there, one login of his own would hide all that an attacker does inside TLS.
+ * Where passwords are unknown, regular gaps between attempts are what tells a
  * machine on a timer; see detect/stale_credential.c.
  */
 #include "control/aggr/internal.h"
@@ -28,8 +30,9 @@ find(const struct aggr_pair *pair, uint64_t fp)
 }
 
 enum aggr_guess
-pair_judge(const struct aggr_pair *pair, const struct event_auth *auth)
+pair_judge(const struct aggr_pair *pair, const struct event_auth *auth, uint64_t typos)
 {
+	bool user = pair->successes > 0 && pair->account != TABLE_NONE;
 	bool checked = auth->outcome == OUTCOME_FAILURE && !(auth->flags & AUTH_NO_CHECK);
 
 	if (auth->outcome == OUTCOME_SUCCESS)
@@ -37,11 +40,13 @@ pair_judge(const struct aggr_pair *pair, const struct event_auth *auth)
 	if (auth->flags & AUTH_PASSWORD_KNOWN) {
 		if (find(pair, auth->password_fp) != UNKNOWN_FP)
 			return GUESS_REPEAT;
-		if (pair->successes > 0 && pair->distinct == 0)
+		if (user && pair->mistakes < typos)
 			return GUESS_REPEAT;
 		return checked ? GUESS_KNOWN : GUESS_SOFT;
 	}
 	if (pair->flags & PAIR_STALE)
+		return GUESS_REPEAT;
+	if (checked && user)
 		return GUESS_REPEAT;
 	return checked ? GUESS_BLIND : GUESS_OTHER;
 }
@@ -77,6 +82,8 @@ count_repeats(struct aggr_pair *pair, const struct aggr_view *v)
 	bool same;
 
 	if (auth->flags & AUTH_PASSWORD_KNOWN) {
+		if (find(pair, auth->password_fp) == UNKNOWN_FP && pair->mistakes < UINT8_MAX)
+			pair->mistakes++;
 		same = remember(pair, auth->password_fp);
 		if (!same)
 			pair->flags &= (uint8_t)~PAIR_STALE;
@@ -117,6 +124,7 @@ pair_success(struct aggr_pair *pair, const struct aggr_view *v)
 		pair->first_ns = v->event->head.time_ns;
 	if (pair->first_success_s == 0)
 		pair->first_success_s = view_now_s(v);
+	pair->mistakes = 0;
 	pair->repeats = 0;
 	pair->regular = 0;
 	pair->flags &= (uint8_t)~PAIR_STALE;

@@ -58,6 +58,24 @@ judge(const struct detect_actor *actor, const struct thresholds *t, struct detec
 	return true;
 }
 
+/*
+ * A prefix attacks an account when several of its sources try it. (One account
+ * tried from all over an IPv4 /24 is `distributed`.) In a network of people
+ * each fails for his own, from his own address.
+ */
+static bool
+one_owner(const struct detect_view *view, const struct detect_actor *actor)
+{
+	const struct aggr_subject *account = detect_subject(view, SUBJECT_ACCOUNT);
+
+	if (actor->role != ROLE_PREFIX)
+		return true;
+	if (aggr_is_v4(actor->subject))
+		return false;
+	return account == NULL || window_sum(&account->window, WINDOW_HOUR, WINDOW_PEERS) >=
+					  view->config->prefix_sources_v6;
+}
+
 bool
 detect_bruteforce(const struct detect_view *view, struct detect_verdict *out)
 {
@@ -70,8 +88,7 @@ detect_bruteforce(const struct detect_view *view, struct detect_verdict *out)
 	unsigned n = detect_actors(view, actors);
 
 	for (unsigned i = 0; i < n; i++) {
-		/* One account tried from all over an IPv4 /24 is `distributed`. */
-		if (actors[i].role == ROLE_PREFIX && aggr_is_v4(actors[i].subject))
+		if (!one_owner(view, &actors[i]))
 			continue;
 		if (aggr_pair_guesses(actors[i].pair) < c->bf_per_account)
 			continue;

@@ -31,7 +31,9 @@ detect_actors(const struct detect_view *view, struct detect_actor out[2])
 		v4 ? view->config->prefix_sources_v4 : view->config->prefix_sources_v6;
 	unsigned n = 0;
 
-	if (at->guess < AGGR_GUESS_KINDS && !detect_classified(source))
+	/* An IPv6 /64 has one owner: once it is the attacker, its addresses are not others. */
+	if (at->guess < AGGR_GUESS_KINDS && !detect_classified(source) &&
+		(v4 || !detect_classified(prefix)))
 		out[n++] = (struct detect_actor){source, at->pair, ROLE_SOURCE, 1};
 	if (at->low && at->prefix_guess < AGGR_GUESS_KINDS && !detect_classified(prefix) &&
 		window_sum(&prefix->window, WINDOW_HOUR, WINDOW_SOURCES) >= sources_min)

@@ -31,6 +31,7 @@ enum detector {
 };
 
 _Static_assert(DETECTOR_COUNT <= AGGR_REFS, "a subject has room for an incident of each");
+_Static_assert((int)DETECTOR_STALE_CREDENTIAL == AGGR_HARMLESS, "aggr knows the harmless one");
 
 /* The subjects of the view; or the account that logged in before its attacker was known. */
 enum detect_role {

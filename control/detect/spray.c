@@ -43,20 +43,20 @@ bool
 detect_spray(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct config *c = view->config;
+	const uint64_t need[WINDOW_SPANS] = {
+		c->spray_accounts, c->spray_accounts_hour, c->spray_accounts_day};
 	struct detect_actor actors[2];
 	unsigned n = detect_actors(view, actors);
 
 	for (unsigned i = 0; i < n; i++) {
-		const struct detect_actor *actor = &actors[i];
-		bool shared = shared_password(view, actor);
+		bool shared = shared_password(view, &actors[i]);
+		bool many = false;
 
-		if (!shared &&
-			!many_accounts(
-				view, actor, WINDOW_10MIN, c->spray_accounts * actor->factor) &&
-			!many_accounts(
-				view, actor, WINDOW_HOUR, c->spray_accounts_hour * actor->factor))
+		for (unsigned span = 0; !shared && !many && span < WINDOW_SPANS; span++)
+			many = many_accounts(view, &actors[i], span, need[span] * actors[i].factor);
+		if (!shared && !many)
 			continue;
-		out->role = actor->role;
+		out->role = actors[i].role;
 		out->confidence = shared ? 95 : 75;
 		return true;
 	}

@@ -21,12 +21,17 @@ bool
 detect_stuffing(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct config *c = view->config;
+	const uint64_t need[WINDOW_SPANS] = {
+		c->stuffing_accounts, c->stuffing_accounts_hour, c->stuffing_accounts_day};
 	struct detect_actor actors[2];
 	unsigned n = detect_actors(view, actors);
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!judge(view, &actors[i], WINDOW_10MIN, c->stuffing_accounts) &&
-			!judge(view, &actors[i], WINDOW_HOUR, c->stuffing_accounts_hour))
+		bool many = false;
+
+		for (unsigned span = 0; !many && span < WINDOW_SPANS; span++)
+			many = judge(view, &actors[i], span, need[span]);
+		if (!many)
 			continue;
 		out->role = actors[i].role;
 		out->confidence = 85;

@@ -25,6 +25,7 @@
 #define QUIET_GAPS 4u
 #define QUIET_MAX_NS (24 * NS_PER_H)
 #define GROWTH 10u /* told of at once when it has grown so many times */
+#define SLOW 12u   /* update intervals between two tellings of what grew by less than a quarter */
 
 int
 book_open(struct book *book, const struct config *config)
@@ -196,13 +197,17 @@ bool
 book_due(const struct book *book, const struct book_entry *entry, uint64_t now_ns)
 {
 	const struct incident *i = &entry->incident;
+	uint64_t waited_ns = now_ns - entry->told_clock_ns;
+	uint64_t interval_ns = book->config->incident_update;
 
 	if (i->successes > 0 && entry->told_successes == 0)
 		return true;
 	if (i->attempts >= entry->told_attempts * GROWTH)
 		return true;
-	return now_ns - entry->told_clock_ns >= book->config->incident_update &&
-	       i->attempts > entry->told_attempts;
+	if (i->attempts == entry->told_attempts || waited_ns < interval_ns)
+		return false;
+	/* What grows by little is told of seldom: a printer, by the hour. */
+	return i->attempts * 4 >= entry->told_attempts * 5 || waited_ns >= SLOW * interval_ns;
 }
 
 void

@@ -323,6 +323,39 @@ a_v6_prefix_full_of_sources_is_the_attacker(void **state)
 }
 
 static void
+addresses_of_a_v6_prefix_that_is_the_attacker_are_not_attackers_too(void **state)
+{
+	const struct incident *i;
+
+	(void)state;
+	for (unsigned n = 0; n < 400; n++) {
+		char source[64];
+
+		snprintf(source, sizeof(source), "2001:db8:bad:1::%x", 1 + n / 10);
+		stream_try(s, source, "alice", numbered("pw", n), OUTCOME_FAILURE);
+		stream_wait(s, NS_PER_S);
+	}
+	engine_finish(s->engine);
+	i = stream_find(s, DETECTOR_BRUTEFORCE, "2001:db8:bad:1::/64");
+	assert_non_null(i);
+	assert_int_equal(i->attempts, 400);
+	assert_int_equal(i->sources, 40);
+	/* The first two, before it was known, and the account that all of them try. */
+	assert_true(stream_incidents(s) <= 4);
+}
+
+static void
+a_list_of_pairs_at_leisure_is_stuffing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		stream_try(s, A, numbered("user", i), numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, 10 * NS_PER_MIN);
+	}
+	assert_only(DETECTOR_STUFFING, A);
+}
+
+static void
 one_v6_source_is_named_by_its_address(void **state)
 {
 	(void)state;
@@ -569,6 +602,8 @@ main(void)
 		T(a_list_of_pairs_is_stuffing),
 		T(stuffing_with_a_few_that_work_is_stuffing_and_compromise),
 		T(a_v6_prefix_full_of_sources_is_the_attacker),
+		T(addresses_of_a_v6_prefix_that_is_the_attacker_are_not_attackers_too),
+		T(a_list_of_pairs_at_leisure_is_stuffing),
 		T(one_v6_source_is_named_by_its_address),
 		T(a_v6_prefix_that_sprays_is_spray),
 		T(many_sources_at_one_account_are_distributed),
