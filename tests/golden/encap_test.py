@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same dialogue in every wrapping that decode knows: each must leave the same AUTH events as the plain capture.
+"""One dialogue in every wrapping that decode knows: all must leave the same AUTH events.
 
 usage: encap_test.py SMTAP   (prints TAP)
 """
@@ -23,13 +23,29 @@ def ether(ethertype, payload):
 
 
 def ipv4(proto, payload, options=b"", ident=0, fragment=0):
-    head = struct.pack(">BBHHHBBH", 0x40 | (5 + len(options) // 4), 0, 20 + len(options) + len(payload), ident,
-                       fragment, 64, proto, 0) + OUTER4[0] + OUTER4[1] + options
+    head = (
+        struct.pack(
+            ">BBHHHBBH",
+            0x40 | (5 + len(options) // 4),
+            0,
+            20 + len(options) + len(payload),
+            ident,
+            fragment,
+            64,
+            proto,
+            0,
+        )
+        + OUTER4[0]
+        + OUTER4[1]
+        + options
+    )
     return head[:10] + struct.pack(">H", checksum(head)) + head[12:] + payload
 
 
 def ipv6(proto, payload):
-    return struct.pack(">IHBB", 0x60000000, len(payload), proto, 64) + OUTER6[0] + OUTER6[1] + payload
+    return (
+        struct.pack(">IHBB", 0x60000000, len(payload), proto, 64) + OUTER6[0] + OUTER6[1] + payload
+    )
 
 
 def udp(port, payload):
@@ -41,7 +57,10 @@ def gre(proto, payload, flags=0, extra=b""):
 
 
 def mpls(*labels):
-    return b"".join(struct.pack(">I", (label << 12) | ((i + 1 == len(labels)) << 8) | 64) for i, label in enumerate(labels))
+    return b"".join(
+        struct.pack(">I", (label << 12) | ((i + 1 == len(labels)) << 8) | 64)
+        for i, label in enumerate(labels)
+    )
 
 
 def add_ipv4_options(frame):
@@ -64,24 +83,43 @@ WRAPS = {
     "MPLS, one label": lambda f: ether(0x8847, mpls(17) + f[14:]),
     "MPLS, three labels": lambda f: ether(0x8847, mpls(17, 18, 19) + f[14:]),
     "MPLS pseudowire": lambda f: ether(0x8847, mpls(17) + b"\0\0\0\0" + f),
-    "PPPoE": lambda f: ether(0x8864, struct.pack(">BBHHH", 0x11, 0, 9, len(f) - 14 + 2, 0x21) + f[14:]),
+    "PPPoE": lambda f: ether(
+        0x8864, struct.pack(">BBHHH", 0x11, 0, 9, len(f) - 14 + 2, 0x21) + f[14:]
+    ),
     "IP in IP": lambda f: ether(0x0800, ipv4(4, f[14:])),
     "4in6": lambda f: ether(0x86DD, ipv6(4, f[14:])),
     "GRE": lambda f: ether(0x0800, ipv4(47, gre(0x0800, f[14:]))),
-    "GRE with key and sequence": lambda f: ether(0x0800, ipv4(47, gre(0x0800, f[14:], 0x3000, bytes(8)))),
+    "GRE with key and sequence": lambda f: ether(
+        0x0800, ipv4(47, gre(0x0800, f[14:], 0x3000, bytes(8)))
+    ),
     "GRE, Ethernet inside": lambda f: ether(0x0800, ipv4(47, gre(0x6558, f))),
     "GRE over IPv6": lambda f: ether(0x86DD, ipv6(47, gre(0x0800, f[14:]))),
     "ERSPAN I": lambda f: ether(0x0800, ipv4(47, gre(0x88BE, f))),
-    "ERSPAN II": lambda f: ether(0x0800, ipv4(47, gre(0x88BE, b"\x10\x64\x00\x01\x00\x00\x00\x00" + f, 0x1000, bytes(4)))),
-    "ERSPAN III": lambda f: ether(0x0800, ipv4(47, gre(0x22EB, b"\x20\x64\x00\x01" + bytes(8) + f, 0x1000, bytes(4)))),
+    "ERSPAN II": lambda f: ether(
+        0x0800, ipv4(47, gre(0x88BE, b"\x10\x64\x00\x01\x00\x00\x00\x00" + f, 0x1000, bytes(4)))
+    ),
+    "ERSPAN III": lambda f: ether(
+        0x0800, ipv4(47, gre(0x22EB, b"\x20\x64\x00\x01" + bytes(8) + f, 0x1000, bytes(4)))
+    ),
     "VXLAN": lambda f: ether(0x0800, ipv4(17, udp(4789, b"\x08\0\0\0\0\x12\x34\0" + f))),
     "VXLAN over IPv6": lambda f: ether(0x86DD, ipv6(17, udp(4789, b"\x08\0\0\0\0\x12\x34\0" + f))),
     "GENEVE": lambda f: ether(0x0800, ipv4(17, udp(6081, b"\x00\x00\x65\x58\x00\x00\x07\x00" + f))),
-    "GENEVE with options": lambda f: ether(0x0800, ipv4(17, udp(6081, b"\x02\x00\x65\x58\x00\x00\x07\x00" + bytes(8) + f))),
-    "GTP-U": lambda f: ether(0x0800, ipv4(17, udp(2152, GTP[:2] + struct.pack(">H", len(f) - 14) + GTP[4:] + f[14:]))),
-    "GTP-U with sequence": lambda f: ether(0x0800, ipv4(17, udp(2152, b"\x32\xff" + struct.pack(">HI", len(f) - 10, 7) + bytes(4) + f[14:]))),
-    "VLAN, MPLS, GRE, VXLAN": lambda f: ether(0x8100, b"\x00\x64\x88\x47" + mpls(17) + ipv4(47, gre(0x0800, ipv4(
-        17, udp(4789, b"\x08\0\0\0\0\x12\x34\0" + f))))),
+    "GENEVE with options": lambda f: ether(
+        0x0800, ipv4(17, udp(6081, b"\x02\x00\x65\x58\x00\x00\x07\x00" + bytes(8) + f))
+    ),
+    "GTP-U": lambda f: ether(
+        0x0800, ipv4(17, udp(2152, GTP[:2] + struct.pack(">H", len(f) - 14) + GTP[4:] + f[14:]))
+    ),
+    "GTP-U with sequence": lambda f: ether(
+        0x0800,
+        ipv4(17, udp(2152, b"\x32\xff" + struct.pack(">HI", len(f) - 10, 7) + bytes(4) + f[14:])),
+    ),
+    "VLAN, MPLS, GRE, VXLAN": lambda f: ether(
+        0x8100,
+        b"\x00\x64\x88\x47"
+        + mpls(17)
+        + ipv4(47, gre(0x0800, ipv4(17, udp(4789, b"\x08\0\0\0\0\x12\x34\0" + f)))),
+    ),
     "IPv4 options": add_ipv4_options,
     "Ethernet padding": lambda f: f + bytes(max(0, 60 - len(f))) + b"\xde\xad\xbe\xef",
 }
@@ -94,12 +132,12 @@ def fragments(f, size):
     for offset in range(0, len(body), size):
         more = offset + size < len(body)
         head = bytearray(ip[:20])
-        struct.pack_into(">H", head, 2, 20 + len(body[offset:offset + size]))
+        struct.pack_into(">H", head, 2, 20 + len(body[offset : offset + size]))
         struct.pack_into(">H", head, 4, fragments.ident & 0xFFFF)
         struct.pack_into(">H", head, 6, (0x2000 if more else 0) | offset // 8)
         struct.pack_into(">H", head, 10, 0)
         struct.pack_into(">H", head, 10, checksum(bytes(head)))
-        pieces.append(f[:14] + bytes(head) + body[offset:offset + size])
+        pieces.append(f[:14] + bytes(head) + body[offset : offset + size])
     fragments.ident += 1
     return pieces[::-1]
 
@@ -112,8 +150,10 @@ def outer_fragments(f):
     packet = gre(0x0800, f[14:])
     cut = len(packet) // 2 & ~7
     ident = fragments.ident = fragments.ident + 1
-    return [ether(0x0800, ipv4(47, packet[cut:], ident=ident & 0xFFFF, fragment=cut // 8)),
-            ether(0x0800, ipv4(47, packet[:cut], ident=ident & 0xFFFF, fragment=0x2000))]
+    return [
+        ether(0x0800, ipv4(47, packet[cut:], ident=ident & 0xFFFF, fragment=cut // 8)),
+        ether(0x0800, ipv4(47, packet[:cut], ident=ident & 0xFFFF, fragment=0x2000)),
+    ]
 
 
 SPLITS = {
@@ -130,8 +170,14 @@ def dialogue():
         s = Session(wire, f"198.51.100.{7 + n}", sport=40000 + n).open()
         s.talk("S: 220 mx1.corp.example ESMTP Postfix", "C: EHLO x", "S: 250-mx1\r\n250 AUTH LOGIN")
         for k in range(3):
-            s.talk("C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", "C: YWxpY2U=", "S: 334 UGFzc3dvcmQ6", f"C: d3Jvbmcx{k}A==",
-                   "S: 535 5.7.8 Error: authentication failed: (reason unavailable)")
+            s.talk(
+                "C: AUTH LOGIN",
+                "S: 334 VXNlcm5hbWU6",
+                "C: YWxpY2U=",
+                "S: 334 UGFzc3dvcmQ6",
+                f"C: d3Jvbmcx{k}A==",
+                "S: 535 5.7.8 Error: authentication failed: (reason unavailable)",
+            )
         s.talk("C: QUIT", "S: 221 Bye").close()
     return wire
 
@@ -139,23 +185,43 @@ def dialogue():
 def auths(smtap, wire, workers):
     with tempfile.TemporaryDirectory() as out:
         wire.write(f"{out}/in.pcap")
-        r = subprocess.run([smtap, "replay", "--workers", str(workers), "-o", f"{out}/o", f"{out}/in.pcap"],
-                           capture_output=True, text=True, timeout=60)
+        r = subprocess.run(
+            [smtap, "replay", "--workers", str(workers), "-o", f"{out}/o", f"{out}/in.pcap"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
         if r.returncode:
             return f"exit status {r.returncode}: {r.stderr.strip()}"
-        events = [json.loads(line) for line in pathlib.Path(out, "o/eve.json").read_text().splitlines()]
-    return [(e["src_ip"], e["src_port"], e["dest_ip"], e["community_id"], tuple(sorted(e["smtp_auth"].items())))
-            for e in events if e["event_type"] == "smtp_auth"]
+        events = [
+            json.loads(line) for line in pathlib.Path(out, "o/eve.json").read_text().splitlines()
+        ]
+    return [
+        (
+            e["src_ip"],
+            e["src_port"],
+            e["dest_ip"],
+            e["community_id"],
+            tuple(sorted(e["smtp_auth"].items())),
+        )
+        for e in events
+        if e["event_type"] == "smtp_auth"
+    ]
 
 
 def main():
     smtap = sys.argv[1]
     plain = dialogue()
     want = auths(smtap, plain, 1)
-    cases = [(name, lambda f, wrap=wrap: [wrap(f)]) for name, wrap in WRAPS.items()] + list(SPLITS.items())
+    cases = [(name, lambda f, wrap=wrap: [wrap(f)]) for name, wrap in WRAPS.items()] + list(
+        SPLITS.items()
+    )
     print(f"1..{len(cases) + 1}")
     ok = isinstance(want, list) and len(want) == 18
-    print(f"{'ok' if ok else 'not ok'} 1 - the plain capture has 18 attempts" + ("" if ok else f"\n# {want}"))
+    print(
+        f"{'ok' if ok else 'not ok'} 1 - the plain capture has 18 attempts"
+        + ("" if ok else f"\n# {want}")
+    )
     bad = not ok
     for number, (name, make) in enumerate(cases, 2):
         wire = Wire()

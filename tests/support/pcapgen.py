@@ -18,7 +18,9 @@ def checksum(data):
 def tcp_frame(src, dst, sport, dport, seq, ack, flags, payload, bad_checksum=False):
     """An Ethernet frame with one TCP segment; IPv4 or IPv6 by the addresses."""
     src, dst = ipaddress.ip_address(src), ipaddress.ip_address(dst)
-    head = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 64240, 0, 0)
+    head = struct.pack(
+        ">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 0x50, flags, 64240, 0, 0
+    )
     length = len(head) + len(payload)
     if src.version == 4:
         pseudo = src.packed + dst.packed + struct.pack(">BBH", 0, 6, length)
@@ -29,13 +31,23 @@ def tcp_frame(src, dst, sport, dport, seq, ack, flags, payload, bad_checksum=Fal
         check ^= 0x5A5A
     head = head[:16] + struct.pack(">H", check) + head[18:]
     if src.version == 4:
-        ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0x4000, 64, 6, 0) + src.packed + dst.packed
+        ip = (
+            struct.pack(">BBHHHBBH", 0x45, 0, 20 + length, 0, 0x4000, 64, 6, 0)
+            + src.packed
+            + dst.packed
+        )
         ip = ip[:10] + struct.pack(">H", checksum(ip)) + ip[12:]
         ethertype = 0x0800
     else:
         ip = struct.pack(">IHBB", 0x60000000, length, 6, 64) + src.packed + dst.packed
         ethertype = 0x86DD
-    return bytes.fromhex("020000000001020000000002") + struct.pack(">H", ethertype) + ip + head + payload
+    return (
+        bytes.fromhex("020000000001020000000002")
+        + struct.pack(">H", ethertype)
+        + ip
+        + head
+        + payload
+    )
 
 
 class Wire:
@@ -56,7 +68,10 @@ class Wire:
         with open(path, "wb") as out:
             out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
             for ns, frame in self.frames:
-                out.write(struct.pack("<IIII", ns // 10**9, ns % 10**9, len(frame), len(frame)) + frame)
+                out.write(
+                    struct.pack("<IIII", ns // 10**9, ns % 10**9, len(frame), len(frame))
+                    + frame
+                )
 
 
 SYN, ACK, FIN, RST, PSH = 0x02, 0x10, 0x01, 0x04, 0x08
@@ -65,15 +80,33 @@ SYN, ACK, FIN, RST, PSH = 0x02, 0x10, 0x01, 0x04, 0x08
 class Session:
     """One TCP connection; c() and s() send what the client and the server say."""
 
-    def __init__(self, wire, client, server="203.0.113.25", sport=40000, dport=25, isn=(1000, 7_000_000)):
-        self.wire, self.client, self.server, self.sport, self.dport = wire, client, server, sport, dport
+    def __init__(
+        self, wire, client, server="203.0.113.25", sport=40000, dport=25, isn=(1000, 7_000_000)
+    ):
+        self.wire, self.client, self.server, self.sport, self.dport = (
+            wire,
+            client,
+            server,
+            sport,
+            dport,
+        )
         self.seq = list(isn)
 
     def segment(self, side, flags, payload=b"", bad_checksum=False, move=True):
         a, b = (self.client, self.server) if side == 0 else (self.server, self.client)
         ports = (self.sport, self.dport) if side == 0 else (self.dport, self.sport)
-        self.wire.put(tcp_frame(a, b, *ports, self.seq[side], self.seq[1 - side] if flags & ACK else 0,
-                                flags, payload, bad_checksum))
+        self.wire.put(
+            tcp_frame(
+                a,
+                b,
+                *ports,
+                self.seq[side],
+                self.seq[1 - side] if flags & ACK else 0,
+                flags,
+                payload,
+                bad_checksum,
+            )
+        )
         if move:
             self.seq[side] += len(payload) + bool(flags & SYN) + bool(flags & FIN)
 

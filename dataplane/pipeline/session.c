@@ -1,0 +1,190 @@
+/*
+ * One session: what tcp has ready goes to smtp, and what became of it goes out as
+ * an event. The theory is at the head of pipeline.c.
+ */
+#include <string.h>
+
+#include "dataplane/pipeline/private.h"
+
+/* Two of an Ethernet's frames do not fit in one: an offload merged them. */
+#define WIRE_L3_MAX 1500u
+
+_Static_assert((int)DECODE_CHECKSUM_UNKNOWN == (int)TCP_CHECKSUM_UNKNOWN &&
+		       (int)DECODE_CHECKSUM_GOOD == (int)TCP_CHECKSUM_GOOD &&
+		       (int)DECODE_CHECKSUM_BAD == (int)TCP_CHECKSUM_BAD &&
+		       (int)DECODE_CHECKSUM_PARTIAL == (int)TCP_CHECKSUM_PARTIAL,
+	"tcp takes decode's verdict as it is");
+_Static_assert((int)TCP_TO_SERVER == (int)SMTP_CLIENT && (int)TCP_TO_CLIENT == (int)SMTP_SERVER,
+	"what goes to the server is the client's");
+
+static void
+identity_flags(struct session *s)
+{
+	uint8_t flags = s->identity.flags & EVENT_FLOW_SIDES_GUESSED;
+
+	if (tcp_syn_seen(&s->tcp, TCP_TO_SERVER) || tcp_syn_seen(&s->tcp, TCP_TO_CLIENT))
+		flags |= EVENT_FLOW_FROM_START;
+	if (s->bytes[SMTP_CLIENT])
+		flags |= EVENT_FLOW_CLIENT_SEEN;
+	if (s->bytes[SMTP_SERVER])
+		flags |= EVENT_FLOW_SERVER_SEEN;
+	if (tcp_gap_seen(&s->tcp))
+		flags |= EVENT_FLOW_GAP;
+	if (tcp_conflict_seen(&s->tcp))
+		flags |= EVENT_FLOW_CONFLICT;
+	s->identity.flags = flags;
+}
+
+/* Hand what tcp has ready to smtp. */
+static void
+session_deliver(struct pipeline *p, struct session *s)
+{
+	struct tcp_chunk chunk;
+
+	while (tcp_next(&p->tcp, &s->tcp, &chunk)) {
+		enum smtp_side side = (enum smtp_side)chunk.dir;
+
+		if (chunk.kind == TCP_CHUNK_RST) {
+			s->reset = 1;
+			s->refused |= !s->smtp_open && chunk.dir == TCP_TO_CLIENT;
+			continue;
+		}
+		s->reset = 0; /* they talk on: whatever said RST was not believed */
+		if (chunk.kind == TCP_CHUNK_DATA)
+			s->bytes[side] += chunk.len;
+		else if (chunk.kind == TCP_CHUNK_GAP)
+			s->gap_bytes[side] += chunk.len;
+		identity_flags(s);
+		p->smtp.flow = &s->identity;
+		if (!s->smtp_open) {
+			smtp_open(&p->smtp, &s->smtp, s->identity.flags & EVENT_FLOW_FROM_START);
+			s->smtp_open = 1;
+		}
+		if (chunk.kind == TCP_CHUNK_DATA) {
+			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
+		} else if (chunk.kind == TCP_CHUNK_GAP) {
+			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
+		} else {
+			s->fins |= (uint8_t)(1u << side);
+			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
+		}
+	}
+}
+
+static void
+session_emit_end(struct pipeline *p, struct session *s, const struct event *closing,
+	enum event_session_end end)
+{
+	struct event *e = emit_begin(p->emit, EVENT_SESSION, s->last_ns, &s->identity);
+	struct event_session *out = &e->session;
+
+	*out = closing->session;
+	memcpy(e->text, closing->text, sizeof(e->text));
+	out->start_ns = s->start_ns;
+	for (unsigned i = 0; i < 2; i++) {
+		out->packets[i] = s->packets[i];
+		out->bytes[i] = s->bytes[i];
+		out->gap_bytes[i] = s->gap_bytes[i];
+		out->tcp_flags[i] = s->tcp_flags[i];
+	}
+	out->end = (uint8_t)end;
+	if (s->refused)
+		out->flags |= SESSION_REFUSED_CONNECT;
+	if (!(s->tcp_flags[TCP_TO_CLIENT] & TCP_SYN) && !s->bytes[0] && !s->bytes[1])
+		out->flags |= SESSION_SYN_ONLY;
+	emit_commit(p->emit);
+}
+
+void
+session_end(struct pipeline *p, struct session *s, enum event_session_end end)
+{
+	struct event closing;
+
+	if (s->ended)
+		return;
+	tcp_drain(&p->tcp, &s->tcp);
+	session_deliver(p, s);
+	tcp_close(&p->tcp, &s->tcp);
+	memset(&closing, 0, sizeof(closing));
+	identity_flags(s);
+	if (s->smtp_open) {
+		p->smtp.flow = &s->identity;
+		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
+		s->smtp_open = 0;
+	}
+	session_emit_end(p, s, &closing, end);
+	s->ended = 1;
+}
+
+void
+session_remove(struct pipeline *p, uint32_t index, enum event_session_end end)
+{
+	session_end(p, session_at(p, index), end);
+	flow_table_remove(p->table, index);
+	p->table_changed = true;
+}
+
+/* Feed one contiguous run of payload. */
+static enum tcp_verdict
+session_segment(
+	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct tcp_segment *segment)
+{
+	enum tcp_verdict verdict = tcp_input(&p->tcp, &s->tcp, dir, segment);
+
+	if (verdict != TCP_NEW_CONN)
+		session_deliver(p, s);
+	return verdict;
+}
+
+static struct tcp_segment
+segment_of(const struct pipeline_packet *pkt)
+{
+	const struct decode_packet *d = &pkt->decoded;
+	struct tcp_segment seg = {
+		.seq = d->seq,
+		.ack = d->ack,
+		.window = d->window,
+		.flags = d->tcp_flags,
+		.checksum = pkt->checksum,
+		.oversize = d->l3_len > WIRE_L3_MAX,
+		.data = pkt->data + d->payload_offset,
+		.len = d->payload_len,
+		.wire_len = d->payload_wire_len,
+		.time_ns = pkt->time_ns,
+		.clock_ns = pkt->clock_ns,
+	};
+
+	if (seg.checksum == TCP_CHECKSUM_UNKNOWN)
+		seg.checksum = (uint8_t)decode_verify(d, pkt->data, pkt->more, pkt->more_count);
+	return seg;
+}
+
+/* One packet whose payload may go on in chained buffers. */
+enum tcp_verdict
+session_packet(
+	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt)
+{
+	struct tcp_segment seg = segment_of(pkt);
+	uint8_t flags = seg.flags;
+	uint32_t left = seg.wire_len;
+
+	if (pkt->more_count == 0)
+		return session_segment(p, s, dir, &seg);
+	seg.wire_len = seg.len;
+	seg.flags = flags & (uint8_t)~TCP_FIN;
+	enum tcp_verdict verdict = session_segment(p, s, dir, &seg);
+	if (verdict == TCP_NEW_CONN)
+		return verdict;
+	seg.flags &= (uint8_t)~TCP_SYN;
+	for (unsigned i = 0; i < pkt->more_count && left > seg.len; i++) {
+		left -= seg.len;
+		seg.seq += seg.len + (i == 0 && (flags & TCP_SYN));
+		seg.data = pkt->more[i].data;
+		seg.len = pkt->more[i].len < left ? (uint32_t)pkt->more[i].len : left;
+		bool last = i + 1 == pkt->more_count || seg.len == left;
+		seg.wire_len = last ? left : seg.len;
+		seg.flags |= last ? flags & TCP_FIN : 0;
+		session_segment(p, s, dir, &seg);
+	}
+	return verdict;
+}
