@@ -7,13 +7,13 @@
 #define TICKS(ms) ((uint32_t)((ms)*1000000ull >> TICK_SHIFT))
 
 /* A tap reorders by a few segments and milliseconds; and only both together show a loss. */
-#define REORDER_SEGMENTS 12
+#define REORDER_SEGMENTS 16
 #define REORDER_TICKS TICKS(300)
 /* A sender's first retransmissions come within this (RFC 6298 2: RTO of 1 s, doubling). */
 #define RETRANSMIT_TICKS TICKS(3000)
 /* What a connection's first segments, in whatever order, will have shown by then. */
-#define START_SEGMENTS 8
-#define START_TICKS TICKS(1000)
+#define START_SEGMENTS 12
+#define START_TICKS TICKS(5000)
 
 enum stall_action {
 	STALL_NONE,
@@ -214,8 +214,6 @@ stall_resolve(struct tcp_ctx *ctx, struct tcp_conn *conn, bool pressed, struct t
 	enum stall_action action[2];
 	unsigned dir;
 
-	if (!conn->stream[0].held_head && !conn->stream[1].held_head)
-		return STALL_WAIT;
 	for (dir = 0; dir < 2; dir++)
 		action[dir] = stall_decide(ctx, conn, dir, pressed);
 	if (action[0] && action[1])

@@ -150,7 +150,7 @@ enum tcp_verdict tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_
 /*
  * The next chunk that is due, in causal order; false when there is none. A
  * connection whose SYN was not seen, or whose other side was not seen yet,
- * gives nothing until its first few segments (or a second of packet time) have
+ * gives nothing until its first dozen segments (or five seconds of packet time) have
  * shown what is there.
  */
 bool tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out);

@@ -51,7 +51,8 @@ struct sim {
 	struct frame frames[FRAMES_MAX];
 	unsigned frame_count;
 	uint64_t now_ns;
-	bool causal_off; /* one side was not seen: no order to keep */
+	uint32_t pause_ms; /* at most, before each turn */
+	bool causal_off;   /* one side was not seen: no order to keep */
 	uint32_t pickup[2];
 	struct tcp_ctx ctx;
 	struct blocks arena;
@@ -78,6 +79,7 @@ sim_new(uint64_t seed)
 	sim->isn[0] = sim_random(sim, UINT32_MAX);
 	sim->isn[1] = sim_random(sim, UINT32_MAX);
 	sim->now_ns = 1000 * MS;
+	sim->pause_ms = 50;
 	sim->memory = aligned_alloc(64, blocks_footprint(BLOCKS, TCP_BLOCK_BYTES));
 	assert_non_null(sim->memory);
 	blocks_init(&sim->arena, sim->memory, BLOCKS, TCP_BLOCK_BYTES);
@@ -120,7 +122,7 @@ say(struct sim *sim, unsigned dir, uint32_t len, uint32_t cut, bool acked)
 		(struct turn){(uint8_t)dir, start, start + len, sim->len[!dir]};
 	for (uint32_t i = 0; i < len; i++)
 		sim->bytes[dir][start + i] = (uint8_t)sim_random(sim, 256);
-	sim->now_ns += sim_random(sim, 50) * MS;
+	sim->now_ns += sim_random(sim, sim->pause_ms) * MS;
 	for (uint32_t done = 0; done < len;) {
 		uint32_t n = cut ? cut : 1 + sim_random(sim, 40);
 		n = n < len - done ? n : len - done;
@@ -368,6 +370,21 @@ reordering_within_a_window_keeps_bytes_and_causal_order(void **state)
 }
 
 static void
+a_slow_dialogue_may_be_reordered_across_its_pauses(void **state)
+{
+	(void)state;
+
+	for (unsigned seed = 1; seed <= 200; seed++) {
+		struct sim *sim = sim_new(seed);
+		sim->pause_ms = 4000;
+		script(sim, 30, 100, seed % 2 ? 0 : 1460);
+		shuffle(sim, 2 + seed % 7);
+		play_whole(sim);
+		sim_free(sim);
+	}
+}
+
+static void
 one_turn_in_seven_byte_segments_of_random_order_is_whole(void **state)
 {
 	(void)state;
@@ -546,6 +563,7 @@ main(void)
 		cmocka_unit_test(any_cutting_gives_the_same_bytes),
 		cmocka_unit_test(sequence_numbers_may_wrap_anywhere),
 		cmocka_unit_test(reordering_within_a_window_keeps_bytes_and_causal_order),
+		cmocka_unit_test(a_slow_dialogue_may_be_reordered_across_its_pauses),
 		cmocka_unit_test(one_turn_in_seven_byte_segments_of_random_order_is_whole),
 		cmocka_unit_test(every_frame_twice_changes_nothing),
 		cmocka_unit_test(the_first_copy_of_a_byte_wins_and_the_conflict_is_told),

@@ -202,7 +202,7 @@ a_reply_lost_at_the_tap_is_a_gap_before_the_next_command(void **state)
 	DATA(CLIENT, C + 1, S + 6, "B");
 	DATA(SERVER, S + 6, C + 2, "235");
 	SAW("^s:220 ^c:A ");
-	pass(f, 12, CLIENT, C + 2, S + 9);
+	pass(f, 16, CLIENT, C + 2, S + 9);
 	SAW("s-3 c:B s:235 ");
 	assert_true(tcp_gap_seen(&f->conn));
 	assert_int_equal(count(f, COUNTER_TCP_GAP_BYTES), 3);
@@ -217,7 +217,7 @@ a_command_and_its_reply_lost_together_are_gaps_in_that_order(void **state)
 	DATA(SERVER, S, C, "220");
 	DATA(CLIENT, C + 1, S + 6, "B");
 	DATA(SERVER, S + 6, C + 2, "235");
-	pass(f, 13, CLIENT, C + 2, S + 9);
+	pass(f, 17, CLIENT, C + 2, S + 9);
 	SAW("^s:220 c-1 s-3 c:B s:235 ");
 }
 
@@ -266,7 +266,7 @@ a_peer_that_fell_silent_is_not_waited_for(void **state)
 	SAW("c:y ");
 	/* The server shows up again: what was missed of it is a gap. */
 	DATA(SERVER, S + 40, C + 21, "250");
-	pass(f, 12, CLIENT, C + 21, S + 43);
+	pass(f, 16, CLIENT, C + 21, S + 43);
 	SAW("s-37 s:250 ");
 }
 
@@ -400,7 +400,7 @@ a_stream_that_jumps_leaves_a_gap_of_the_true_size(void **state)
 	handshake(f);
 	DATA(CLIENT, C, S, "a");
 	DATA(CLIENT, C + 10000000, S, "b");
-	pass(f, 13, SERVER, S, C + 10000001);
+	pass(f, 17, SERVER, S, C + 10000001);
 	SAW("^c:a c-9999999 c:b ");
 }
 
