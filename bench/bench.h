@@ -56,7 +56,7 @@ void bench_line_samples(
 int bench_line_print(struct bench_line *line);
 
 /*
- * Zeroed memory for tables: on hugepages when asked for, else ordinary pages
+ * Zeroed memory for tables, touched: on hugepages when asked for, else ordinary pages
  * that the kernel may merge. NULL after one line on stderr.
  */
 void *bench_memory_take(const struct bench_options *options, size_t bytes);

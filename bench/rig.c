@@ -112,6 +112,8 @@ bench_memory_take(const struct bench_options *options, size_t bytes)
 		return NULL;
 	}
 	madvise(memory, bytes, MADV_HUGEPAGE);
+	/* So that the kernel clears the pages now and not while we measure. */
+	memset(memory, 0, bytes);
 	return memory;
 }
 
