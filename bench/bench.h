@@ -36,6 +36,7 @@ struct bench_scenario {
 /* The scenarios; each in the file of its name. */
 extern const struct bench_scenario bench_attack;
 extern const struct bench_scenario bench_background;
+extern const struct bench_scenario bench_control;
 extern const struct bench_scenario bench_mail;
 extern const struct bench_scenario bench_patterns;
 extern const struct bench_scenario bench_tap_mix;

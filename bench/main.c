@@ -14,6 +14,7 @@ static const struct bench_scenario *const scenarios[] = {
 	&bench_mail,
 	&bench_attack,
 	&bench_patterns,
+	&bench_control,
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
