@@ -72,17 +72,29 @@ say_which(
 		say_count(d, n, many, many);
 }
 
+/* "24 passwords", "at least 60 passwords"; or what stands for them when they are not known. */
 static void
-say_passwords(struct draft *d, const struct incident *i)
+say_passwords(struct draft *d, const struct incident *i, const char *unknown)
 {
 	char number[WORDS_NUMBER_MAX];
 
 	if (i->passwords == 0)
-		say(d, "passwords");
+		say(d, "%s", unknown);
 	else
-		say(d, "%s%s", i->passwords_capped ? "at least " : "",
-			words_number(i->passwords, number)),
-			say(d, i->passwords == 1 ? " password" : " passwords");
+		say(d, "%s%s password%s", i->passwords_capped ? "at least " : "",
+			words_number(i->passwords, number), i->passwords == 1 ? "" : "s");
+}
+
+static void
+say_from_to(struct draft *d, const struct incident *i, const char *server)
+{
+	say(d, " tried from ");
+	say_which(d, i->top_sources, i->sources, "sources");
+	say(d, " on ");
+	if (server)
+		say_name(d, server);
+	else
+		say_which(d, i->top_targets, i->targets, "servers");
 }
 
 /* Who attacked what from where. */
@@ -94,30 +106,25 @@ say_who(struct draft *d, const struct incident *i)
 	case SUBJECT_PREFIX:
 		say_name(d, i->subject);
 		say(d, " tried ");
-		say_passwords(d, i);
+		say_passwords(d, i, "passwords");
 		say(d, " for ");
 		say_which(d, i->top_accounts, i->accounts, "accounts");
 		say(d, " on ");
 		say_which(d, i->top_targets, i->targets, "servers");
 		break;
 	case SUBJECT_ACCOUNT:
-		say_passwords(d, i);
-		say(d, " for ");
+		say(d, "The account ");
 		say_name(d, i->subject);
-		say(d, " came from ");
-		say_which(d, i->top_sources, i->sources, "sources");
-		say(d, " to ");
-		say_which(d, i->top_targets, i->targets, "servers");
+		say(d, ": ");
+		say_passwords(d, i, "passwords");
+		say_from_to(d, i, NULL);
 		break;
 	case SUBJECT_SERVER:
 	case SUBJECT_TYPE_COUNT:
-		say_passwords(d, i);
-		say(d, " for ");
 		say_which(d, i->top_accounts, i->accounts, "accounts");
-		say(d, " came from ");
-		say_which(d, i->top_sources, i->sources, "sources");
-		say(d, " to ");
-		say_name(d, i->subject);
+		say(d, ": ");
+		say_passwords(d, i, "passwords");
+		say_from_to(d, i, i->subject);
 		break;
 	}
 	say(d, ".");
@@ -279,7 +286,7 @@ incident_text(
 {
 	const struct detector_info *info = detector_info(incident->detector);
 	struct draft d = {.len = 0};
-	char subject[WORDS_NAME_MAX], advice[1024];
+	char subject[WORDS_NAME_MAX], advice[1024], clean[1024];
 
 	fprintf(out, "%s[%" PRIu64 "] %s %s %s%s (severity %s, confidence %u %%)\n",
 		color ? BOLD : "", incident->id, info->name, subject_phrase(incident->subject_type),
@@ -298,7 +305,7 @@ incident_text(
 		print_top(&d, "Servers", incident->top_targets, incident->targets, out);
 	print_evidence(&d, incident, patterns, out);
 	if (incident_advice(incident, advice, sizeof(advice)) > 0) {
-		say(&d, "What to do: %s", advice);
+		say(&d, "What to do: %s", words_clean(advice, clean, sizeof(clean)));
 		say_end(&d, out);
 	}
 }

@@ -85,7 +85,7 @@ print_passwords(FILE *out, const struct engine_row *row)
 
 	snprintf(cell, sizeof(cell), "%s%s", row->passwords_capped ? ">=" : "",
 		row->passwords ? words_number(row->passwords, number) : "-");
-	fprintf(out, "%11s\n", cell);
+	fprintf(out, " %10s\n", cell);
 }
 
 static void
@@ -97,7 +97,7 @@ print_table(const struct report *r, FILE *out, enum subject_type type, const cha
 
 	if (n == 0)
 		return;
-	fprintf(out, "  %-*s%9s%9s%10s%7s%9s%11s\n", NAME_COLUMNS, name, "attempts", "failed",
+	fprintf(out, "  %-*s %8s %8s %9s %6s %8s %10s\n", NAME_COLUMNS, name, "attempts", "failed",
 		"logged in", "other", others, "passwords");
 	for (size_t i = 0; i < n; i++) {
 		const struct engine_row *row = &rows[i];
@@ -106,7 +106,7 @@ print_table(const struct report *r, FILE *out, enum subject_type type, const cha
 
 		fputs("  ", out);
 		words_cell(out, row->name, NAME_COLUMNS);
-		fprintf(out, "%9s%9s%10s%7s%9s", words_number(row->attempts, a),
+		fprintf(out, " %8s %8s %9s %6s %8s", words_number(row->attempts, a),
 			words_number(row->failures, b), words_number(row->successes, c),
 			words_number(row->others, d), words_number(row->accounts, e));
 		print_passwords(out, row);
@@ -281,9 +281,26 @@ print_not_seen(const struct report *r, FILE *out)
 		paragraph(out, "Nothing is known to be missing.");
 }
 
+static void
+print_title(const struct report *r, FILE *out)
+{
+	const struct captures *c = r->captures;
+	uint64_t packets = 0, files = c->count + c->omitted;
+	char number[WORDS_NUMBER_MAX];
+
+	for (size_t i = 0; i < c->count; i++)
+		packets += c->rows[i].packets;
+	fprintf(out, "smtap: %s capture%s,", words_number(files, number), files == 1 ? "" : "s");
+	fprintf(out, " %s packets", words_number(packets, number));
+	if (c->damaged > 0)
+		fprintf(out, ", %s damaged", words_number(c->damaged, number));
+	fputc('\n', out);
+}
+
 int
 report_text(const struct report *report, FILE *out)
 {
+	print_title(report, out);
 	if (report->trouble)
 		fprintf(out, "INCOMPLETE: %s. What follows is what was seen until then.\n",
 			report->trouble);

@@ -68,30 +68,38 @@ turns_direction(const char *p)
 }
 
 const char *
-words_name(const char *name, unsigned columns, char out[WORDS_NAME_MAX])
+words_clean(const char *text, char *out, size_t out_len)
 {
-	char clean[WORDS_NAME_MAX * 2];
-	size_t len = utf8_escape(
-		(const uint8_t *)name, strlen(name), clean, sizeof(clean) - 1, NULL, NULL);
+	size_t len = utf8_escape((const uint8_t *)text, strlen(text), out, out_len - 1, NULL, NULL);
 	size_t used = 0;
-	unsigned column = 0;
 
-	clean[len] = '\0';
-	bool cut = words_columns(clean) > columns;
-	for (const char *p = clean; *p; column++) {
-		size_t n = char_len(p);
+	/* In place: a mark becomes shorter. */
+	for (size_t at = 0; at < len;) {
+		size_t n = char_len(out + at);
+		bool turns = n == 3 && turns_direction(out + at);
 
-		if ((cut && column + 3 >= columns) || used + n + 4 > WORDS_NAME_MAX) {
-			memcpy(out + used, "...", 3);
-			used += 3;
-			break;
-		}
-		bool turns = n == 3 && turns_direction(p);
-		memcpy(out + used, turns ? "?" : p, turns ? 1 : n);
+		memmove(out + used, turns ? "?" : out + at, turns ? 1 : n);
 		used += turns ? 1 : n;
-		p += n;
+		at += n;
 	}
 	out[used] = '\0';
+	return out;
+}
+
+const char *
+words_name(const char *name, unsigned columns, char out[WORDS_NAME_MAX])
+{
+	const char *end;
+
+	/* Room for three dots is kept. */
+	words_clean(name, out, WORDS_NAME_MAX - 3);
+	bool cut = strlen(name) >= WORDS_NAME_MAX - 4;
+	if (!cut && words_columns(out) <= columns)
+		return out;
+	end = out;
+	for (unsigned i = 0; i + 3 < columns && *end; i++)
+		end += char_len(end);
+	strcpy(out + (end - out), "...");
 	return out;
 }
 

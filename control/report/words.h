@@ -21,8 +21,13 @@ const char *words_time(uint64_t ns, char out[WORDS_TIME_MAX]);
 const char *words_clock(uint64_t ns, char out[WORDS_TIME_MAX]);
 
 /*
- * A name from the wire, safe for a terminal (no control bytes, nothing that
- * turns the direction of writing), at most columns characters.
+ * Text made safe for a terminal: control bytes, what is no UTF-8, and marks that turn the
+ * direction of writing are replaced. What does not fit is cut between characters.
+ */
+const char *words_clean(const char *text, char *out, size_t out_len);
+
+/*
+ * A name from the wire, clean, at most columns characters.
  */
 const char *words_name(const char *name, unsigned columns, char out[WORDS_NAME_MAX]);
 

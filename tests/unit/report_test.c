@@ -1,0 +1,336 @@
+/*
+ * The report of a fixed set of facts, against tests/unit/report/NAME.txt. With
+ * SMTAP_GOLDEN_WRITE set, the files are written instead: read the difference.
+ */
+#include "tests/unit/export_fixture.h"
+
+#include <errno.h>
+#include <jansson.h>
+
+#include "control/report/report.h"
+#include "control/report/words.h"
+
+/* The engine of these tests. */
+struct engine {
+	struct incident incidents[3];
+	size_t incident_count;
+	struct engine_row rows[2][3];
+	size_t row_count;
+	struct engine_totals totals;
+};
+
+size_t
+engine_top(const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max)
+{
+	size_t n = engine->row_count < max ? engine->row_count : max;
+
+	memcpy(out, engine->rows[type == SUBJECT_ACCOUNT], n * sizeof(*out));
+	return n;
+}
+
+void
+engine_totals(const struct engine *engine, struct engine_totals *out)
+{
+	*out = engine->totals;
+}
+
+size_t
+engine_incidents(const struct engine *engine, const struct incident **out, size_t max)
+{
+	size_t n = engine->incident_count < max ? engine->incident_count : max;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = &engine->incidents[i];
+	return n;
+}
+
+static struct pattern fixture_patterns[] = {
+	{.id = 100, .role = PATTERN_ROLE_TOOL, .name = "hydra"}};
+static const struct pattern_set fixture_set = {fixture_patterns, 1};
+
+struct stage {
+	struct engine engine;
+	struct counters workers;
+	struct intake_counters intake;
+	struct eve_counters eve;
+	struct captures captures;
+	struct report report;
+};
+
+static int
+stage_open(void **state)
+{
+	struct stage *s = calloc(1, sizeof(*s));
+
+	captures_init(&s->captures);
+	s->report = (struct report){.engine = &s->engine,
+		.patterns = &fixture_set,
+		.workers = &s->workers,
+		.intake = &s->intake,
+		.eve = &s->eve,
+		.captures = &s->captures};
+	*state = s;
+	return 0;
+}
+
+static int
+stage_close(void **state)
+{
+	struct stage *s = *state;
+
+	captures_free(&s->captures);
+	free(s);
+	return 0;
+}
+
+static void
+feed(struct stage *s, const char *line)
+{
+	captures_feed(&s->captures, line, strlen(line));
+}
+
+static void
+row(struct stage *s, unsigned i, const char *source, const char *account)
+{
+	struct engine_row r = {.attempts = 80 + i,
+		.failures = 70,
+		.successes = 10,
+		.others = i,
+		.accounts = 1234567,
+		.passwords = i ? 60 : 0,
+		.passwords_capped = i == 2};
+
+	strcpy(r.name, source);
+	s->engine.rows[0][i] = r;
+	strcpy(r.name, account);
+	s->engine.rows[1][i] = r;
+	s->engine.row_count = i + 1;
+}
+
+/* A guessed account, a distributed attack on a strange one, loss, damage. */
+static void
+fill(struct stage *s)
+{
+	struct incident *two = &s->engine.incidents[1];
+
+	s->engine.incidents[0] = fixture_incident();
+	s->engine.incidents[0].signatures[0] = 100;
+	*two = fixture_incident();
+	two->id = 2;
+	two->detector = 1;
+	two->subject_type = SUBJECT_ACCOUNT;
+	strcpy(two->subject, "al\x1b[2Jice\xe2\x80\xaeX");
+	two->sources = 240;
+	two->accounts = 1;
+	two->passwords = 0;
+	two->passwords_capped = false;
+	two->success_time_ns = 0;
+	two->sensor_loss = 12;
+	for (unsigned i = 0; i < INCIDENT_TOP; i++) {
+		sprintf(two->top_sources[i].name, "2001:db8:ffff:ffff:ffff:ffff:ffff:%u", i + 1000);
+		two->top_sources[i].count = 100000 - i;
+	}
+	s->engine.incident_count = 2;
+	row(s, 0, "198.51.100.9", "dave");
+	row(s, 1, "2001:db8:bad:ffff:ffff:ffff:ffff:ffff",
+		"a-very-long-account-name-that-is-far-too-wide@corp.example");
+	row(s, 2, "192.0.2.1", "dävid@örtlich.example");
+	s->engine.totals.incidents = 2;
+	s->engine.totals.sources = 3;
+	s->engine.totals.accounts = 3;
+	s->engine.totals.events[EVENT_AUTH] = 1200;
+	s->engine.totals.events[EVENT_MAIL] = 7;
+	s->engine.totals.outcomes[OUTCOME_FAILURE] = 1100;
+	s->engine.totals.outcomes[OUTCOME_SUCCESS] = 100;
+	s->workers.value[COUNTER_RX_PKTS] = 1234567;
+	s->workers.value[COUNTER_DECODE_MAIL] = 1000;
+	s->workers.value[COUNTER_FLOW_NEW] = 120;
+	s->workers.value[COUNTER_TCP_GAPS] = 3;
+	s->workers.value[COUNTER_TCP_GAP_BYTES] = 4000;
+	s->intake.invalid = 1;
+	feed(s, "{\"event\":\"capture\",\"file\":\"one.pcap\",\"link\":\"ethernet\",\"packets\":"
+		"1234567,"
+		"\"bytes\":99,\"first_ns\":1795313244000000000,\"last_ns\":1795399644000000000}\n");
+	feed(s, "{\"event\":\"capture\",\"file\":\"two\\u001b[31m.pcap\",\"link\":\"raw\","
+		"\"packets\":0,"
+		"\"bytes\":0,\"first_ns\":0,\"last_ns\":0}\n"
+		"{\"event\":\"damaged\",\"file\":\"two\\u001b[31m.pcap\",\"packets\":0,\"why\":"
+		"\"cut short\"}\n");
+	s->report.eve_path = "./smtap-out/eve.json";
+	s->report.trouble = "the dataplane ended early";
+}
+
+static char *
+printed(const struct report *report, int (*print)(const struct report *, FILE *))
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_int_equal(print(report, f), 0);
+	fclose(f);
+	return text;
+}
+
+static void
+check_golden(const char *name, const char *text)
+{
+	const char *source = getenv("SMTAP_SOURCE");
+	char path[4096];
+	char *want = calloc(1, 65536);
+
+	snprintf(path, sizeof(path), "%s/tests/unit/report/%s.txt", source ? source : ".", name);
+	FILE *f = fopen(path, getenv("SMTAP_GOLDEN_WRITE") ? "w" : "r");
+	assert_non_null(f);
+	if (getenv("SMTAP_GOLDEN_WRITE"))
+		fputs(text, f);
+	else
+		assert_true(fread(want, 1, 65535, f) > 0);
+	fclose(f);
+	if (!getenv("SMTAP_GOLDEN_WRITE"))
+		assert_string_equal(text, want);
+	free(want);
+}
+
+static void
+text_is_as_the_golden_file_has_it(void **state)
+{
+	struct stage *s = *state;
+
+	fill(s);
+	char *text = printed(&s->report, report_text);
+	check_golden("full", text);
+	free(text);
+}
+
+static void
+nothing_found_says_so(void **state)
+{
+	struct stage *s = *state;
+	char *text = printed(&s->report, report_text);
+
+	check_golden("empty", text);
+	free(text);
+}
+
+static void
+lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
+{
+	struct stage *s = *state;
+
+	fill(s);
+	memset(s->engine.incidents[0].subject, 'w', INCIDENT_NAME_MAX);
+	memset(s->engine.incidents[0].top_accounts[0].name, 'z', INCIDENT_NAME_MAX);
+	memset(s->engine.incidents[0].success_account, 'z', INCIDENT_NAME_MAX);
+	char *text = printed(&s->report, report_text);
+	for (char *p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) {
+		if (words_columns(p) > 100)
+			fail_msg("too wide: %s", p);
+		for (const char *c = p; *c; c++)
+			assert_true((unsigned char)*c >= 0x20 && *c != 0x7f);
+	}
+	free(text);
+}
+
+static void
+color_is_only_where_it_was_asked_for(void **state)
+{
+	struct stage *s = *state;
+
+	fill(s);
+	char *plain = printed(&s->report, report_text);
+	s->report.color = true;
+	char *color = printed(&s->report, report_text);
+	assert_null(strchr(plain, 0x1b));
+	assert_non_null(strchr(color, 0x1b));
+	free(plain);
+	free(color);
+}
+
+static void
+json_is_one_object_with_the_same_facts(void **state)
+{
+	struct stage *s = *state;
+
+	fill(s);
+	char *text = printed(&s->report, report_json);
+	assert_int_equal(strcspn(text, "\n") + 1, strlen(text));
+	json_t *o = json_loads(text, 0, NULL);
+	assert_non_null(o);
+	json_t *incidents = json_object_get(o, "incidents");
+	assert_int_equal(json_array_size(incidents), 2);
+	json_t *success = json_object_get(json_array_get(incidents, 0), "success");
+	assert_string_equal(json_string_value(json_object_get(success, "account")), "dave");
+	assert_int_equal(json_array_size(json_object_get(o, "top_sources")), 3);
+	json_t *two = json_array_get(json_object_get(o, "captures"), 1);
+	assert_string_equal(json_string_value(json_object_get(two, "damage")), "cut short");
+	assert_true(json_is_false(json_object_get(o, "complete")));
+	json_t *counters = json_object_get(o, "counters");
+	assert_int_equal(json_integer_value(json_object_get(counters, "rx_packets")), 1234567);
+	json_decref(o);
+	free(text);
+}
+
+static void
+report_to_a_full_disk_is_an_error(void **state)
+{
+	struct stage *s = *state;
+	FILE *full = fopen("/dev/full", "w");
+
+	fill(s);
+	assert_non_null(full);
+	assert_int_equal(report_text(&s->report, full), -EIO);
+	fclose(full);
+}
+
+static void
+numbers_have_separators(void **state)
+{
+	char text[WORDS_NUMBER_MAX];
+
+	(void)state;
+	assert_string_equal(words_number(0, text), "0");
+	assert_string_equal(words_number(999, text), "999");
+	assert_string_equal(words_number(1000, text), "1,000");
+	assert_string_equal(words_number(UINT64_MAX, text), "18,446,744,073,709,551,615");
+}
+
+static void
+names_are_cut_to_whole_characters(void **state)
+{
+	char text[WORDS_NAME_MAX], long_name[1001];
+
+	(void)state;
+	assert_string_equal(words_name("äöü", 3, text), "äöü");
+	assert_string_equal(words_name("äöüäöü", 5, text), "äö...");
+	assert_string_equal(words_name("a\x1b\x9b"
+				       "b",
+				    20, text),
+		"a\\x1B\\x9Bb");
+	memset(long_name, 'x', 1000);
+	long_name[1000] = '\0';
+	for (unsigned columns = 4; columns < 600; columns++) {
+		unsigned n = words_columns(words_name(long_name, columns, text));
+
+		assert_true(n <= columns && n > 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(text_is_as_the_golden_file_has_it),
+		TEST(nothing_found_says_so),
+		TEST(lines_stay_within_100_columns_and_hold_no_control_bytes),
+		TEST(color_is_only_where_it_was_asked_for),
+		TEST(json_is_one_object_with_the_same_facts),
+		TEST(report_to_a_full_disk_is_an_error),
+		cmocka_unit_test(numbers_have_separators),
+		cmocka_unit_test(names_are_cut_to_whole_characters),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
