@@ -226,8 +226,10 @@ read_directive(const uint8_t *m, size_t len, size_t at, struct directive *d)
 	while (at < len && m[at] != '=' && m[at] != ',')
 		at++;
 	d->name_len = at - d->name_at;
-	if (at >= len || m[at] != '=')
+	if (at >= len || m[at] != '=') {
+		d->name_len = 0;
 		return at;
+	}
 	at++;
 	bool quoted = at < len && m[at] == '"';
 	at += quoted;

@@ -231,15 +231,14 @@ command_step(struct run *r, const uint8_t *data, size_t len)
 	struct state *s = r->s;
 	struct line line;
 
-	if (data[0] >= 20 && data[0] <= 24 && !(s->flags & S_NOT_TLS)) {
+	if (s->client == CLIENT_COMMAND && data[0] >= 20 && data[0] <= 24 &&
+		!(s->flags & S_NOT_TLS)) {
 		if (len < 3)
 			return 0;
-		if (looks_tls(data) && (s->flags & S_SERVER_TLS))
-			smtp_tls_enter(r);
-		else if (looks_tls(data))
+		if (looks_tls(data)) {
 			smtp_client_wait(r, TAIL_TLS); /* the server will tell */
-		if (s->client != CLIENT_COMMAND)
 			return smtp_client_step(r, data, len);
+		}
 	}
 	size_t used = smtp_line_find(data, len, &line);
 	if (used == 0)

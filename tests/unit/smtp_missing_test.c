@@ -138,6 +138,15 @@ joined_inside_a_message(void **state)
 }
 
 static void
+control_bytes_out_of_step_are_passed_over(void **state)
+{
+	(void)state;
+	/* Found by fuzzing: they were asked for ever whether they were TLS. */
+	expect_with(&midstream, "C: some words\nC> \\x16\\xfa\\x03\\r\\n\nS: 250 ok\n" LOGIN NO,
+		FAILED);
+}
+
+static void
 lost_prompt(void **state)
 {
 	(void)state;
@@ -356,6 +365,7 @@ main(void)
 		TEST(client_alone_is_not_waited_for_without_end),
 		TEST(joined_in_the_middle),
 		TEST(joined_inside_a_message),
+		TEST(control_bytes_out_of_step_are_passed_over),
 		TEST(lost_prompt),
 		TEST(lost_final_reply_leaves_the_outcome_unknown),
 		TEST(lost_piece_of_a_reply),
