@@ -38,18 +38,22 @@ decode_is_plain_other(const struct decode_config *cfg, const uint8_t *data, uint
 	uint16_t type = load_be16(ip - TYPE_BYTES);
 
 	/* No options, no fragment, room for the ports. */
-	bool v4 = (type == ETHERTYPE_IPV4) & (ip[0] == 0x45) & ((load_be16(ip + 6) & 0x3fff) == 0) &
-		  (load_be16(ip + 2) >= IPV4_BYTES + PORTS_BYTES);
-	bool v6 = (type == ETHERTYPE_IPV6) & (ip[0] >> 4 == 6) & (load_be16(ip + 4) >= PORTS_BYTES);
+	unsigned whole = (load_be16(ip + 6) & 0x3fff) == 0;
+	unsigned v4_room = load_be16(ip + 2) >= IPV4_BYTES + PORTS_BYTES;
+	unsigned v6_room = load_be16(ip + 4) >= PORTS_BYTES;
+	unsigned v4 = (type == ETHERTYPE_IPV4) & (ip[0] == 0x45) & whole & v4_room;
+	unsigned v6 = (type == ETHERTYPE_IPV6) & (ip[0] >> 4 == 6) & v6_room;
 	uint8_t protocol = ip[v6 ? 6 : 9];
 	uint32_t ports_offset = ip_offset + (v6 ? IPV6_BYTES : IPV4_BYTES);
-	bool there = ports_offset + PORTS_BYTES <= len;
+	unsigned there = ports_offset + PORTS_BYTES <= len;
 	const uint8_t *ports = data + (there ? ports_offset : 0);
 	uint16_t src_port = load_be16(ports);
 	uint16_t dst_port = load_be16(ports + 2);
 
-	bool tcp = (protocol == IPPROTO_NUM_TCP) & !decode_is_mail_port(cfg, src_port) &
-		   !decode_is_mail_port(cfg, dst_port);
-	bool udp = (protocol == IPPROTO_NUM_UDP) & !is_tunnel_port(dst_port);
+	unsigned from_mail = decode_is_mail_port(cfg, src_port);
+	unsigned to_mail = decode_is_mail_port(cfg, dst_port);
+	unsigned tunnel = is_tunnel_port(dst_port);
+	unsigned tcp = (protocol == IPPROTO_NUM_TCP) & !from_mail & !to_mail;
+	unsigned udp = (protocol == IPPROTO_NUM_UDP) & !tunnel;
 	return there & (v4 | v6) & (tcp | udp);
 }
