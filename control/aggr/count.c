@@ -49,13 +49,25 @@ count_password(struct aggr *a, struct aggr_view *v, enum subject_type type, enum
 	return is_new;
 }
 
+/*
+ * Does the guess make its account one of those that failed? Not when the reply
+ * was not seen: in a capture of one side, honest logins look like this, and a
+ * NAT would be a list of stolen pairs.
+ */
+static bool
+counts_account(const struct aggr_view *v, enum aggr_guess guess)
+{
+	return guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL &&
+	       v->event->auth.outcome != OUTCOME_UNKNOWN;
+}
+
 static void
 source_guess(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
 
 	window_add(&source->window, (enum window_field)v->guess);
-	if (v->guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL)
+	if (counts_account(v, v->guess))
 		count_distinct(&source->window, v, WINDOW_PEERS, &v->pair->guess_clock_ns);
 	count_password(a, v, SUBJECT_SOURCE, v->guess);
 	v->low = window_guesses(&source->window, WINDOW_HOUR) <= a->config->low_source &&
@@ -83,7 +95,7 @@ prefix_guess(struct aggr *a, struct aggr_view *v)
 	window_add(&prefix->window, (enum window_field)v->prefix_guess);
 	count_distinct(&prefix->window, v, WINDOW_SOURCES,
 		&v->subject[SUBJECT_SOURCE]->prefix_guess_clock_ns);
-	if (v->prefix_guess != GUESS_REPEAT && v->subject[SUBJECT_ACCOUNT] != NULL)
+	if (counts_account(v, v->prefix_guess))
 		count_distinct(&prefix->window, v, WINDOW_PEERS, &pair->guess_clock_ns);
 }
 
