@@ -313,7 +313,8 @@ idle(struct run *run, unsigned vain)
 		sched_yield();
 		look_around(run, 0);
 	} else {
-		/* Whoever follows the file sees what there is so far. An error is told at the end. */
+		/* Whoever follows the file sees what there is so far. An error is told at the end.
+		 */
 		if (vain == YIELDS)
 			eve_flush(run->eve);
 		look_around(run, IDLE_MS);

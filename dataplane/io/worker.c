@@ -96,6 +96,22 @@ worker_list_segments(const struct rte_mbuf *m, struct span segments[])
 	return n;
 }
 
+/*
+ * A chained mbuf. A super-segment that tells no length (an IPv4 total length of 0, as Linux' BIG
+ * TCP has it) ends with its frame, of which decode was given the first segment only.
+ */
+static void
+worker_add_segments(struct worker *w, const struct rte_mbuf *m, unsigned n)
+{
+	struct pipeline_packet *p = &w->packets[n];
+	struct decode_packet *d = &p->decoded;
+
+	p->more_count = worker_list_segments(m, w->segments[n]);
+	if (d->payload_offset + d->payload_len == m->data_len &&
+		d->payload_wire_len == d->payload_len)
+		d->payload_wire_len += m->pkt_len - m->data_len;
+}
+
 /* Decode one packet into slot n; true when it is mail and the slot is taken. */
 static bool
 worker_decode(struct worker *w, struct rte_mbuf *m, unsigned n, struct worker_tally *tally)
@@ -116,7 +132,9 @@ worker_decode(struct worker *w, struct rte_mbuf *m, unsigned n, struct worker_ta
 	if (verdict != DECODE_MAIL)
 		return false;
 	p->more = w->segments[n];
-	p->more_count = m->next ? worker_list_segments(m, w->segments[n]) : 0;
+	p->more_count = 0;
+	if (m->next)
+		worker_add_segments(w, m, n);
 	p->checksum = (uint8_t)worker_checksum(m);
 	p->time_ns = meta->time_ns;
 	p->clock_ns = meta->clock_ns;

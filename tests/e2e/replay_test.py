@@ -10,6 +10,7 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from formats import FORMATS, pcap  # noqa: E402
-from pcapgen import Session, Wire  # noqa: E402
+from pcapgen import ACK, PSH, Session, Wire, checksum, tcp_frame  # noqa: E402
 
 SMTAP = ""
 DEADLINE_S = 30
@@ -264,6 +265,74 @@ def any_number_of_workers_gives_the_same_bytes():
             expect_status(replay("-o", f.output(name), "--workers", str(workers), f.capture), 0)
             want = want or f.eve(name)
             expect(f.eve(name) == want, f"{workers} workers: another eve.json than with 1")
+
+
+def attempts(text):
+    return [(e["src_ip"], e["src_port"], e["smtp_auth"]) for e in events(text, "smtp_auth")]
+
+
+def fragments(frames, size=24):
+    """Each IPv4 packet in fragments of size bytes, the last one first."""
+    out = []
+    for number, (ns, frame) in enumerate(frames):
+        body = frame[34:]
+        if frame[12:14] != b"\x08\x00" or len(body) <= size:
+            out.append((ns, frame))
+            continue
+        for at in reversed(range(0, len(body), size)):
+            piece = body[at:at + size]
+            more = 0x2000 if at + size < len(body) else 0
+            ip = bytearray(frame[14:34])
+            struct.pack_into(">HHH", ip, 2, 20 + len(piece), number, more | at // 8)
+            ip[10:12] = b"\0\0"
+            struct.pack_into(">H", ip, 10, checksum(bytes(ip)))
+            out.append((ns, frame[:14] + bytes(ip) + piece))
+    return out
+
+
+@case
+def fragments_in_reverse_order_give_the_same_attempts():
+    with folder() as f:
+        expect_status(replay("-o", f.output(), f.capture), 0)
+        path = f.put("fragments.pcap", pcap(fragments(f.frames), 1))
+        for workers in ("1", "3"):
+            expect_status(replay("-o", f.output("cut"), "--workers", workers, path), 0)
+            expect(attempts(f.eve("cut")) == attempts(f.eve()), "other attempts than whole")
+
+
+def super_segment(session, size):
+    """A frame of more bytes than IPv4 can say: total length 0, as Linux' BIG TCP has it."""
+    frame = tcp_frame(session.client, session.server, session.sport, session.dport,
+                      session.seq[0], session.seq[1], PSH | ACK, b"")
+    body = (b"x" * 70 + b"\r\n") * (size // 72)
+    ip = bytearray(frame[14:34])
+    struct.pack_into(">H", ip, 2, 0)
+    struct.pack_into(">H", ip, 10, 0)
+    struct.pack_into(">H", ip, 10, checksum(bytes(ip)))
+    tcp = bytearray(frame[34:54])
+    struct.pack_into(">H", tcp, 16, 0)
+    pseudo = bytes(ip[12:20]) + struct.pack(">HI", 6, len(tcp) + len(body))
+    struct.pack_into(">H", tcp, 16, checksum(pseudo + bytes(tcp) + body))
+    session.wire.put(frame[:14] + bytes(ip) + bytes(tcp) + body)
+    session.seq[0] += len(body)
+    return len(body)
+
+
+@case
+def frames_larger_than_an_mbuf_are_read_whole():
+    wire = Wire()
+    s = Session(wire, "198.51.100.7").open()
+    s.talk("S: 220 mx ESMTP", "C: EHLO x", "S: 250 ok", "C: MAIL FROM:<a@b.example>", "S: 250 ok",
+           "C: RCPT TO:<d@e.example>", "S: 250 ok", "C: DATA", "S: 354 go")
+    sent = sum(super_segment(s, size) for size in (2000, 2100, 65000, 65600, 131000, 200000))
+    s.talk("C: .", "S: 250 queued", f"C: AUTH PLAIN {b64(chr(0) + 'eve' + chr(0) + 'guess')}",
+           "S: 535 5.7.8 no").close()
+    with folder() as f:
+        path = f.put("big.pcap", pcap(wire.frames, 1))
+        expect_status(replay("-o", f.output(), path), 0)
+        mail, = events(f.eve(), "smtp")
+        expect(mail["smtap"]["bytes"] == sent, f"{mail['smtap']['bytes']} bytes of {sent}")
+        expect(len(attempts(f.eve())) == 1, "the attempt behind them was missed")
 
 
 @case
