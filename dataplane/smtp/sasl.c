@@ -244,10 +244,30 @@ read_directive(const uint8_t *m, size_t len, size_t at, struct directive *d)
 	return at + (quoted && at < len);
 }
 
+/*
+ * The account is the name within a realm, both of the client's choosing (RFC 2831
+ * 2.1.2), which servers write as name@realm, and so do we: "bob" of one realm is not
+ * "bob" of another, and is who logs in as bob@realm with other mechanisms.
+ */
+static void
+add_realm(struct sasl_identity *out, const uint8_t *realm, size_t len)
+{
+	size_t room = SASL_USERNAME_MAX - out->username_len;
+
+	if (!out->has_username || out->username_len == 0 || len == 0 || len + 1 > room ||
+		memchr(out->username, '@', out->username_len))
+		return;
+	out->username[out->username_len] = '@';
+	memcpy(out->username + out->username_len + 1, realm, len);
+	out->username_len += len + 1;
+}
+
 static void
 read_digest(const uint8_t *m, size_t len, struct sasl_identity *out)
 {
 	struct directive d = {0};
+	uint8_t realm[SASL_USERNAME_MAX];
+	size_t realm_len = 0;
 
 	for (size_t at = 0; at < len;) {
 		at = read_directive(m, len, at, &d);
@@ -257,11 +277,12 @@ read_digest(const uint8_t *m, size_t len, struct sasl_identity *out)
 			out->truncated = d.truncated;
 		} else if (d.name_len == 7 && caseless_equal(m + d.name_at, "AUTHZID", 7)) {
 			put_domain(out, d.value, d.value_len);
-		} else if (d.name_len == 5 && caseless_equal(m + d.name_at, "REALM", 5) &&
-			   out->domain_len == 0) {
-			put_domain(out, d.value, d.value_len);
+		} else if (d.name_len == 5 && caseless_equal(m + d.name_at, "REALM", 5)) {
+			realm_len = d.value_len;
+			memcpy(realm, d.value, realm_len);
 		}
 	}
+	add_realm(out, realm, realm_len);
 }
 
 /* A security buffer (MS-NLMP 2.2.1.3): length, room, offset. false: outside. */

@@ -101,13 +101,14 @@ digest_directives_are_quoted_and_escaped(void **state)
 	(void)state;
 	assert_string_equal(
 		READ(DIGEST, "charset=utf-8,username=\"chris\",realm=\"r.example\",nonce=\"x\""),
-		"user=chris dom=r.example");
+		"user=chris@r.example");
 	assert_string_equal(
 		READ(DIGEST, "nonce=\"a,username=\\\"x\\\"\", UserName=\"a\\\"b\\\\c,d\" "),
 		"user=a\"b\\c,d");
-	assert_string_equal(
-		READ(DIGEST, "username=bare,authzid=\"other\",realm=\"r\""), "user=bare dom=other");
-	assert_string_equal(READ(DIGEST, "username=\"\""), "user=");
+	assert_string_equal(READ(DIGEST, "username=bare,authzid=\"other\",realm=\"r\""),
+		"user=bare@r dom=other");
+	assert_string_equal(READ(DIGEST, "realm=\"r\",username=\"a@b\""), "user=a@b");
+	assert_string_equal(READ(DIGEST, "realm=\"r\",username=\"\""), "user=");
 	assert_string_equal(READ(DIGEST, "username=\"open"), "user=open");
 	assert_string_equal(READ(DIGEST, "username=\"open\\"), "user=open\\");
 	assert_string_equal(READ(DIGEST, "username"), "");

@@ -285,7 +285,7 @@ other_mechanisms_tell_the_user(void **state)
 		     "C: AUTH " PW "\nS: 504 no\n"
 		     "C: AUTH czNjcmV0IXdvcmQ\nS: 504 no\n",
 		"auth CRAM-MD5 failure 535 5.7.8 user=joe doe\n"
-		"auth DIGEST-MD5 success 235 2.7.0 user=chris dom=r\n"
+		"auth DIGEST-MD5 success 235 2.7.0 user=chris@r\n"
 		"auth SCRAM-SHA-256 success 235 2.7.0 user=us,er\n"
 		"auth XOAUTH2 failure 535 5.7.8 user=a@b.example\n"
 		"auth OAUTHBEARER failure 535 5.7.8 user=a@b.example\n"
