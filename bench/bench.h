@@ -37,6 +37,7 @@ struct bench_scenario {
 extern const struct bench_scenario bench_attack;
 extern const struct bench_scenario bench_background;
 extern const struct bench_scenario bench_control;
+extern const struct bench_scenario bench_flowtable;
 extern const struct bench_scenario bench_mail;
 extern const struct bench_scenario bench_patterns;
 extern const struct bench_scenario bench_tap_mix;

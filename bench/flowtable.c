@@ -2,49 +2,34 @@
  * The flow table against rte_hash, with the same keys in the same order: bulk lookups of
  * sessions that exist, each followed by a write to the session's state, which is what the
  * lookup is for. Both find 256 bytes of state for each session; ours lies with the key,
- * rte_hash's in an array that its position indexes. EAL must be running.
+ * rte_hash's in an array that its position indexes.
  */
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#include <rte_cycles.h>
-#include <rte_eal.h>
-#include <rte_errno.h>
 #include <rte_hash.h>
 #include <rte_hash_crc.h>
 #include <rte_jhash.h>
 
-#include "bench/flowtable.h"
+#include "bench/bench.h"
 #include "dataplane/flow/flow.h"
 
 #define STATE_BYTES 256
 #define LOOKUPS (1u << 19)
-#define PASSES 5
 #define BULK 64
-
-struct arena {
-	uint8_t *memory;
-	size_t bytes;
-};
 
 struct contest {
 	uint32_t sessions;
 	struct flow_key *keys; /* LOOKUPS of them, in the order of the lookups */
 	struct flow_table *table;
 	struct rte_hash *hash;
-	struct arena table_memory;
-	struct arena states;
-};
-
-/* What a pass costs for each lookup. */
-struct cost {
-	double ns_median;
-	double ns_min;
-	double ns_max;
+	void *table_memory;
+	size_t table_bytes;
+	uint8_t *states;
+	size_t states_bytes;
 };
 
 static uint64_t
@@ -67,28 +52,6 @@ key_make(struct flow_key *key, uint32_t n)
 	flow_key_make(key, &a, (uint16_t)(1024 + n % 60000), &b, 25);
 }
 
-/* The same kind of pages for all that is compared: huge ones when EAL has them. */
-static int
-arena_take(struct arena *arena, size_t bytes)
-{
-	arena->bytes = bytes;
-	arena->memory =
-		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (arena->memory == MAP_FAILED) {
-		arena->memory = NULL;
-		return -1;
-	}
-	madvise(arena->memory, bytes, rte_eal_has_hugepages() ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	return 0;
-}
-
-static void
-arena_give(struct arena *arena)
-{
-	if (arena->memory)
-		munmap(arena->memory, arena->bytes);
-}
-
 static int
 contest_fill(struct contest *c)
 {
@@ -105,7 +68,8 @@ contest_fill(struct contest *c)
 }
 
 static int
-contest_open(struct contest *c, uint32_t sessions, rte_hash_function function)
+contest_open(struct contest *c, const struct bench_options *options, uint32_t sessions,
+	rte_hash_function function)
 {
 	struct flow_table_config cfg = {
 		.capacity = sessions,
@@ -122,22 +86,35 @@ contest_open(struct contest *c, uint32_t sessions, rte_hash_function function)
 	};
 
 	*c = (struct contest){.sessions = sessions};
+	c->states_bytes = (size_t)(params.entries + 1) * STATE_BYTES;
+	c->table_bytes = flow_table_footprint(&cfg);
 	c->keys = malloc(LOOKUPS * sizeof(*c->keys));
 	c->hash = rte_hash_create(&params);
-	if (!c->keys || !c->hash ||
-		arena_take(&c->states, (size_t)(params.entries + 1) * STATE_BYTES) < 0 ||
-		arena_take(&c->table_memory, flow_table_footprint(&cfg)) < 0)
+	if (!c->keys || !c->hash) {
+		fprintf(stderr, "smtap-bench: flowtable: no memory for %" PRIu32 " keys\n",
+			sessions);
 		return -1;
-	c->table = flow_table_init(c->table_memory.memory, &cfg);
-	return c->table ? contest_fill(c) : -1;
+	}
+	c->states = bench_memory_take(options, c->states_bytes);
+	c->table_memory = bench_memory_take(options, c->table_bytes);
+	if (!c->states || !c->table_memory)
+		return -1;
+	c->table = flow_table_init(c->table_memory, &cfg);
+	if (contest_fill(c) < 0) {
+		fprintf(stderr, "smtap-bench: flowtable: a table refused a key\n");
+		return -1;
+	}
+	return 0;
 }
 
 static void
 contest_close(struct contest *c)
 {
 	rte_hash_free(c->hash);
-	arena_give(&c->table_memory);
-	arena_give(&c->states);
+	if (c->table_memory)
+		bench_memory_give(c->table_memory, c->table_bytes);
+	if (c->states)
+		bench_memory_give(c->states, c->states_bytes);
 	free(c->keys);
 }
 
@@ -176,90 +153,81 @@ pass_rte(struct contest *c)
 		rte_hash_lookup_bulk(c->hash, refs, BULK, found);
 		for (unsigned k = 0; k < BULK; k++)
 			if (found[k] >= 0)
-				__builtin_prefetch(
-					c->states.memory + (size_t)found[k] * STATE_BYTES);
+				__builtin_prefetch(c->states + (size_t)found[k] * STATE_BYTES);
 		for (unsigned k = 0; k < BULK; k++) {
 			if (found[k] < 0)
 				continue;
-			c->states.memory[(size_t)found[k] * STATE_BYTES]++;
+			c->states[(size_t)found[k] * STATE_BYTES]++;
 			hits++;
 		}
 	}
 	return hits;
 }
 
+/* ns for each lookup, in each pass; -1: a lookup missed. */
 static int
-by_value(const void *a, const void *b)
+measure(struct contest *c, uint64_t (*pass)(struct contest *), double ns[], unsigned passes)
 {
-	double x = *(const double *)a;
-	double y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* -1: a lookup missed. */
-static int
-measure(struct contest *c, uint64_t (*pass)(struct contest *), struct cost *cost)
-{
-	double ns[PASSES];
-
-	pass(c); /* every page touched */
-	for (unsigned i = 0; i < PASSES; i++) {
-		uint64_t start = rte_rdtsc_precise();
-		if (pass(c) != LOOKUPS)
+	pass(c); /* caches as they will be */
+	for (unsigned i = 0; i < passes; i++) {
+		uint64_t start = bench_now_ns();
+		if (pass(c) != LOOKUPS) {
+			fprintf(stderr, "smtap-bench: flowtable: a lookup missed\n");
 			return -1;
-		uint64_t cycles = rte_rdtsc_precise() - start;
-		ns[i] = (double)cycles * 1e9 / (double)rte_get_tsc_hz() / LOOKUPS;
+		}
+		ns[i] = (double)(bench_now_ns() - start) / LOOKUPS;
 	}
-	qsort(ns, PASSES, sizeof(ns[0]), by_value);
-	*cost = (struct cost){ns[PASSES / 2], ns[0], ns[PASSES - 1]};
 	return 0;
 }
 
-static void
-report(bool json, uint32_t sessions, const char *function, const struct cost ours_rte[2])
+static int
+run_one(const struct bench_options *options, uint32_t sessions, const char *name,
+	rte_hash_function function)
 {
-	const struct cost *ours = &ours_rte[0];
-	const struct cost *rte = &ours_rte[1];
+	double ours[BENCH_REPEATS_MAX];
+	double theirs[BENCH_REPEATS_MAX];
+	double ratio[BENCH_REPEATS_MAX];
+	unsigned n = options->repeats;
+	struct contest c;
 
-	printf(json ? "{\"scenario\":\"flowtable\",\"sessions\":%" PRIu32
-		      ",\"rte_hash_function\":\"%s\",\"ns_per_packet\":%.1f,\"ns_per_packet_min\":%"
-		      ".1f,"
-		      "\"ns_per_packet_max\":%.1f,\"rte_hash_ns_per_packet\":%.1f,"
-		      "\"rte_hash_ns_per_packet_min\":%.1f,\"rte_hash_ns_per_packet_max\":%.1f,"
-		      "\"ratio_to_rte_hash\":%.2f}\n"
-		    : "flowtable  %8" PRIu32
-		      " sessions, rte_hash with %-8s  ours %6.1f ns (%.1f to "
-		      "%.1f)  rte_hash %6.1f ns (%.1f to %.1f)  ratio %.2f\n",
-		sessions, function, ours->ns_median, ours->ns_min, ours->ns_max, rte->ns_median,
-		rte->ns_min, rte->ns_max, ours->ns_median / rte->ns_median);
+	int err = contest_open(&c, options, sessions, function);
+	if (err == 0)
+		err = measure(&c, pass_ours, ours, n);
+	if (err == 0)
+		err = measure(&c, pass_rte, theirs, n);
+	contest_close(&c);
+	if (err)
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		ratio[i] = ours[i] / theirs[i];
+	struct bench_line *line = bench_line_open(options, "flowtable");
+	bench_line_text(line, "rte_hash_function", name);
+	bench_line_count(line, "sessions", sessions);
+	bench_line_samples(line, "ns_per_packet", ours, n);
+	bench_line_samples(line, "rte_hash_ns_per_packet", theirs, n);
+	bench_line_samples(line, "ratio_to_rte_hash", ratio, n);
+	return bench_line_print(line);
 }
 
-int
-bench_flowtable(bool json)
+static int
+run(const struct bench_options *options)
 {
 	static const uint32_t sizes[] = {10000, 100000, 1000000};
-	static const struct {
-		const char *name;
-		rte_hash_function function;
-	} functions[] = {{"crc", rte_hash_crc}, {"jhash", rte_jhash}};
+	/* A number of packets asks for a quick look. */
+	unsigned last =
+		options->sessions || options->packets ? 1 : sizeof(sizes) / sizeof(sizes[0]);
 
-	for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-		for (unsigned k = 0; k < sizeof(functions) / sizeof(functions[0]); k++) {
-			struct contest c;
-			struct cost cost[2];
-			int err = contest_open(&c, sizes[i], functions[k].function);
-			if (err == 0)
-				err = measure(&c, pass_ours, &cost[0]) |
-				      measure(&c, pass_rte, &cost[1]);
-			contest_close(&c);
-			if (err) {
-				fprintf(stderr, "flowtable: %" PRIu32 " sessions: %s\n", sizes[i],
-					rte_strerror(rte_errno ? rte_errno : ENOMEM));
-				return -1;
-			}
-			report(json, sizes[i], functions[k].name, cost);
-		}
+	for (unsigned i = 0; i < last; i++) {
+		uint32_t sessions = options->sessions ? options->sessions : sizes[i];
+		if (run_one(options, sessions, "crc", rte_hash_crc) < 0 ||
+			run_one(options, sessions, "jhash", rte_jhash) < 0)
+			return -1;
 	}
 	return 0;
 }
+
+const struct bench_scenario bench_flowtable = {
+	.name = "flowtable",
+	.help = "the flow table against rte_hash: bulk lookups of the same keys",
+	.run = run,
+};

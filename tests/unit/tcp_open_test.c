@@ -1,0 +1,212 @@
+/* tcp, case by case: how connections begin and are cut off, and whose segments count. */
+#include "tests/unit/tcp_fixture.h"
+
+static void
+a_second_connection_on_the_ports_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	FEED(CLIENT, TCP_ACK | TCP_FIN, C, S, "");
+	FEED(SERVER, TCP_ACK | TCP_FIN, S, C + 1, "");
+	SAW("c.fin s.fin ");
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C - 1, 0, ""), TCP_IGNORED); /* a copy */
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 70000, 0, ""), TCP_NEW_CONN);
+	f->conn = (struct tcp_conn){0};
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 70000, 0, "hi"), TCP_ACCEPTED);
+	SAW("^c:hi ");
+}
+
+static void
+a_syn_on_an_open_connection_needs_the_servers_answer(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	DATA(CLIENT, C, S, "a");
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 99, 0, ""), TCP_IGNORED);
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 2000000000, 0, ""), TCP_IGNORED);
+	/* A challenge ACK, and things go on. */
+	ACK(SERVER, S, C + 1);
+	DATA(CLIENT, C + 1, S, "b");
+	SAW("^c:a c:b ");
+	/* The same with the answer: FIN and RST of the old one were missed. */
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 2000000000, 0, ""), TCP_IGNORED);
+	assert_int_equal(FEED(SERVER, TCP_SYN | TCP_ACK, 7, C + 2000000001, ""), TCP_NEW_CONN);
+	f->conn = (struct tcp_conn){0};
+	assert_int_equal(FEED(SERVER, TCP_SYN | TCP_ACK, 7, C + 2000000001, ""), TCP_ACCEPTED);
+	DATA(CLIENT, C + 2000000001, 8, "new");
+	SAW("^c:new ");
+}
+
+static void
+the_syn_ack_says_which_syn_was_the_right_one(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, 77, 0, "");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	ACK(CLIENT, C, S);
+	DATA(CLIENT, C, S, "a");
+	SAW("^c:a ");
+}
+
+static void
+a_late_syn_is_not_a_new_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	DATA(CLIENT, C, S + 3, "b");
+	DATA(SERVER, S, C, "220");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C - 1, 0, ""), TCP_IGNORED);
+	SAW("^s:220 ^c:b ");
+}
+
+static void
+segments_of_another_connection_from_both_sides_are_one(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	DATA(CLIENT, C, S, "a");
+	DATA(SERVER, S, C + 1, "b");
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(DATA(CLIENT, C + (2u << 30) - 9 + i, S, "?"), TCP_IGNORED);
+	ACK(SERVER, S + 1, C + 1);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(DATA(CLIENT, C + 1500000000 + i, S + 99999999, "?"), TCP_IGNORED);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(ACK(SERVER, S + 99999999, C + 1500000000), TCP_IGNORED);
+	assert_int_equal(ACK(SERVER, S + 99999999, C + 1500000000), TCP_NEW_CONN);
+}
+
+static void
+only_an_exact_rst_counts(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	DATA(CLIENT, C, S, "USER");
+	assert_int_equal(FEED(SERVER, TCP_RST, S - 1, 0, ""), TCP_IGNORED);
+	assert_int_equal(FEED(SERVER, TCP_RST, S + (90u << 20), 0, ""), TCP_IGNORED);
+	/* In the window: not before the stream stands there, and not when bytes go on. */
+	FEED(SERVER, TCP_RST, S + 2, 0, "");
+	DATA(SERVER, S, C + 4, "334 ");
+	SAW("^c:USER ^s:334  ");
+	assert_false(tcp_finished(&f->conn));
+	/* The last bytes and the RST, swapped. */
+	FEED(CLIENT, TCP_RST | TCP_ACK, C + 8, S + 4, "");
+	SAW("");
+	DATA(CLIENT, C + 4, S + 4, "PASS");
+	SAW("c:PASS c!rst ");
+	assert_true(tcp_finished(&f->conn));
+	/* The reply was under way. */
+	DATA(SERVER, S + 4, C + 8, "535 ");
+	SAW("s:535  ");
+	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 9, 0, ""), TCP_NEW_CONN);
+}
+
+static void
+a_refused_syn_ends_in_a_rst(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	assert_int_equal(FEED(SERVER, TCP_RST | TCP_ACK, 0, C + 5, ""), TCP_IGNORED);
+	FEED(SERVER, TCP_RST | TCP_ACK, 0, C, "");
+	SAW("s!rst ");
+	assert_true(tcp_finished(&f->conn));
+}
+
+static void
+a_syn_scan_ends_in_a_rst(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	FEED(CLIENT, TCP_RST, C, 0, "");
+	SAW("c!rst ");
+}
+
+static void
+wrong_checksums_are_ignored_where_others_verify(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	DATA(CLIENT, C, S, "AUTH");
+	f->checksum = TCP_CHECKSUM_BAD;
+	assert_int_equal(DATA(SERVER, S, C + 4, "235"), TCP_IGNORED);
+	assert_int_equal(FEED(SERVER, TCP_RST, S, 0, ""), TCP_IGNORED);
+	f->checksum = TCP_CHECKSUM_PARTIAL;
+	assert_int_equal(DATA(SERVER, S, C + 4, "235"), TCP_IGNORED);
+	assert_int_equal(count(f, COUNTER_TCP_CSUM_BAD), 3);
+	f->checksum = TCP_CHECKSUM_UNKNOWN;
+	assert_int_equal(DATA(SERVER, S, C + 4, "5"), TCP_ACCEPTED);
+	f->checksum = TCP_CHECKSUM_GOOD;
+	DATA(SERVER, S + 1, C + 4, "35");
+	f->checksum = TCP_CHECKSUM_PARTIAL;
+	f->oversize = 1;
+	DATA(SERVER, S + 3, C + 4, "big");
+	SAW("^c:AUTH ^s:5 s:35 s:big ");
+}
+
+static void
+a_direction_without_one_right_checksum_is_offloaded(void **state)
+{
+	struct fixture *f = *state;
+
+	f->checksum = TCP_CHECKSUM_BAD;
+	handshake(f);
+	DATA(CLIENT, C, S, "AUTH");
+	DATA(SERVER, S, C + 4, "535");
+	SAW("^c:AUTH ^s:535 ");
+	assert_int_equal(count(f, COUNTER_TCP_CSUM_OFFLOAD), 5);
+	/* One that looks right by chance changes nothing; two in a row do. */
+	f->checksum = TCP_CHECKSUM_GOOD;
+	DATA(CLIENT, C + 4, S + 3, "a");
+	f->checksum = TCP_CHECKSUM_BAD;
+	DATA(CLIENT, C + 5, S + 3, "b");
+	f->checksum = TCP_CHECKSUM_GOOD;
+	DATA(CLIENT, C + 6, S + 3, "c");
+	DATA(CLIENT, C + 7, S + 3, "d");
+	f->checksum = TCP_CHECKSUM_BAD;
+	assert_int_equal(DATA(CLIENT, C + 8, S + 3, "e"), TCP_IGNORED);
+	SAW("c:a c:b c:c c:d ");
+}
+
+static void
+a_right_frame_undoes_wrong_ones_while_nothing_was_delivered(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	f->checksum = TCP_CHECKSUM_BAD;
+	FEED(SERVER, TCP_SYN | TCP_ACK, 12345, C, "");
+	f->checksum = TCP_CHECKSUM_GOOD;
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	DATA(SERVER, S, C, "220");
+	SAW("^s:220 ");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(a_second_connection_on_the_ports_is_told),
+		T(a_syn_on_an_open_connection_needs_the_servers_answer),
+		T(the_syn_ack_says_which_syn_was_the_right_one),
+		T(a_late_syn_is_not_a_new_connection),
+		T(segments_of_another_connection_from_both_sides_are_one),
+		T(only_an_exact_rst_counts),
+		T(a_refused_syn_ends_in_a_rst),
+		T(a_syn_scan_ends_in_a_rst),
+		T(wrong_checksums_are_ignored_where_others_verify),
+		T(a_direction_without_one_right_checksum_is_offloaded),
+		T(a_right_frame_undoes_wrong_ones_while_nothing_was_delivered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
