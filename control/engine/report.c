@@ -78,6 +78,8 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.evicted_sources = a->class[SUBJECT_SOURCE].table.evicted,
 		.evicted_accounts = a->class[SUBJECT_ACCOUNT].table.evicted,
 		.incidents = engine->book.opened,
+		.untracked = a->untracked,
+		.incidents_refused = engine->book.refused + engine->unpinned,
 	};
 	memcpy(out->events, engine->events, sizeof(out->events));
 	memcpy(out->outcomes, engine->outcomes, sizeof(out->outcomes));

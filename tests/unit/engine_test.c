@@ -353,6 +353,8 @@ a_full_book_forgets_the_incident_that_closed_first(void **state)
 static void
 a_book_whose_incidents_are_all_open_takes_no_more(void **state)
 {
+	struct engine_totals t;
+
 	(void)state;
 	s->config.incident_table = 16;
 	engine_close(s->engine);
@@ -367,6 +369,8 @@ a_book_whose_incidents_are_all_open_takes_no_more(void **state)
 	engine_finish(s->engine);
 	assert_int_equal(stream_incidents(s), 16);
 	assert_int_equal(s->told[INCIDENT_CLOSED], 16);
+	engine_totals(s->engine, &t);
+	assert_true(t.incidents_refused >= 24);
 }
 
 int
