@@ -263,7 +263,8 @@ print_control_doubts(const struct report *r, FILE *out)
 	any |= print_doubt(out, totals.evicted_sources, "sources forgotten: too many at a time");
 	any |= print_doubt(out, totals.evicted_accounts, "accounts forgotten: too many at a time");
 	any |= print_doubt(out, totals.untracked, "login attempts not counted: no room");
-	any |= print_doubt(out, totals.incidents_refused, "incidents not opened: too many at a time");
+	any |= print_doubt(
+		out, totals.incidents_refused, "incidents not opened: too many at a time");
 	any |= print_doubt(out, r->eve->rcpt_evicted,
 		"mail transactions without their recipients: too many at a time");
 	return any;
