@@ -9,10 +9,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define EAL_ARGS_MAX 16
-#define EAL_RUNTIME_DIR_BYTES 512
+/*
+ * EAL makes a folder for the files that it shares with secondary processes even
+ * when it shares nothing (--no-shconf), and goes on when it cannot. Where no folder
+ * can be, none is left behind, not even by a process that is killed.
+ */
+#define EAL_NO_DIR "/dev/null"
 
 /* "(0,1,5)": the CPUs that we may use; EAL knows those below RTE_MAX_LCORE. */
 static int
@@ -60,27 +64,6 @@ eal_lcores_argument(unsigned lcores)
 	return text;
 }
 
-/*
- * EAL makes a folder for files that it shares with secondary processes, even when
- * it shares nothing. Ours has a name of its own and is empty: it goes at once, so
- * that not even a killed process leaves it; and so does the one above, unless
- * others use it.
- */
-static void
-eal_remove_runtime_dir(void)
-{
-	char path[EAL_RUNTIME_DIR_BYTES];
-	int n = snprintf(path, sizeof(path), "%s", rte_eal_get_runtime_dir());
-
-	if (n <= 0 || (size_t)n >= sizeof(path) || rmdir(path) != 0)
-		return;
-	char *slash = strrchr(path, '/');
-	if (!slash)
-		return;
-	*slash = '\0';
-	rmdir(path);
-}
-
 /* The last line of what EAL said. */
 static void
 eal_last_words(char *log, char *why, size_t why_len)
@@ -96,7 +79,6 @@ eal_last_words(char *log, char *why, size_t why_len)
 static int
 eal_init(char *lcores, unsigned memory_mib)
 {
-	char prefix[48];
 	char memory[16];
 	char program[] = "smtap-dataplane";
 	char no_huge[] = "--no-huge";
@@ -105,11 +87,11 @@ eal_init(char *lcores, unsigned memory_mib)
 	char no_telemetry[] = "--no-telemetry";
 	char m[] = "-m";
 	char *argv[EAL_ARGS_MAX] = {
-		program, no_huge, no_shconf, no_pci, no_telemetry, lcores, prefix, m, memory, NULL};
+		program, no_huge, no_shconf, no_pci, no_telemetry, lcores, m, memory, NULL};
 
-	snprintf(prefix, sizeof(prefix), "--file-prefix=smtap-%ld", (long)getpid());
+	setenv("RUNTIME_DIRECTORY", EAL_NO_DIR, 1);
 	snprintf(memory, sizeof(memory), "%u", memory_mib);
-	return rte_eal_init(9, argv) < 0 ? -rte_errno : 0;
+	return rte_eal_init(8, argv) < 0 ? -rte_errno : 0;
 }
 
 int
@@ -136,7 +118,6 @@ eal_start(unsigned lcores, unsigned memory_mib, char *why, size_t why_len)
 	rte_openlog_stream(NULL);
 	fclose(stream);
 	free(argument);
-	eal_remove_runtime_dir();
 	if (r != 0)
 		eal_last_words(log, why, why_len);
 	free(log);

@@ -490,6 +490,21 @@ def a_killed_dataplane_ends_the_replay_with_a_report():
 
 
 @case
+def a_dataplane_killed_at_its_start_leaves_nothing():
+    with folder() as f:
+        before = leftovers()
+        process = subprocess.Popen([SMTAP, "replay", "-o", f.output(), f.capture],
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        until("the dataplane", lambda: children(process.pid))
+        for pid in children(process.pid).values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        _, said = process.communicate(timeout=DEADLINE_S)
+        expect(process.returncode == 1 and "signal 9" in said, f"{process.returncode}: {said}")
+        until("nothing left behind", lambda: leftovers() <= before)
+
+
+@case
 def a_killed_control_ends_the_replay():
     with folder(600) as f:
         r = Running(f, "--workers", "3")
