@@ -1,0 +1,85 @@
+"""What the golden tests share: running smtap, and saying how it went, in TAP."""
+import json
+import pathlib
+import subprocess
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+GOLDEN = ROOT / "tests" / "golden"
+SHARED = ROOT.parent / "shared"
+
+
+class Replay:
+    """One run of `smtap replay`: status, what it said, its EVE lines."""
+
+    def __init__(self, smtap, captures, workers=1, ports=None):
+        with tempfile.TemporaryDirectory() as out:
+            eve = pathlib.Path(out, "eve.json")
+            command = [smtap, "replay", "--workers", str(workers), "-o", out, "--eve", str(eve)]
+            if ports:
+                command += ["--ports", ",".join(map(str, ports))]
+            command += map(str, captures)
+            r = subprocess.run(command, capture_output=True, text=True, timeout=120)
+            self.status, self.stdout, self.stderr = r.returncode, r.stdout, r.stderr
+            self.text = eve.read_text(encoding="utf-8") if eve.exists() else ""
+        self.events = [json.loads(line) for line in self.text.splitlines()]
+
+    def attempts(self):
+        """Each AUTH attempt without what may differ between writings of one dialogue: when it was,
+        and which flow. In an order of their own."""
+        found = [
+            [e["src_ip"], e["src_port"], e["dest_ip"], e["dest_port"], e["smtp_auth"]]
+            for e in self.events
+            if e["event_type"] == "smtp_auth"
+        ]
+        return sorted(json.dumps(x, sort_keys=True) for x in found)
+
+    def incidents(self):
+        """Each incident as it stood when it closed."""
+        keys = ("detector", "subject_type", "subject", "attempts", "failures", "successes",
+                "accounts", "sources", "targets", "distinct_passwords")
+        return sorted(
+            json.dumps([e["smtap"][k] for k in keys])
+            for e in self.events
+            if e["event_type"] == "alert" and e["smtap"].get("state") == "closed"
+        )
+
+
+class Tap:
+    """Test points, numbered; plan at the end."""
+
+    def __init__(self):
+        self.count = 0
+        self.bad = 0
+
+    def point(self, name, off=(), directive=""):
+        self.count += 1
+        self.bad += bool(off) and "TODO" not in directive
+        print(f"{'not ok' if off else 'ok'} {self.count} - {name}{directive and ' # ' + directive}",
+              flush=True)
+        for line in list(off)[:10]:
+            print(f"# {line}")
+
+    def skip(self, name, why):
+        self.point(name, directive=f"SKIP {why}")
+
+    def end(self):
+        print(f"1..{self.count}")
+        return self.bad > 0
+
+
+def difference(got, want):
+    """What is in one list and not in the other, in words."""
+    got, want, off = list(got), list(want), []
+    for x in want:
+        if x in got:
+            got.remove(x)
+        else:
+            off.append(f"missing {x}")
+    return off + [f"surplus {x}" for x in got]
+
+
+def ports_of(capture):
+    """The mail ports that the label beside a capture gives, or None."""
+    label = pathlib.Path(capture).with_suffix(".json")
+    return json.loads(label.read_text()).get("ports") if label.exists() else None
