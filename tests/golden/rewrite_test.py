@@ -93,7 +93,8 @@ def cut(frames, cuts):
         places = [0] + cuts(len(s.payload)) + [len(s.payload)]
         for start, end in zip(places, places[1:]):
             last = end == len(s.payload)
-            yield ns, s.frame(start, s.payload[start:end], s.flags if last else s.flags & ~(FIN | PSH))
+            flags = s.flags if last else s.flags & ~(FIN | PSH)
+            yield ns, s.frame(start, s.payload[start:end], flags)
 
 
 def one_byte_segments(frames, _):
@@ -101,7 +102,9 @@ def one_byte_segments(frames, _):
 
 
 def random_cuts(frames, rng):
-    return list(cut(frames, lambda n: sorted(rng.sample(range(1, n), min(n - 1, rng.randint(0, 4))))))
+    return list(
+        cut(frames, lambda n: sorted(rng.sample(range(1, n), min(n - 1, rng.randint(0, 4)))))
+    )
 
 
 def every_frame_twice(frames, _):
@@ -109,8 +112,9 @@ def every_frame_twice(frames, _):
 
 
 def reordered(frames, rng):
-    """Frames change places within windows; the times stay where they were. A handshake and a RST keep
-    their place: without a connection there is nothing to put in order, and after a RST nothing counts."""
+    """Frames change places within windows; the times stay where they were. A handshake and a RST
+    keep their place: without a connection there is nothing to put in order, and after a RST nothing
+    counts."""
     out = []
     frozen = [not (s := Segment(f)).good or s.flags & (SYN | RST) for _, f in frames]
     for at in range(0, len(frames), WINDOW):

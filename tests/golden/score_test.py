@@ -3,9 +3,9 @@
 
 usage: score_test.py SMTAP   (prints TAP)
 
-Runs ../shared/corpus/score with 1, 2 and 4 workers. Labels are written from the servers' logs; where
-such a log names an account otherwise than the client did on the wire, the scorer's complaint is
-expected, word for word: see LABELS.
+Runs ../shared/corpus/score with 1, 2 and 4 workers. Labels are written from the servers' logs;
+where such a log names an account otherwise than the client did on the wire, the scorer's complaint
+is expected, word for word: see LABELS.
 """
 import pathlib
 import re
@@ -60,7 +60,7 @@ def main():
         for name, off in found.items():
             known = off and off == LABELS.get(name)
             tap.point(f"{name}, {workers} workers", off,
-                      "TODO the label names the account otherwise than the wire" if known else "")
+                      expected=known and "the label names the account otherwise than the wire")
     return tap.end()
 
 
