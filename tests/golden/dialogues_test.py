@@ -157,7 +157,7 @@ def a_v6_prefix_full_of_sources_is_seen(w):
         w.wait(1)
     return (
         [("LOGIN", "admin" if n % 2 else "info", "failure") for n in range(48)],
-        [("*", "prefix", "2001:db8:bad:1::/64")],
+        [("bruteforce", "prefix", "2001:db8:bad:1::/64"), ("distributed", "account", "*")],
     )
 
 
