@@ -6,7 +6,9 @@
  * empty, timed by the TSC. Each chunk is written and received twice, first by
  * the floor (receive, touch, free), then by the worker's own loop: the same
  * bytes, mbufs of the same pool, in the same state of the caches, microseconds
- * apart, so what else the machine does meets both.
+ * apart, so what else the machine does meets both. A chunk during which the
+ * kernel gave the CPU to somebody else is not counted (but with --packets, where
+ * speed is not the point): it would tell of them and not of us.
  *
  * A repeat is as many chunks as its share of the time allows. Its rates are one
  * sample; the report has the median, the least and the greatest of them.
@@ -21,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "bench/core.h"
 #include "bench/scan.h"
@@ -33,6 +36,7 @@ struct sample {
 	uint64_t cycles;
 	uint64_t floor_cycles;
 	double scan_ns; /* a packet */
+	uint64_t disturbed_chunks;
 };
 
 static int
@@ -50,6 +54,15 @@ warm_up(struct core *core)
 	return 0;
 }
 
+/* How often the kernel took the CPU away. */
+static long
+preemptions(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
+}
+
 static int
 measure_chunk(struct core *core, unsigned n, struct sample *sample)
 {
@@ -60,12 +73,22 @@ measure_chunk(struct core *core, unsigned n, struct sample *sample)
 	memcpy(state, mix->state, mix->state_bytes);
 	if (!core_fill(core, n, &ignored))
 		return -1;
-	sample->floor_cycles += core_drain_floor(core);
+	long before = preemptions();
+	uint64_t floor_cycles = core_drain_floor(core);
+	long during = preemptions() - before;
 	memcpy(mix->state, state, mix->state_bytes);
 	uint64_t bytes = core_fill(core, n, &core->tally);
 	if (!bytes)
 		return -1;
-	sample->cycles += core_drain_worker(core);
+	before = preemptions();
+	uint64_t cycles = core_drain_worker(core);
+	during += preemptions() - before;
+	if (during != 0 && core->options->packets == 0) {
+		sample->disturbed_chunks++;
+		return 0;
+	}
+	sample->floor_cycles += floor_cycles;
+	sample->cycles += cycles;
 	sample->packets += n;
 	sample->bytes += bytes;
 	return 0;
@@ -159,8 +182,10 @@ report(const struct core *core, const struct sample samples[])
 	double values[BENCH_REPEATS_MAX];
 	uint64_t packets = 0;
 	uint64_t bytes = 0;
+	uint64_t disturbed = 0;
 
 	for (unsigned i = 0; i < repeats; i++) {
+		disturbed += samples[i].disturbed_chunks;
 		packets += samples[i].packets;
 		bytes += samples[i].bytes;
 	}
@@ -172,6 +197,7 @@ report(const struct core *core, const struct sample samples[])
 			values[i] = figure_of(f, &samples[i]);
 		bench_line_samples(line, figure_names[f], values, repeats);
 	}
+	bench_line_count(line, "disturbed_packets", disturbed * RIG_CHUNK);
 	bench_line_count(line, "sessions", core->tally.sessions);
 	bench_line_count(line, "auth_attempts", core->tally.attempts);
 	bench_line_count(line, "auth_failures", core->tally.failures);

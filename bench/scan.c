@@ -4,7 +4,10 @@
 #include <rte_cycles.h>
 #include <stdio.h>
 
-#define ROUNDS 200
+#define ROUNDS 40
+
+/* The least of so many: the kernel may give the CPU to somebody else meanwhile. */
+#define TRIES 5
 
 int
 scan_open(const struct bench_options *options, struct match_set **set)
@@ -21,14 +24,12 @@ scan_open(const struct bench_options *options, struct match_set **set)
 	return -1;
 }
 
-double
-scan_script_ns(struct match *match, const struct traffic_script *script)
+static uint64_t
+scan_cycles(struct match *match, const struct traffic_script *script)
 {
 	struct match_hits hits;
-
-	if (!match)
-		return 0;
 	uint64_t start = rte_rdtsc_precise();
+
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < script->lines_count; i++) {
 			const struct traffic_line *line = &script->lines[i];
@@ -36,6 +37,19 @@ scan_script_ns(struct match *match, const struct traffic_script *script)
 				&hits);
 		}
 	}
-	uint64_t cycles = rte_rdtsc_precise() - start;
-	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / ROUNDS;
+	return rte_rdtsc_precise() - start;
+}
+
+double
+scan_script_ns(struct match *match, const struct traffic_script *script)
+{
+	uint64_t least = UINT64_MAX;
+
+	if (!match)
+		return 0;
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t cycles = scan_cycles(match, script);
+		least = cycles < least ? cycles : least;
+	}
+	return (double)least * 1e9 / (double)rte_get_tsc_hz() / ROUNDS;
 }
