@@ -9,7 +9,9 @@
  * nothing explains; it ends with one event, in attempt_end() and nowhere else.
  * A decoded message lives in one buffer on the stack of respond() and is wiped
  * before that returns. A line is taken for a username only when it is certain
- * that it is not the password: after a gap it is not (A_BLIND).
+ * that it is not the password: after a gap it is not (A_BLIND), and after a
+ * prompt in words that we do not know it is once a second prompt comes
+ * (A_PROVISIONAL).
  *
  * What an attacker would try: a mechanism's name, or a username, that is
  * really the secret of somebody's broken client, to have it logged; a 334 that
@@ -69,6 +71,21 @@ confidence(const struct state *s)
 	return s->tail == TAIL_AUTH ? CONFIDENCE_EXCHANGE : CONFIDENCE_REPLY;
 }
 
+/* The username that was taken on trust was none. */
+static void
+forget_provisional(struct run *r)
+{
+	struct note *note = smtp_note_peek(r);
+
+	if (!(r->s->auth_flags & A_PROVISIONAL))
+		return;
+	r->s->auth_flags &= (uint8_t) ~(A_PROVISIONAL | A_USERNAME);
+	if (!note)
+		return;
+	explicit_bzero(note->username, note->username_len);
+	note->username_len = 0;
+}
+
 /* The one place where an attempt ends. reply: NULL when none was seen. */
 static void
 attempt_end(struct run *r, const struct reply *reply)
@@ -77,6 +94,8 @@ attempt_end(struct run *r, const struct reply *reply)
 	struct note *note = smtp_note_peek(r);
 	bool no_check = false;
 	size_t used = 0;
+
+	forget_provisional(r);
 	struct event *event = emit_begin(r->ctx->emit, EVENT_AUTH, r->time_ns, r->ctx->flow);
 	struct event_auth *auth = &event->auth;
 
@@ -237,6 +256,7 @@ smtp_auth_gap(struct run *r)
 {
 	struct state *s = r->s;
 
+	forget_provisional(r);
 	if (s->client == CLIENT_RESPONSE) {
 		/* The one line that was due; what comes next has its number all the same. */
 		if (s->responses < UINT8_MAX)
@@ -251,6 +271,14 @@ smtp_auth_gap(struct run *r)
 }
 
 void
+smtp_auth_server_gap(struct run *r)
+{
+	if (r->s->auth_flags & A_PROVISIONAL)
+		r->s->auth_flags |= A_BLIND;
+	forget_provisional(r);
+}
+
+void
 smtp_auth_challenge(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
@@ -259,6 +287,8 @@ smtp_auth_challenge(struct run *r, const struct reply *reply)
 	/* A prompt after a prompt: the answer to the first was missed. */
 	if (s->client == CLIENT_RESPONSE)
 		smtp_auth_gap(r);
+	if (s->responses > 0)
+		s->auth_flags &= (uint8_t)~A_PROVISIONAL;
 	/* Without the command, a later challenge may tell more than the first. */
 	if (!(s->auth_flags & A_COMMAND) &&
 		(s->mechanism == SASL_UNKNOWN || s->mechanism == SASL_PLAIN)) {
@@ -307,8 +337,8 @@ smtp_auth_implied_challenge(struct run *r, const struct reply *reply)
 	s->mechanism = (uint8_t)(prompt.empty ? SASL_PLAIN : prompt.mechanism);
 	if (prompt.mechanism == SASL_LOGIN && prompt.password)
 		s->responses = 1; /* the name was in what was missed */
-	else if (prompt.mechanism == SASL_LOGIN && !prompt.username && !(s->flags & S_SERVER_SYNC))
-		s->auth_flags |= A_BLIND; /* the first prompt, or the second? */
+	else if (prompt.mechanism == SASL_LOGIN && !prompt.username)
+		s->auth_flags |= A_PROVISIONAL; /* the first prompt, or the second? */
 	s->tail = TAIL_AUTH;
 	smtp_client_enter(r, CLIENT_RESPONSE);
 }

@@ -304,7 +304,6 @@ done(struct run *r, uint16_t code, const uint8_t *text, size_t len)
 		settle_client(r);
 		assign(r, &reply);
 	}
-	s->flags |= code == 334 ? 0 : S_SERVER_SYNC;
 	smtp_line_resume(r, SMTP_CLIENT);
 }
 

@@ -196,7 +196,7 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 
 	memset(session, 0, sizeof(*session));
 	s->note = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = BLOCKS_NONE;
-	s->flags = from_start ? S_GREETING | S_SERVER_SYNC : S_UNSURE | S_MIDSTREAM;
+	s->flags = from_start ? S_GREETING : S_UNSURE | S_MIDSTREAM;
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
 
@@ -433,12 +433,14 @@ server_gap(struct run *r)
 		smtp_reply_cut(r, blocks_at(r->ctx->blocks, s->held[SMTP_SERVER]),
 			s->held_len[SMTP_SERVER]);
 	smtp_line_discard(r, SMTP_SERVER);
-	s->flags &= ~(S_GREETING | S_SERVER_SYNC | S_SKIP_SERVER);
+	s->flags &= ~(S_GREETING | S_SKIP_SERVER);
 	s->flags |= s->reply_code ? S_REPLY_GAP : 0;
 	uint32_t queued = smtp_queue_len(r);
 	s->uncertain = queued < UINT16_MAX ? (uint16_t)queued : UINT16_MAX;
 	if (s->client == CLIENT_WAIT)
 		s->flags |= S_TAIL_UNSURE;
+	if (s->tail == TAIL_AUTH)
+		smtp_auth_server_gap(r);
 }
 
 void

@@ -102,9 +102,8 @@ enum command_kind {
 #define S_LAST_CHUNK 0x00010000u    /* BDAT ... LAST */
 #define S_CHUNKING 0x08000000u      /* between the chunks of a message */
 #define S_SERVER_TLS 0x00020000u
-#define S_SERVER_SYNC 0x00040000u /* a reply ended since the last server gap */
-#define S_REPLY_GAP 0x00080000u   /* a gap inside a multi-line reply */
-#define S_BANNER 0x00100000u      /* the reply under way is the greeting */
+#define S_REPLY_GAP 0x00080000u /* a gap inside a multi-line reply */
+#define S_BANNER 0x00100000u    /* the reply under way is the greeting */
 #define S_AUTHENTICATED 0x00200000u
 #define S_EHLO 0x00400000u
 #define S_STARTTLS 0x00800000u
@@ -117,9 +116,10 @@ enum command_kind {
 #define A_USERNAME 0x02u /* note holds the username */
 #define A_TRUNCATED 0x04u
 #define A_PASSWORD 0x08u
-#define A_CANCELLED 0x10u /* the client sent "*" */
-#define A_BLIND 0x20u     /* which response comes next is not known */
-#define A_CLIENT 0x40u    /* a line of the client was seen */
+#define A_CANCELLED 0x10u   /* the client sent "*" */
+#define A_BLIND 0x20u       /* which response comes next is not known */
+#define A_CLIENT 0x40u      /* a line of the client was seen */
+#define A_PROVISIONAL 0x80u /* the username may be the password: one more prompt tells */
 
 /* state.mail_flags: the transaction */
 #define M_OPEN 0x01u
@@ -326,6 +326,8 @@ void smtp_auth_challenge(struct run *r, const struct reply *reply);
 void smtp_auth_reply(struct run *r, const struct reply *reply);
 /* The client's response fell into a gap. */
 void smtp_auth_gap(struct run *r);
+/* So did what the server said. */
+void smtp_auth_server_gap(struct run *r);
 /* Nothing tells how it ended. */
 void smtp_auth_abandon(struct run *r);
 /* Has the client said all that its mechanism wants? */

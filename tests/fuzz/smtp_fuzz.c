@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/span.h"
 #include "dataplane/smtp/smtp.h"
 
 #define EVENTS_MAX 600u
@@ -36,20 +35,27 @@ complain(const char *what)
 	abort();
 }
 
+/* What one call of the session under test needs. */
+struct talk {
+	struct smtp_ctx ctx;
+	struct smtp_session session;
+	uint64_t now_ns;
+	bool single; /* byte by byte */
+};
+
 static void
-say(struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side, struct span bytes,
-	uint64_t now, bool single)
+say(struct talk *t, enum smtp_side side, const uint8_t *data, size_t len)
 {
-	if (!single) {
+	if (!t->single) {
 		/* Its own memory, so that a read past the end is found. */
-		uint8_t *copy = malloc(bytes.len ? bytes.len : 1);
-		memcpy(copy, bytes.data, bytes.len);
-		smtp_input(ctx, s, side, copy, bytes.len, now);
+		uint8_t *copy = malloc(len ? len : 1);
+		memcpy(copy, data, len);
+		smtp_input(&t->ctx, &t->session, side, copy, len, t->now_ns);
 		free(copy);
 		return;
 	}
-	for (size_t i = 0; i < bytes.len; i++)
-		smtp_input(ctx, s, side, bytes.data + i, 1, now);
+	for (size_t i = 0; i < len; i++)
+		smtp_input(&t->ctx, &t->session, side, data + i, 1, t->now_ns);
 }
 
 static void
@@ -60,18 +66,17 @@ replay(const uint8_t *data, size_t len, struct run *run, bool single)
 	struct emit emit = {.array = run->events, .array_cap = EVENTS_MAX, .counters = &counters};
 	struct event_flow flow = {.flow_id = 1};
 	struct blocks blocks;
-	struct smtp_session session;
-	uint64_t now = 1700000000ULL * 1000000000ULL;
+	struct talk t = {.now_ns = 1700000000ULL * 1000000000ULL, .single = single};
 	uint8_t options = data[0];
 
 	blocks_init(&blocks, memory, options & OPTION_NO_BLOCKS ? 1 : BLOCKS, SMTP_BLOCK_BYTES);
-	struct smtp_ctx ctx = {.emit = &emit,
+	t.ctx = (struct smtp_ctx){.emit = &emit,
 		.blocks = &blocks,
 		.counters = &counters,
 		.password_key = {{1, 2}},
 		.proxy_protocol = options & OPTION_PROXY,
 		.flow = &flow};
-	smtp_open(&ctx, &session, !(options & OPTION_MIDSTREAM));
+	smtp_open(&t.ctx, &t.session, !(options & OPTION_MIDSTREAM));
 	data++, len--;
 	while (len >= 3) {
 		uint8_t what = data[0];
@@ -79,17 +84,17 @@ replay(const uint8_t *data, size_t len, struct run *run, bool single)
 		enum smtp_side side = what & 1 ? SMTP_SERVER : SMTP_CLIENT;
 		data += 3, len -= 3;
 		if (what & 2) {
-			smtp_gap(&ctx, &session, side, n + 1, now);
+			smtp_gap(&t.ctx, &t.session, side, n + 1, t.now_ns);
 		} else if (what & 4) {
-			now += n * 1000000000ULL;
+			t.now_ns += n * 1000000000ULL;
 		} else {
 			n = n < len ? n : len;
-			say(&ctx, &session, side, (struct span){data, n}, now, single);
+			say(&t, side, data, n);
 			data += n, len -= n;
 		}
 	}
 	memset(&run->closing, 0, sizeof(run->closing));
-	smtp_close(&ctx, &session, now, &run->closing);
+	smtp_close(&t.ctx, &t.session, t.now_ns, &run->closing);
 	run->count = emit.array_len;
 	if (blocks.in_use != 0)
 		complain("a block was not given back\n");

@@ -16,6 +16,7 @@
  *   auth MECHANISM outcome code enhanced user=... [dom=...] [pw] [flags]
  *   rcpt T code ok|no recipient from=... [as=...]
  *   mail T code [flags] from=... ok=N no=N bytes=N [as=...]
+ *   sign id context [line]
  */
 #ifndef SMTAP_TESTS_SMTP_DIALOGUE_H
 #define SMTAP_TESTS_SMTP_DIALOGUE_H
@@ -57,9 +58,10 @@ struct dialogue {
 struct options {
 	bool midstream;
 	bool proxy;
-	uint32_t blocks;    /* 0: enough */
-	const char *secret; /* must be nowhere in the events */
-	bool quick;         /* long input: fewer cuts */
+	uint32_t blocks;     /* 0: enough */
+	const char *secret;  /* must be nowhere in the events */
+	bool quick;          /* long input: fewer cuts */
+	struct match *match; /* for the test that brings its own match_line() */
 };
 
 struct outcome {
@@ -188,6 +190,24 @@ dialogue_parse(struct dialogue *d, const char *script)
 	}
 }
 
+/* d without the bytes that `lost` (a flag for each byte) says: gaps in their place. */
+static inline void
+dialogue_lose(const struct dialogue *d, const bool *lost, struct dialogue *out)
+{
+	*out = *d;
+	out->step_count = 0;
+	for (size_t i = 0; i < d->step_count; i++) {
+		const struct step *s = &d->steps[i];
+		for (size_t at = s->at, end = at; at < s->at + s->len; at = end) {
+			while (end < s->at + s->len && lost[end] == lost[at])
+				end++;
+			assert_true(out->step_count < DIALOGUE_STEPS_MAX);
+			out->steps[out->step_count++] = (struct step){
+				lost[at] ? STEP_GAP : STEP_DATA, s->side, at, end - at};
+		}
+	}
+}
+
 /* A buffer whose end is the end of what may be read. */
 static inline const uint8_t *
 guarded(const uint8_t *data, size_t len)
@@ -236,6 +256,7 @@ dialogue_run(const struct dialogue *d, const struct options *o, size_t cut, stru
 		.counters = &out->counters,
 		.password_key = {{1, 2}},
 		.proxy_protocol = o->proxy,
+		.match = o->match,
 		.flow = &flow};
 
 	smtp_open(&ctx, &session, !o->midstream);
@@ -323,6 +344,14 @@ render_mail(char *out, size_t room, const struct event *e)
 	return n + snprintf(out + n, room - (size_t)n, "\n");
 }
 
+static inline int
+render_signature(char *out, size_t room, const struct event *e)
+{
+	return snprintf(out, room, "sign %u %s%s%.*s\n", e->signature.pattern_id,
+		event_context_name(e->signature.context), e->signature.line_len ? " " : "",
+		e->signature.line_len, e->text);
+}
+
 /* All but the session's own event. */
 static inline const char *
 render(const struct outcome *o)
@@ -339,6 +368,8 @@ render(const struct outcome *o)
 			n += (size_t)render_rcpt(out + n, sizeof(out) - n, e);
 		else if (e->head.type == EVENT_MAIL)
 			n += (size_t)render_mail(out + n, sizeof(out) - n, e);
+		else if (e->head.type == EVENT_SIGNATURE)
+			n += (size_t)render_signature(out + n, sizeof(out) - n, e);
 	}
 	return out;
 }

@@ -308,49 +308,94 @@ lost_starttls(void **state)
 	expect(HELLO "C: STARTTLS\nS! 8\n" LOGIN NO, FAILED);
 }
 
-static void
-gaps_everywhere_leave_nothing_behind(void **state)
+#define LOST_MAX 8192
+
+static unsigned
+attempts_without(const struct dialogue *d, const bool *lost, const struct options *o)
 {
-	static const char script[] = HELLO LOGIN NO
-		"C: MAIL FROM:<a@b>\nS: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\nS: 250 ok\n" LOGIN
-			SUCCESS;
-	static struct dialogue d, cut;
-	static struct outcome out;
+	static struct dialogue rest;
+	static struct outcome whole, single;
+	unsigned attempts = 0;
+
+	dialogue_lose(d, lost, &rest);
+	dialogue_run(&rest, o, CUT_NONE, &whole);
+	assert_no_secret(&whole, o->secret);
+	dialogue_run(&rest, o, CUT_ALL, &single);
+	assert_same(&whole, &single, CUT_ALL);
+	for (size_t i = 0; i < whole.count; i++)
+		attempts += whole.events[i].head.type == EVENT_AUTH;
+	return attempts;
+}
+
+static void
+one_gap_anywhere_leaves_every_attempt(void **state)
+{
+	static struct dialogue d;
+	static bool lost[LOST_MAX];
 	struct options o = {.secret = "s3cret!word"};
 
 	(void)state;
-	dialogue_parse(&d, script);
+	dialogue_parse(&d,
+		HELLO LOGIN NO "C: MAIL FROM:<a@b>\nS: 250 ok\nC: DATA\nS: 354 go\nC: x\nC: .\n"
+			       "S: 250 ok\n" LOGIN SUCCESS);
 	for (size_t at = 0; at < d.bytes_len; at++) {
-		for (size_t len = 1; len < 40; len += 3) {
-			/* The script without len bytes from `at` on, as far as one side's go. */
-			cut = d;
-			cut.step_count = 0;
-			for (size_t i = 0; i < d.step_count; i++) {
-				struct step s = d.steps[i];
-				if (at < s.at || at >= s.at + s.len) {
-					cut.steps[cut.step_count++] = s;
-					continue;
-				}
-				size_t before = at - s.at;
-				size_t lost = len < s.len - before ? len : s.len - before;
-				if (before)
-					cut.steps[cut.step_count++] =
-						(struct step){STEP_DATA, s.side, s.at, before};
-				cut.steps[cut.step_count++] =
-					(struct step){STEP_GAP, s.side, s.at, lost};
-				if (before + lost < s.len)
-					cut.steps[cut.step_count++] = (struct step){STEP_DATA,
-						s.side, at + lost, s.len - before - lost};
-			}
-			dialogue_run(&cut, &o, CUT_NONE, &out);
-			assert_no_secret(&out, o.secret);
-			unsigned attempts = 0;
-			for (size_t i = 0; i < out.count; i++)
-				attempts += out.events[i].head.type == EVENT_AUTH;
-			assert_int_equal(attempts, 2);
+		size_t step = 0;
+		while (at >= d.steps[step].at + d.steps[step].len)
+			step++;
+		size_t end = d.steps[step].at + d.steps[step].len;
+		for (size_t len = 1; len < 40 && at + len <= end; len += 3) {
+			memset(lost, 0, sizeof(lost));
+			memset(lost + at, 1, len);
+			assert_int_equal(attempts_without(&d, lost, &o), 2);
 		}
 	}
 	free(d.bytes);
+}
+
+static uint32_t
+next_random(uint32_t *x)
+{
+	*x = *x * 1664525u + 1013904223u;
+	return *x >> 8;
+}
+
+/* Several gaps, joined in the middle or not: no password is ever taken for a name. */
+static void
+random_gaps_show_no_password(void **state)
+{
+	static const char *const scripts[] = {
+		HELLO LOGIN NO LOGIN NO
+		"C: MAIL FROM:<a@b>\nC: DATA\nS: 250 ok\nS: 354 go\nC: x: y\nC: \n"
+		"C: AUTH LOGIN\nC: .\nS: 250 ok\n" LOGIN NO,
+		HELLO "C: AUTH LOGIN\nS: 334 {Benutzer:}\nC: {alice}\nS: 334 {Kennwort:}\n" PW NO
+		      "C: AUTH LOGIN\nS: 334 {Benutzer:}\nC: {alice}\nS: 334 {Kennwort:}\n" PW NO,
+		HELLO "C: AUTH LOGIN {alice}\n" ASK_PASS PW NO
+		      "C: AUTH PLAIN {\\0alice\\0s3cret!word}\n" NO
+		      "C: AUTH LOGIN {alice}\nS: 334 {Kennwort:}\n" PW NO LOGIN NO,
+		HELLO
+		"C: AUTH LOGIN\nC: {alice}\n" PW
+		"C: AUTH LOGIN\nC: {bob}\n" PW ASK_USER ASK_PASS NO ASK_USER ASK_PASS NO LOGIN NO,
+		HELLO "C: AUTH LOGIN\n" ASK_USER
+		      "C: *\nS: 501 no\nC: AUTH LOGIN\nS: 503 no\nC: {alice}\n"
+		      "S: 500 no\n" PW "S: 500 no {s3cret!word}\n" LOGIN NO,
+	};
+	static struct dialogue d;
+	static bool lost[LOST_MAX];
+	uint32_t x = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 4000; i++) {
+		struct options o = {.secret = "s3cret!word", .midstream = next_random(&x) % 4 == 0};
+		dialogue_parse(&d, scripts[i % (sizeof(scripts) / sizeof(scripts[0]))]);
+		memset(lost, 0, sizeof(lost));
+		for (unsigned gaps = 1 + next_random(&x) % 4; gaps > 0; gaps--) {
+			size_t at = next_random(&x) % d.bytes_len;
+			size_t len = 1 + next_random(&x) % 40;
+			memset(lost + at, 1, len);
+		}
+		attempts_without(&d, lost, &o);
+		free(d.bytes);
+	}
 }
 
 #define TEST(name) cmocka_unit_test(name)
@@ -378,7 +423,8 @@ main(void)
 		TEST(lost_end_of_data),
 		TEST(gap_inside_bdat_is_counted),
 		TEST(lost_starttls),
-		TEST(gaps_everywhere_leave_nothing_behind),
+		TEST(one_gap_anywhere_leaves_every_attempt),
+		TEST(random_gaps_show_no_password),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -147,71 +147,66 @@ reply_over_several_lines_is_one_reply(void **state)
 		"auth PLAIN success 235 0.0.0 user=b pw\n");
 }
 
+static const struct {
+	const char *reply;
+	const char *want;
+} outcomes[] = {
+	{"535 5.7.3 Authentication unsuccessful", "failure 535 5.7.3"},
+	{"535 5.7.3 Authentication unsuccessful.", "failure 535 5.7.3"},
+	{"535 Incorrect authentication data", "failure 535 0.0.0"},
+	{"535 5.7.8 Error: authentication failed: authentication failure", "failure 535 5.7.8"},
+	{"535 5.7.8 Error: authentication failed: (reason unavailable)", "failure 535 5.7.8"},
+	{"535 5.7.8 Error: authentication failed:", "failure 535 5.7.8"},
+	{"535 5.7.8 Error: authentication failed: VXNlcm5hbWU6", "failure 535 5.7.8"},
+	{"535 #5.7.0 Authentication failed", "failure 535 5.7.0"},
+	{"535 authentication failed (#5.7.1)", "failure 535 0.0.0"},
+	{"535", "failure 535 0.0.0"},
+	{"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.",
+		"failure 535 5.7.139"},
+	{"550 5.7.1 Authentication failed", "failure 550 5.7.1"},
+	{"554 5.7.8 Denied", "failure 554 5.7.8"},
+	{"553 Invalid login or password", "failure 553 0.0.0"},
+	{"525 5.7.13 User account disabled", "failure 525 5.7.13"},
+	{"535 5.7.8 Error: authentication failed: Invalid authentication mechanism",
+		"refused 535 5.7.8"},
+	{"535 5.7.8 Error: authentication failed: no mechanism available", "refused 535 5.7.8"},
+	{"535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
+		"refused 535 5.7.139"},
+	{"535 5.7.8 Error: authentication failed: Invalid base64 data in initial response",
+		"aborted 535 5.7.8"},
+	{"535 5.7.8 Error: authentication failed: bad protocol / cancel", "aborted 535 5.7.8"},
+	{"534 5.7.9 Application-specific password required", "refused 534 5.7.9"},
+	{"538 5.7.11 Encryption required", "refused 538 5.7.11"},
+	{"530 5.7.0 Must issue a STARTTLS command first", "refused 530 5.7.0"},
+	{"503 5.5.1 Error: authentication not enabled", "refused 503 5.5.1"},
+	{"503 AUTH command used when not advertised", "refused 503 0.0.0"},
+	{"504 5.7.4 Unrecognized authentication type", "refused 504 5.7.4"},
+	{"502 5.5.2 Error: command not recognized", "refused 502 5.5.2"},
+	{"501 5.5.2 Cannot Decode response", "aborted 501 5.5.2"},
+	{"501 Invalid base64 data", "aborted 501 0.0.0"},
+	{"454 4.7.0 Temporary authentication failure: generic failure", "throttled 454 4.7.0"},
+	{"450 4.7.1 Error: too many AUTH commands from 198.51.100.1", "throttled 450 4.7.1"},
+	{"421 4.7.0 Error: too many errors", "throttled 421 4.7.0"},
+	{"432 4.7.12 A password transition is needed", "throttled 432 4.7.12"},
+	{"554 Too many nonmail commands", "throttled 554 0.0.0"},
+	{"535 5.7.8 Temporary authentication failure", "throttled 535 5.7.8"},
+	{"550 5.7.1 Access denied", "refused 550 5.7.1"},
+	{"221 2.0.0 Bye", "throttled 221 2.0.0"},
+	{"250 OK", "success 250 0.0.0"},
+};
+
 static void
 outcome_follows_code_and_wording(void **state)
 {
-	static const struct {
-		const char *reply;
-		const char *want;
-	} cases[] = {
-		{"535 5.7.3 Authentication unsuccessful", "failure 535 5.7.3"},
-		{"535 5.7.3 Authentication unsuccessful.", "failure 535 5.7.3"},
-		{"535 Incorrect authentication data", "failure 535 0.0.0"},
-		{"535 5.7.8 Error: authentication failed: authentication failure",
-			"failure 535 5.7.8"},
-		{"535 5.7.8 Error: authentication failed: (reason unavailable)",
-			"failure 535 5.7.8"},
-		{"535 5.7.8 Error: authentication failed:", "failure 535 5.7.8"},
-		{"535 5.7.8 Error: authentication failed: VXNlcm5hbWU6", "failure 535 5.7.8"},
-		{"535 #5.7.0 Authentication failed", "failure 535 5.7.0"},
-		{"535 authentication failed (#5.7.1)", "failure 535 0.0.0"},
-		{"535", "failure 535 0.0.0"},
-		{"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect.",
-			"failure 535 5.7.139"},
-		{"550 5.7.1 Authentication failed", "failure 550 5.7.1"},
-		{"554 5.7.8 Denied", "failure 554 5.7.8"},
-		{"553 Invalid login or password", "failure 553 0.0.0"},
-		{"525 5.7.13 User account disabled", "failure 525 5.7.13"},
-		{"535 5.7.8 Error: authentication failed: Invalid authentication mechanism",
-			"refused 535 5.7.8"},
-		{"535 5.7.8 Error: authentication failed: no mechanism available",
-			"refused 535 5.7.8"},
-		{"535 5.7.139 Authentication unsuccessful, basic authentication is disabled.",
-			"refused 535 5.7.139"},
-		{"535 5.7.8 Error: authentication failed: Invalid base64 data in initial response",
-			"aborted 535 5.7.8"},
-		{"535 5.7.8 Error: authentication failed: bad protocol / cancel",
-			"aborted 535 5.7.8"},
-		{"534 5.7.9 Application-specific password required", "refused 534 5.7.9"},
-		{"538 5.7.11 Encryption required", "refused 538 5.7.11"},
-		{"530 5.7.0 Must issue a STARTTLS command first", "refused 530 5.7.0"},
-		{"503 5.5.1 Error: authentication not enabled", "refused 503 5.5.1"},
-		{"503 AUTH command used when not advertised", "refused 503 0.0.0"},
-		{"504 5.7.4 Unrecognized authentication type", "refused 504 5.7.4"},
-		{"502 5.5.2 Error: command not recognized", "refused 502 5.5.2"},
-		{"501 5.5.2 Cannot Decode response", "aborted 501 5.5.2"},
-		{"501 Invalid base64 data", "aborted 501 0.0.0"},
-		{"454 4.7.0 Temporary authentication failure: generic failure",
-			"throttled 454 4.7.0"},
-		{"450 4.7.1 Error: too many AUTH commands from 198.51.100.1",
-			"throttled 450 4.7.1"},
-		{"421 4.7.0 Error: too many errors", "throttled 421 4.7.0"},
-		{"432 4.7.12 A password transition is needed", "throttled 432 4.7.12"},
-		{"554 Too many nonmail commands", "throttled 554 0.0.0"},
-		{"535 5.7.8 Temporary authentication failure", "throttled 535 5.7.8"},
-		{"550 5.7.1 Access denied", "refused 550 5.7.1"},
-		{"221 2.0.0 Bye", "throttled 221 2.0.0"},
-		{"250 OK", "success 250 0.0.0"},
-	};
 	char script[1024], want[256];
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		bool checked = strncmp(cases[i].want, "failure", 7) == 0 ||
-			       strncmp(cases[i].want, "success", 7) == 0;
+	for (size_t i = 0; i < sizeof(outcomes) / sizeof(outcomes[0]); i++) {
+		bool checked = strncmp(outcomes[i].want, "failure", 7) == 0 ||
+			       strncmp(outcomes[i].want, "success", 7) == 0;
 		snprintf(script, sizeof(script),
-			HELLO "C: AUTH PLAIN {\\0a\\0s3cret!word}\nS: %s\n", cases[i].reply);
-		snprintf(want, sizeof(want), "auth PLAIN %s user=a pw%s\n", cases[i].want,
+			HELLO "C: AUTH PLAIN {\\0a\\0s3cret!word}\nS: %s\n", outcomes[i].reply);
+		snprintf(want, sizeof(want), "auth PLAIN %s user=a pw%s\n", outcomes[i].want,
 			checked ? "" : " nocheck");
 		expect(script, want);
 	}
