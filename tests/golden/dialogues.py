@@ -400,7 +400,7 @@ def challenge_mechanisms_name_the_account(w):
     s.close()
     return [
         ("CRAM-MD5", "alice", "failure"),
-        ("DIGEST-MD5", 'al"ice', "failure"),
+        ("DIGEST-MD5", 'al"ice@corp.example', "failure"),
         ("SCRAM-SHA-256", "al,ice", "failure"),
         ("XOAUTH2", "alice@corp.example", "failure"),
         ("OAUTHBEARER", "alice@corp.example", "failure"),
