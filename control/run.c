@@ -364,6 +364,8 @@ await_captures(struct run *run)
 	}
 	read_captures(run);
 	hide_progress(run);
+	if (run->captures.stopped && !run->trouble)
+		run->trouble = "the dataplane was stopped by a signal";
 }
 
 static int
@@ -396,7 +398,7 @@ finish(struct run *run)
 {
 	struct engine_totals totals;
 	struct counters sum;
-	int status = run->trouble ? EXIT_FAILED : EXIT_DONE;
+	int status = EXIT_DONE;
 
 	update_loss(run, NULL);
 	engine_finish(run->engine);
@@ -414,10 +416,12 @@ finish(struct run *run)
 		status = fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
 	if (write_report(run, &sum) != 0)
 		status = EXIT_FAILED;
+	if (!run->trouble)
+		return status;
 	/* Whoever started both processes tells that one has gone; alone, we do. */
-	if (run->trouble && run->options->captures_fd < 0)
+	if (run->options->captures_fd < 0 || run->stopped)
 		fail(EXIT_FAILED, "%s; the report covers what was read until then", run->trouble);
-	return status;
+	return EXIT_FAILED;
 }
 
 static void

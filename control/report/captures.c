@@ -133,7 +133,9 @@ take_line(struct captures *c)
 	const char *event = json_string_value(json_object_get(object, "event"));
 	const char *file = json_string_value(json_object_get(object, "file"));
 
-	if (!event || !file)
+	if (event && strcmp(event, "stopped") == 0)
+		c->stopped = true;
+	else if (!event || !file)
 		c->bad_lines++;
 	else if (strcmp(event, "capture") == 0)
 		take_capture(c, object, file);

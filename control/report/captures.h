@@ -5,6 +5,7 @@
  *   {"event": "capture", "file", "link", "packets", "bytes", "first_ns", "last_ns"}
  *   {"event": "damaged", "file", "packets", "why"}
  *   {"event": "progress", "file", "packets", "position", "size"}
+ *   {"event": "stopped", "packets"}
  */
 #ifndef SMTAP_CONTROL_REPORT_CAPTURES_H
 #define SMTAP_CONTROL_REPORT_CAPTURES_H
@@ -32,6 +33,7 @@ struct captures {
 	uint64_t omitted;   /* files past CAPTURES_MAX */
 	uint64_t bad_lines; /* not of the form above */
 	uint64_t damaged;
+	bool stopped; /* a signal ended the reading */
 	char *line; /* of CAPTURES_LINE_MAX bytes */
 	size_t line_len;
 	bool line_too_long;

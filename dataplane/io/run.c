@@ -350,6 +350,8 @@ run_lcores(struct run *run)
 	rte_eal_remote_launch(reader_run, &run->reader, RUN_LCORE_READER);
 	run_watch(run);
 	rte_eal_mp_wait_lcore();
+	if (run->interrupted)
+		status_stopped(&run->status, run->reader.packets);
 	status_flush(&run->status, !run->control_gone);
 	return run->control_gone || run->interrupted || run->reader.damaged ? EXIT_FAILED : 0;
 }

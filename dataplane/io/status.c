@@ -117,6 +117,14 @@ status_progress(struct status *status, const struct capture *c)
 			(json_int_t)capture_position(c), "size", (json_int_t)c->file_bytes));
 }
 
+void
+status_stopped(struct status *status, uint64_t packets)
+{
+	if (status->fd >= 0)
+		status_add(status, json_pack("{s:s, s:I}", "event", "stopped", "packets",
+					   (json_int_t)packets));
+}
+
 /* Returns false when no more can be written now. */
 static bool
 status_write(struct status *status)

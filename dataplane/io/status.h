@@ -5,6 +5,7 @@
  *   {"event": "capture", "file", "link", "packets", "bytes", "first_ns", "last_ns"}
  *   {"event": "damaged", "file", "packets", "why"}
  *   {"event": "progress", "file", "packets", "position", "size"}
+ *   {"event": "stopped", "packets"}
  */
 #ifndef SMTAP_DATAPLANE_IO_STATUS_H
 #define SMTAP_DATAPLANE_IO_STATUS_H
@@ -32,6 +33,9 @@ void status_free(struct status *status);
 void status_capture(struct status *status, const struct capture *c);
 void status_damaged(struct status *status, const struct capture *c, const char *why);
 void status_progress(struct status *status, const struct capture *c);
+
+/* A signal ended the reading after that many packets of all captures. */
+void status_stopped(struct status *status, uint64_t packets);
 
 /* Write what the other side takes now; with wait, everything, unless it goes away. */
 void status_flush(struct status *status, bool wait);

@@ -18,7 +18,7 @@ from golden import SHARED, Tap  # noqa: E402
 DETECTORS = "bruteforce,spray,stuffing,distributed,compromise,stale_credential"
 
 # Usernames are told as the client sent them. Cyrus SASL logs them with its realm, which is not on
-# the wire (or, for DIGEST-MD5, is an attribute of its own); one label is a list cut short by "...".
+# the wire; one label is a list cut short by "...".
 LABELS = {
     "03c-hydra-ntlm-postfix-cyrus":
         ["accounts 198.51.100.31: 1 seen, missing ['alice@corp.example'], surplus ['alice']"],
@@ -26,8 +26,6 @@ LABELS = {
         ["accounts 198.51.100.46: 1 seen, missing ['alice@corp.example'], surplus ['alice']"],
     "06-spray-one-source-postfix":
         ["accounts 198.51.100.60: 110 seen, missing ['...'], surplus ['backup', 'hr', 'info']"],
-    "15c-benign-users-login":
-        ["accounts 192.0.2.71: 1 seen, missing ['bob@corp.example'], surplus ['bob']"],
 }
 
 

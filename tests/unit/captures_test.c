@@ -105,6 +105,21 @@ lines_that_make_no_sense_are_counted_and_skipped(void **state)
 }
 
 static void
+stop_by_a_signal_is_noted(void **state)
+{
+	static const char line[] = "{\"event\":\"stopped\",\"packets\":5}\n";
+	struct captures c;
+
+	(void)state;
+	assert_int_equal(captures_init(&c), 0);
+	assert_false(c.stopped);
+	captures_feed(&c, line, sizeof(line) - 1);
+	assert_true(c.stopped);
+	assert_int_equal(c.bad_lines, 0);
+	captures_free(&c);
+}
+
+static void
 endless_line_is_dropped_whole(void **state)
 {
 	static const char tail[] = "{\"event\":\"capture\",\"file\":\"a\",\"packets\":1}\n";
@@ -148,6 +163,7 @@ main(void)
 		cmocka_unit_test(lines_byte_by_byte_say_the_same),
 		cmocka_unit_test(one_file_read_twice_is_two_rows),
 		cmocka_unit_test(lines_that_make_no_sense_are_counted_and_skipped),
+		cmocka_unit_test(stop_by_a_signal_is_noted),
 		cmocka_unit_test(endless_line_is_dropped_whole),
 		cmocka_unit_test(files_past_the_bound_are_counted),
 	};
