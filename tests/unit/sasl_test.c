@@ -115,23 +115,29 @@ digest_directives_are_quoted_and_escaped(void **state)
 	assert_string_equal(READ(DIGEST, "xusername=\"no\""), "");
 }
 
-/* An NTLM type 3 with the fields at the end, as given. */
+struct bytes {
+	const char *data;
+	size_t len;
+};
+
+#define BYTES(text) ((struct bytes){text, sizeof(text) - 1})
+
+/* An NTLM type 3 with the names from `head` on; flags only when there is room for them. */
 static size_t
-ntlm3(uint8_t *m, size_t head, uint32_t flags, const char *domain, size_t domain_len,
-	const char *user, size_t user_len)
+ntlm3(uint8_t *m, size_t head, uint32_t flags, struct bytes domain, struct bytes user)
 {
 	memset(m, 0, 64);
 	memcpy(m, "NTLMSSP", 8);
 	m[8] = 3;
-	m[28] = (uint8_t)domain_len;
+	m[28] = (uint8_t)domain.len;
 	m[32] = (uint8_t)head;
-	m[36] = (uint8_t)user_len;
-	m[40] = (uint8_t)(head + domain_len);
+	m[36] = (uint8_t)user.len;
+	m[40] = (uint8_t)(head + domain.len);
 	if (head >= 64)
 		memcpy(m + 60, &flags, 4);
-	memcpy(m + head, domain, domain_len);
-	memcpy(m + head + domain_len, user, user_len);
-	return head + domain_len + user_len;
+	memcpy(m + head, domain.data, domain.len);
+	memcpy(m + head + domain.len, user.data, user.len);
+	return head + domain.len + user.len;
 }
 
 static void
@@ -139,19 +145,19 @@ ntlm_names_are_utf16_or_oem_by_flag(void **state)
 {
 	(void)state;
 	uint8_t m[300];
-	size_t len = ntlm3(m, 64, 0x201, "D\0", 2, "d\0\xe9\0", 4);
+	size_t len = ntlm3(m, 64, 0x201, BYTES("D\0"), BYTES("d\0\xe9\0"));
 
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=d\xc3\xa9 dom=D");
-	len = ntlm3(m, 64, 0x202, "DOM", 3, "dave", 4);
+	len = ntlm3(m, 64, 0x202, BYTES("DOM"), BYTES("dave"));
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=dave dom=DOM");
 	/* UTF-16 although the flags say OEM; and without flags at all. */
-	len = ntlm3(m, 64, 0x202, "", 0, "d\0a\0", 4);
+	len = ntlm3(m, 64, 0x202, BYTES(""), BYTES("d\0a\0"));
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=da");
-	len = ntlm3(m, 52, 0, "D\0", 2, "d\0a\0", 4);
+	len = ntlm3(m, 52, 0, BYTES("D\0"), BYTES("d\0a\0"));
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=da dom=D");
-	len = ntlm3(m, 52, 0, "D", 1, "dave", 4);
+	len = ntlm3(m, 52, 0, BYTES("D"), BYTES("dave"));
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=dave dom=D");
-	len = ntlm3(m, 64, 1, "", 0, "", 0);
+	len = ntlm3(m, 64, 1, BYTES(""), BYTES(""));
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=");
 }
 
@@ -160,13 +166,13 @@ ntlm_fields_outside_the_message_are_no_names(void **state)
 {
 	(void)state;
 	uint8_t m[300];
-	size_t len = ntlm3(m, 64, 0x202, "DOM", 3, "dave", 4);
+	size_t len = ntlm3(m, 64, 0x202, BYTES("DOM"), BYTES("dave"));
 
 	for (size_t cut = 0; cut < len; cut++)
 		assert_string_equal(read_as(SASL_NTLM, 1, m, cut), "");
 	m[43] = 0xff;
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "");
-	len = ntlm3(m, 64, 0x202, "DOM", 3, "dave", 4);
+	len = ntlm3(m, 64, 0x202, BYTES("DOM"), BYTES("dave"));
 	m[33] = 0xff; /* the domain alone is outside */
 	assert_string_equal(read_as(SASL_NTLM, 1, m, len), "user=dave");
 	m[8] = 1;
