@@ -34,7 +34,7 @@ struct captures {
 	uint64_t bad_lines; /* not of the form above */
 	uint64_t damaged;
 	bool stopped; /* a signal ended the reading */
-	char *line; /* of CAPTURES_LINE_MAX bytes */
+	char *line;   /* of CAPTURES_LINE_MAX bytes */
 	size_t line_len;
 	bool line_too_long;
 	/* the last progress line */
