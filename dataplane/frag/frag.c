@@ -417,7 +417,8 @@ store_be16(uint8_t *p, uint32_t v)
 static bool
 frag_finish(struct frag_entry *e, struct span *out)
 {
-	uint8_t *packet = e->payload - e->header_len;
+	/* In room and payload, which lie next to each other. */
+	uint8_t *packet = (uint8_t *)e + offsetof(struct frag_entry, payload) - e->header_len;
 	uint32_t len = e->header_len + e->total_bytes;
 
 	if (len > FRAG_BYTES_MAX)

@@ -142,7 +142,10 @@ script(struct sim *sim, unsigned turns, uint32_t len_max, uint32_t cut)
 	add_frame(sim, 0, TCP_ACK, 0, 0);
 	for (unsigned i = 0; i < turns; i++) {
 		unsigned dir = (i & 1) ^ 1; /* the server greets */
-		say(sim, dir, 1 + sim_random(sim, len_max), cut, sim_random(sim, 2));
+		/* One after the other: the order of arguments is the compiler's. */
+		bool acked = sim_random(sim, 2);
+		uint32_t len = 1 + sim_random(sim, len_max);
+		say(sim, dir, len, cut, acked);
 	}
 	add_frame(sim, 0, TCP_ACK | TCP_FIN, sim->len[0], 0);
 	sim->len[0]++;
