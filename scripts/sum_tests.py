@@ -2,8 +2,8 @@
 """Sum what scripts/test left in a folder: meson's testlog.json files, and a list of
 other steps that failed.
 
-A test that speaks TAP counts with each of its cases; one marked TODO is known not to hold, is
-named with its reason, and counts as skipped. Names what failed; the last line is
+A test that speaks TAP counts with each of its cases; one that is marked as expected to fail is
+named with its reason and counts as skipped. Names what failed; the last line is
 "N passed, M failed[, K skipped]". Exit status 1 when something failed or nothing passed.
 """
 
