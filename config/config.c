@@ -30,7 +30,8 @@ const struct setting config_settings[] = {
 #undef X
 	{"mail.ports", "TCP ports that carry mail",
 		offsetof(struct config, ports), 1, PORTS_MAX, SETTING_PORTS},
-	{"mail.implicit_tls_ports", "Mail ports that start with TLS",
+	{"mail.implicit_tls_ports",
+		"Mail ports that start with TLS; not used yet: TLS is told by its first bytes",
 		offsetof(struct config, implicit_tls), 0, PORTS_MAX, SETTING_PORTS},
 	{"output.directory", "Where eve.json goes",
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},

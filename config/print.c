@@ -68,6 +68,10 @@ print_range(const struct setting *s, FILE *out)
 		setting_format_duration(s->max, high, sizeof(high));
 		fprintf(out, " (%s to %s)", low, high);
 	}
+	if (s->type == SETTING_PORTS)
+		fprintf(out, " (%" PRIu64 " to %" PRIu64 " ports)", s->min, s->max);
+	if (s->type == SETTING_TEXT)
+		fprintf(out, " (%" PRIu64 " to %" PRIu64 " bytes)", s->min, s->max);
 }
 
 /* Is the map of name (its first len bytes) in the table before setting i? */
