@@ -173,7 +173,8 @@ line_put_patterns(
 	for (unsigned i = 0; i < 4; i++) {
 		const struct pattern *pattern = ids[i] ? pattern_set_find(patterns, ids[i]) : NULL;
 
-		if (pattern)
+		/* A fact is what the outcome says already. */
+		if (pattern && pattern->role != PATTERN_ROLE_FACT)
 			json_array_append_new(names, json_string(pattern->name));
 	}
 	if (json_array_size(names) > 0)

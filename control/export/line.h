@@ -44,7 +44,7 @@ void line_put_time(json_t *object, const char *key, uint64_t time_ns);
 /* reply_code and enhanced_code, where there are any. */
 void line_put_reply(json_t *object, uint16_t reply_code, const uint16_t enhanced[3]);
 
-/* The names of the patterns with these ids (0: none) under key, where there are any. */
+/* The names of the servers and tools with these pattern ids (0: none), where there are any. */
 void line_put_patterns(
 	json_t *object, const char *key, const struct pattern_set *patterns, const uint32_t ids[4]);
 

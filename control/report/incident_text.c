@@ -64,12 +64,14 @@ say_end(struct draft *d, FILE *out)
 /* The one, by name; or how many there are. */
 static void
 say_which(
-	struct draft *d, const struct incident_top top[INCIDENT_TOP], uint64_t n, const char *many)
+	struct draft *d, const struct incident_top top[INCIDENT_TOP], uint64_t n, const char *thing)
 {
+	char number[WORDS_NUMBER_MAX];
+
 	if (n <= 1 && top[0].name[0])
 		say_name(d, top[0].name);
 	else
-		say_count(d, n, many, many);
+		say(d, "%s %s%s", words_number(n, number), thing, n == 1 ? "" : "s");
 }
 
 /* "24 passwords", "at least 60 passwords"; or what stands for them when they are not known. */
@@ -89,12 +91,12 @@ static void
 say_from_to(struct draft *d, const struct incident *i, const char *server)
 {
 	say(d, " tried from ");
-	say_which(d, i->top_sources, i->sources, "sources");
+	say_which(d, i->top_sources, i->sources, "source");
 	say(d, " on ");
 	if (server)
 		say_name(d, server);
 	else
-		say_which(d, i->top_targets, i->targets, "servers");
+		say_which(d, i->top_targets, i->targets, "server");
 }
 
 /* Who attacked what from where. */
@@ -108,9 +110,9 @@ say_who(struct draft *d, const struct incident *i)
 		say(d, " tried ");
 		say_passwords(d, i, "passwords");
 		say(d, " for ");
-		say_which(d, i->top_accounts, i->accounts, "accounts");
+		say_which(d, i->top_accounts, i->accounts, "account");
 		say(d, " on ");
-		say_which(d, i->top_targets, i->targets, "servers");
+		say_which(d, i->top_targets, i->targets, "server");
 		break;
 	case SUBJECT_ACCOUNT:
 		say(d, "The account ");
@@ -121,7 +123,7 @@ say_who(struct draft *d, const struct incident *i)
 		break;
 	case SUBJECT_SERVER:
 	case SUBJECT_TYPE_COUNT:
-		say_which(d, i->top_accounts, i->accounts, "accounts");
+		say_which(d, i->top_accounts, i->accounts, "account");
 		say(d, ": ");
 		say_passwords(d, i, "passwords");
 		say_from_to(d, i, i->subject);
@@ -154,14 +156,14 @@ print_counts(struct draft *d, const struct incident *i, FILE *out)
 	say_end(d, out);
 }
 
-/* Attempts on the account whose password was guessed, as far as they are known. */
+/* Attempts on the account whose password was guessed; 0 when that is not known. */
 static uint64_t
 attempts_on(const struct incident *i, const char *account)
 {
 	for (unsigned k = 0; k < INCIDENT_TOP; k++)
 		if (strcmp(i->top_accounts[k].name, account) == 0)
 			return i->top_accounts[k].count;
-	return i->attempts;
+	return i->accounts <= 1 ? i->attempts : 0;
 }
 
 /* Who logged in: the attacker himself, or the first source that did. */
@@ -233,7 +235,7 @@ print_evidence(
 		const struct pattern *pattern =
 			i->signatures[k] ? pattern_set_find(patterns, i->signatures[k]) : NULL;
 
-		if (!pattern)
+		if (!pattern || pattern->role == PATTERN_ROLE_FACT)
 			continue;
 		say(d, "%s", n++ ? ", " : "Recognised: ");
 		say_name(d, pattern->name);

@@ -233,6 +233,20 @@ lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
 }
 
 static void
+attempt_count_of_an_account_that_is_not_named_is_not_made_up(void **state)
+{
+	struct stage *s = *state;
+
+	fill(s);
+	s->engine.incidents[0].accounts = 110;
+	strcpy(s->engine.incidents[0].success_account, "user077");
+	s->engine.incidents[0].success_attempt = 2;
+	char *text = printed(&s->report, report_text);
+	assert_non_null(strstr(text, "guessed the password of user077 on attempt 2 at 02:07:24."));
+	free(text);
+}
+
+static void
 color_is_only_where_it_was_asked_for(void **state)
 {
 	struct stage *s = *state;
@@ -325,6 +339,7 @@ main(void)
 		TEST(text_is_as_the_golden_file_has_it),
 		TEST(nothing_found_says_so),
 		TEST(lines_stay_within_100_columns_and_hold_no_control_bytes),
+		TEST(attempt_count_of_an_account_that_is_not_named_is_not_made_up),
 		TEST(color_is_only_where_it_was_asked_for),
 		TEST(json_is_one_object_with_the_same_facts),
 		TEST(report_to_a_full_disk_is_an_error),
