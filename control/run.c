@@ -186,8 +186,15 @@ open_fds(struct run *run)
 static int
 shake_hands(struct run *run)
 {
+	struct pollfd p[2] = {{.fd = run->options->dataplane_fd, .events = POLLIN},
+		{.fd = run->signal_fd, .events = POLLIN}};
 	char why[WHY_BYTES] = "";
 
+	/* intake_accept blocks, and signals are blocked too: wait for either here. */
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	if (p[1].revents)
+		return fail(EXIT_FAILED, "stopped by a signal before the dataplane's offer");
 	if (intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why)) != 0)
 		return fail(EXIT_FAILED, "%s", why);
 	return 0;
