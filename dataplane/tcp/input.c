@@ -88,6 +88,21 @@ window_has(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t se
 	return true;
 }
 
+/*
+ * The first segment of a side that was taken for absent, and whose place followed the other
+ * side's acknowledgements: what it says now was not delivered, so it is not old. Two taps
+ * with a delay between them, or a file for each direction, look like this.
+ */
+static void
+input_late_side(struct tcp_stream *s, uint32_t seq)
+{
+	if (stream_is(s, STREAM_SEEN) || stream_is(s, STREAM_MOVED) || stream_is(s, STREAM_SYN) ||
+		!stream_is(s, STREAM_PLACED) || seq_past(seq, s->next_seq) >= 0)
+		return;
+	stream_place(s, seq);
+	s->shown_seq = seq;
+}
+
 /* RFC 5961 5.2: what acknowledges bytes far from any that were sent is not the peer's. */
 static bool
 ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
@@ -276,6 +291,7 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	if (wire > TCP_WINDOW_MAX || !window_has(ctx, conn, dir, seq) ||
 		(has_ack && !ack_plausible(conn, dir, segment->ack)))
 		return input_stray(ctx, conn, dir);
+	input_late_side(&conn->stream[dir], seq);
 	input_note(conn, dir, seq + span);
 	if (has_ack)
 		ack_note(conn, dir, segment->ack);

@@ -42,6 +42,14 @@ open_begin(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq)
 	s->flags |= STREAM_SYN;
 }
 
+/* All of a side comes after the other side was delivered: see input_late_side. */
+static void
+open_late(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t first)
+{
+	open_begin(ctx, s, first);
+	s->shown_seq = first;
+}
+
 /* Nothing was delivered in either direction. */
 static enum tcp_verdict
 open_handshake(
@@ -91,6 +99,8 @@ open_syn(
 		/* This connection's own, late. */
 		if (s->base_seq == first)
 			s->flags |= STREAM_SYN;
+		else if (!stream_is(s, STREAM_SEEN) && !stream_is(s, STREAM_MOVED))
+			open_late(ctx, s, first);
 		return TCP_ACCEPTED;
 	}
 	if (with_ack && !stream_is(s, STREAM_SYN) && !stream_is(s, STREAM_PLACED) &&

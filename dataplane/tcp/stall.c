@@ -57,8 +57,9 @@ stall_answered(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned 
 static bool
 stall_started(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
-	return conn->segments >= START_SEGMENTS ||
-	       stall_age(ctx, held_head(ctx, &conn->stream[dir])) >= START_TICKS;
+	uint32_t age = stall_age(ctx, held_head(ctx, &conn->stream[dir]));
+
+	return (conn->segments >= START_SEGMENTS && age >= REORDER_TICKS) || age >= START_TICKS;
 }
 
 /* The other side has received bytes that this stream lacks. */

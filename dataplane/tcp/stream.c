@@ -45,11 +45,11 @@
  *   place yet  |                                      | was sent
  *   is first   | the peer was not seen at all yet     | START: then it is a one-sided capture
  *
- * REORDER is 16 segments and 300 ms of packet time, START 12 segments or five seconds,
- * RETRANSMIT 16 segments and three seconds. A one-percent loss at the tap thus costs a
- * dialogue a few turns of delay and no order. At a limit of memory what may be skipped is
- * skipped at once; where nothing may be, the furthest held bytes are dropped
- * (TCP_HOLD_FULL), which becomes a GAP when the peer turns out to have had them.
+ * REORDER is 16 segments and 300 ms of packet time; START 12 segments and 300 ms (two taps
+ * with a delay between them), or five seconds; RETRANSMIT 16 segments and three seconds. A
+ * one-percent loss at the tap thus costs a dialogue a few turns of delay and no order. At a limit
+ * of memory what may be skipped is skipped at once; where nothing may be, the furthest held bytes
+ * are dropped (TCP_HOLD_FULL), which becomes a GAP when the peer turns out to have had them.
  *
  * A capture of one side never sees the other: nothing waits for a side that is absent,
  * and its next_seq follows the acknowledgements, so that it has a place if it shows up.

@@ -191,6 +191,60 @@ a_right_frame_undoes_wrong_ones_while_nothing_was_delivered(void **state)
 	SAW("^s:220 ");
 }
 
+/* Twelve segments and 300 ms of one side. Returns its next sequence number. */
+static uint32_t
+client_alone(struct fixture *f, uint32_t seq, uint32_t ack)
+{
+	for (unsigned i = 0; i < 12; i++, f->now_ns += 40 * MS)
+		DATA(CLIENT, seq++, ack, "c");
+	assert_non_null(strstr(f->log, "c:ccc"));
+	f->log[0] = 0;
+	return seq;
+}
+
+static void
+a_side_that_comes_late_is_heard_from_its_start(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	client_alone(f, C, S + 3);
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	DATA(SERVER, S, C, "220");
+	DATA(SERVER, S + 3, C + 1, "250");
+	SAW("^s:220 s:250 ");
+	assert_int_equal(count(f, COUNTER_TCP_GAPS), 0);
+}
+
+static void
+a_side_that_comes_late_without_its_syn_is_heard(void **state)
+{
+	struct fixture *f = *state;
+
+	client_alone(f, C, S + 6);
+	DATA(SERVER, S, C, "220");
+	DATA(SERVER, S + 3, C + 1, "250");
+	SAW("s:220 s:250 ");
+	/* Now that it is there, old is old. */
+	assert_int_equal(DATA(SERVER, S - 3, C, "old"), TCP_IGNORED);
+	SAW("");
+}
+
+static void
+many_segments_in_no_time_do_not_show_that_a_side_is_absent(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	for (unsigned i = 0; i < 40; i++)
+		DATA(SERVER, S + i, C + i, "s");
+	SAW("^s:s "); /* it answers nothing */
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	DATA(CLIENT, C, S + 1, "c");
+	DATA(CLIENT, C + 1, S + 2, "c");
+	SAW("^c:c s:s c:c s:s ");
+}
+
 int
 main(void)
 {
@@ -206,6 +260,9 @@ main(void)
 		T(wrong_checksums_are_ignored_where_others_verify),
 		T(a_direction_without_one_right_checksum_is_offloaded),
 		T(a_right_frame_undoes_wrong_ones_while_nothing_was_delivered),
+		T(a_side_that_comes_late_is_heard_from_its_start),
+		T(a_side_that_comes_late_without_its_syn_is_heard),
+		T(many_segments_in_no_time_do_not_show_that_a_side_is_absent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
