@@ -337,7 +337,7 @@ smtp_auth_implied_challenge(struct run *r, const struct reply *reply)
 	s->mechanism = (uint8_t)(prompt.empty ? SASL_PLAIN : prompt.mechanism);
 	if (prompt.mechanism == SASL_LOGIN && prompt.password)
 		s->responses = 1; /* the name was in what was missed */
-	else if (prompt.mechanism == SASL_LOGIN && !prompt.username)
+	else if (prompt.mechanism == SASL_LOGIN && (!prompt.username || reply->cut))
 		s->auth_flags |= A_PROVISIONAL; /* the first prompt, or the second? */
 	s->tail = TAIL_AUTH;
 	smtp_client_enter(r, CLIENT_RESPONSE);

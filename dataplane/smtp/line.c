@@ -118,33 +118,48 @@ hold(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 	return len;
 }
 
+/* No block for what one side began to say: as if it had been missed, up to its LF. */
+static void
+smtp_line_missed(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
+{
+	struct state *s = r->s;
+
+	if (side == SMTP_SERVER) {
+		if (!smtp_reply_cut(r, data, len))
+			smtp_missed(r, side, 0);
+		s->flags |= S_SKIP_SERVER;
+		return;
+	}
+	smtp_missed(r, side, 0);
+	s->flags |= s->flags & S_DROP ? 0 : S_SKIP_CLIENT;
+}
+
 /*
- * There is no room for what must be held. Afterwards the machine consumes:
- * either it no longer waits, or the bytes are dropped as if missed.
+ * There is no room for what must be held, of which data are the next bytes. Afterwards
+ * the machine consumes: either it no longer waits, or the bytes are dropped as if missed.
  */
 static void
-smtp_line_overflow(struct run *r, enum smtp_side side)
+smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 	bool waits = side == SMTP_CLIENT && s->client == CLIENT_WAIT;
 	bool no_block = s->held[side] == BLOCKS_NONE;
 
 	counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
-	if (side == SMTP_SERVER) {
-		s->flags |= S_SKIP_SERVER;
-	} else if (s->client == CLIENT_HEADER || s->client == CLIENT_CHUNK_HEADER) {
+	if (side == SMTP_CLIENT &&
+		(s->client == CLIENT_HEADER || s->client == CLIENT_CHUNK_HEADER)) {
 		smtp_data_skip(r);
-	} else if (!waits) {
-		s->flags |= S_UNSURE | S_SKIP_CLIENT;
-	} else if (s->tail == TAIL_TLS) {
+	} else if (waits && s->tail == TAIL_TLS) {
 		smtp_tls_enter(r);
-	} else if (s->tail == TAIL_DATA) {
+	} else if (waits && s->tail == TAIL_DATA) {
 		/* So much after DATA is its body; the 354 or the refusal is still to come. */
 		smtp_queue_push(r, COMMAND_DATA, NULL, 0);
 		s->flags |= S_DATA_ASSUMED;
 		smtp_data_begin(r);
-	} else if (!(s->flags & S_SERVER_SEEN)) {
-		s->flags |= S_ONE_SIDED | (no_block ? S_SKIP_CLIENT : 0);
+	} else if (waits && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED))) {
+		s->flags |= S_ONE_SIDED;
+	} else if (no_block) {
+		smtp_line_missed(r, side, data, len);
 	} else {
 		s->flags |= S_UNSURE | S_DROP;
 		s->auth_flags |= A_BLIND;
@@ -165,7 +180,7 @@ smtp_line_input(struct run *r, enum smtp_side side, const uint8_t *data, size_t 
 		}
 		size_t n = hold(r, side, data, len);
 		if (n == 0) {
-			smtp_line_overflow(r, side);
+			smtp_line_overflow(r, side, data, len);
 			continue;
 		}
 		data += n;

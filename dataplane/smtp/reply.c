@@ -287,10 +287,10 @@ settle_client(struct run *r)
 }
 
 static void
-done(struct run *r, uint16_t code, const uint8_t *text, size_t len)
+done(struct run *r, uint16_t code, struct span text, bool cut)
 {
 	struct state *s = r->s;
-	struct reply reply = {code, s->reply_words, s->reply_enhanced, text, len};
+	struct reply reply = {code, s->reply_words, s->reply_enhanced, text.data, text.len, cut};
 	bool greeted = s->flags & S_BANNER;
 
 	counter_add(r->ctx->counters, COUNTER_SMTP_REPLIES, 1);
@@ -351,28 +351,30 @@ reply_line(struct run *r, const struct line *line)
 	struct span text = {d + (line->len > 3 ? 4 : 3), line->len > 3 ? line->len - 4 : 0};
 	/* The last line of the reply before fell into a gap. */
 	if (s->reply_code != 0 && s->reply_code != code && (s->flags & S_REPLY_GAP))
-		done(r, s->reply_code, NULL, 0);
+		done(r, s->reply_code, (struct span){NULL, 0}, true);
 	collect(r, code, line, text);
 	if (line->len > 3 && d[3] == '-')
 		s->reply_code = code;
 	else
-		done(r, code, text.data, text.len);
+		done(r, code, text, line->cut);
 }
 
-void
+bool
 smtp_reply_cut(struct run *r, const uint8_t *data, size_t len)
 {
 	struct line line = {data, len, true};
 
 	/* The code and what follows it must be there, else it says nothing. */
-	if (len > 4 && !(r->s->flags & S_SERVER_TLS))
-		reply_line(r, &line);
+	if (len <= 4 || (r->s->flags & S_SERVER_TLS))
+		return false;
+	reply_line(r, &line);
+	return true;
 }
 
 void
 smtp_reply_end(struct run *r)
 {
-	done(r, r->s->reply_code, NULL, 0);
+	done(r, r->s->reply_code, (struct span){NULL, 0}, true);
 }
 
 size_t

@@ -80,6 +80,20 @@ challenge_mechanism(const uint8_t *m, size_t len)
 	return printable(m, len) ? SASL_LOGIN : SASL_UNKNOWN;
 }
 
+/* A word of the prompt for the password wins over one for the name ("Login key:"): to take a
+   password for a name is the worse mistake. */
+static bool
+asks_password(const uint8_t *m, size_t len)
+{
+	static const char *const words[] = {"pass", "word", "wort", "woord", "parol", "senha",
+		"contras", "clave", "secret", "heslo", "key", "pin:", "pin "};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (contains(m, len, words[i]))
+			return true;
+	return false;
+}
+
 void
 sasl_prompt_read(const uint8_t *text, size_t len, struct sasl_prompt *out)
 {
@@ -104,7 +118,7 @@ sasl_prompt_read(const uint8_t *text, size_t len, struct sasl_prompt *out)
 	out->mechanism = challenge_mechanism(m, m_len);
 	if (out->mechanism != SASL_LOGIN)
 		return;
-	out->password = contains(m, m_len, "pass");
+	out->password = asks_password(m, m_len);
 	out->username =
 		!out->password && (contains(m, m_len, "user") || contains(m, m_len, "login") ||
 					  contains(m, m_len, "account"));

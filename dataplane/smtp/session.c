@@ -444,15 +444,21 @@ server_gap(struct run *r)
 }
 
 void
+smtp_missed(struct run *r, enum smtp_side side, uint64_t len)
+{
+	if (side == SMTP_CLIENT)
+		client_gap(r, len);
+	else
+		server_gap(r);
+}
+
+void
 smtp_gap(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side, uint64_t len,
 	uint64_t time_ns)
 {
 	struct run r = {ctx, state_of(session), time_ns};
 
-	if (side == SMTP_CLIENT)
-		client_gap(&r, len);
-	else
-		server_gap(&r);
+	smtp_missed(&r, side, len);
 }
 
 void

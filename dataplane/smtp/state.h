@@ -149,6 +149,7 @@ struct reply {
 	uint32_t enhanced;   /* packed, see smtp_enhanced_pack; 0: none */
 	const uint8_t *text; /* of the last line, after the code */
 	size_t text_len;
+	bool cut; /* text is not all of it */
 };
 
 /* Wordings, told from the replies of servers; see reply.c. */
@@ -268,6 +269,8 @@ struct note *smtp_note(struct run *r);
 struct note *smtp_note_peek(const struct run *r);
 /* May commands have been missed, so that a reply alone is evidence? */
 bool smtp_unsure(const struct state *s);
+/* len bytes of one side, or the line that it begins now, cannot be had. */
+void smtp_missed(struct run *r, enum smtp_side side, uint64_t len);
 /* Append raw bytes as printable text; returns the length. flags may be NULL. */
 uint8_t smtp_text_put(
 	struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags);
@@ -299,8 +302,8 @@ bool smtp_caseless_prefix(const uint8_t *data, size_t len, const char *lower);
 
 /* reply.c */
 size_t smtp_server_step(struct run *r, const uint8_t *data, size_t len);
-/* A gap cut this line: take what it says. */
-void smtp_reply_cut(struct run *r, const uint8_t *data, size_t len);
+/* A gap cut this line: take what it says. false: it says nothing. */
+bool smtp_reply_cut(struct run *r, const uint8_t *data, size_t len);
 /* The rest of the reply under way fell into a gap. */
 void smtp_reply_end(struct run *r);
 void smtp_enhanced_unpack(uint32_t packed, uint16_t out[3]);
