@@ -155,6 +155,7 @@ run_envelope(struct run *r, const struct verb *verb, const struct command *comma
 {
 	size_t at;
 
+	smtp_match(r, CONTEXT_COMMAND, command->line, true);
 	if (!keyword(command, verb->kind == COMMAND_MAIL ? "from" : "to", &at)) {
 		counter_add(r->ctx->counters, COUNTER_SMTP_MALFORMED, 1);
 		smtp_queue_push(r, COMMAND_OTHER, NULL, 0);

@@ -15,7 +15,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from dialogues import CASES, b64, case, hello, login, one  # noqa: E402
 from pcapgen import Session, Wire  # noqa: E402
 
-CORE = {"bruteforce", "spray", "stuffing", "distributed", "compromise", "stale_credential"}
+TOLD = {
+    "signature",
+    "bruteforce",
+    "spray",
+    "stuffing",
+    "distributed",
+    "compromise",
+    "stale_credential",
+}
 
 
 @case
@@ -161,6 +169,22 @@ def a_v6_prefix_full_of_sources_is_seen(w):
     )
 
 
+# Patterns of role signature, and a line that each must be seen in.
+SIGNATURES = [
+    (3100, ["C: RCPT TO:<root+${run{x}}@localhost>", "S: 550 no"]),
+    (3101, ["C: MAIL FROM:<;id;>", "S: 553 no"]),
+    (3102, ["C: MAIL FROM:<() { :; };id>", "S: 553 no"]),
+    (3103, ["C: RCPT TO:<${jndi:ldap://x/a}@corp.example>", "S: 550 no"]),
+]
+
+
+@case
+def a_signature_in_the_envelope_is_an_alert(w):
+    for pattern, lines in SIGNATURES:
+        hello(Session(w, f"198.51.100.{pattern - 3000}")).talk(*lines).close()
+    return [], [("signature", "source", f"198.51.100.{p - 3000}") for p, _ in SIGNATURES]
+
+
 def run(smtap, function, workers):
     wire = Wire()
     attempts, incidents = function(wire)
@@ -188,7 +212,7 @@ def run(smtap, function, workers):
     found = {
         (e["smtap"]["detector"], e["smtap"]["subject_type"], e["smtap"]["subject"])
         for e in events
-        if e["event_type"] == "alert" and e["smtap"]["detector"] in CORE
+        if e["event_type"] == "alert" and e["smtap"]["detector"] in TOLD
     }
     hit = lambda want, f: all(p in ("*", v) for p, v in zip(want, f))
     off += [f"missed {m}" for m in incidents if not any(hit(m, f) for f in found)]

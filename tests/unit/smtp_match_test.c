@@ -49,9 +49,11 @@ each_line_is_scanned_in_its_context_only(void **state)
 		"S: 535-5.7.8 no\nS: 535 5.7.8 no\nC: HELO y\nS: 250 ok\n");
 	dialogue_run(&d, &with_match, CUT_NONE, &out);
 	free(d.bytes);
-	assert_string_equal(scanned, "banner|220 mx1 #1 x\ncommand|EHLO #2 x\nreply|550 no\n"
-				     "header|Subject: x\nheader| folded\nreply|535-5.7.8 no\n"
-				     "reply|535 5.7.8 no\ncommand|HELO y\n");
+	assert_string_equal(scanned,
+		"banner|220 mx1 #1 x\ncommand|EHLO #2 x\ncommand|MAIL FROM:<a>\n"
+		"command|RCPT TO:<b>\nreply|550 no\n"
+		"header|Subject: x\nheader| folded\nreply|535-5.7.8 no\n"
+		"reply|535 5.7.8 no\ncommand|HELO y\n");
 }
 
 static void
