@@ -278,6 +278,27 @@ smtp_auth_server_gap(struct run *r)
 	forget_provisional(r);
 }
 
+/*
+ * After "AUTH LOGIN =": an empty name to some servers (Exim), no name yet to others
+ * (Dovecot), and these ask for it.
+ */
+static void
+name_still_asked(struct run *r, const struct reply *reply)
+{
+	struct state *s = r->s;
+	struct note *note = smtp_note_peek(r);
+	struct sasl_prompt prompt;
+
+	if (s->mechanism != SASL_LOGIN || s->responses != 1 || !(s->auth_flags & A_USERNAME) ||
+		!note || note->username_len > 0)
+		return;
+	sasl_prompt_read(reply->text, reply->text_len, &prompt);
+	if (!prompt.username)
+		return;
+	s->responses = 0;
+	s->auth_flags &= (uint8_t)~A_USERNAME;
+}
+
 void
 smtp_auth_challenge(struct run *r, const struct reply *reply)
 {
@@ -289,6 +310,7 @@ smtp_auth_challenge(struct run *r, const struct reply *reply)
 		smtp_auth_gap(r);
 	if (s->responses > 0)
 		s->auth_flags &= (uint8_t)~A_PROVISIONAL;
+	name_still_asked(r, reply);
 	/* Without the command, a later challenge may tell more than the first. */
 	if (!(s->auth_flags & A_COMMAND) &&
 		(s->mechanism == SASL_UNKNOWN || s->mechanism == SASL_PLAIN)) {

@@ -346,7 +346,8 @@ smtp_data_reply(struct run *r, const struct reply *reply)
 		s->mail_code = reply->code;
 		s->flags |= S_DATA_ANSWERED;
 		/* The server does not know BDAT, or not this one: no octets for it. */
-		if (chunk && untouched && reply->code >= 500 && reply->code <= 502) {
+		if (chunk && untouched &&
+			((reply->code >= 500 && reply->code <= 502) || reply->code == 530)) {
 			s->flags &= ~S_DATA_ANSWERED;
 			smtp_client_enter(r, CLIENT_COMMAND);
 		}

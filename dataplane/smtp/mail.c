@@ -189,8 +189,10 @@ data_reply(struct run *r, const struct queued *command, const struct reply *repl
 	add_queued(r, command);
 	if (command->kind == COMMAND_BDAT && reply->code < 400)
 		return;
-	/* A server that does not know BDAT takes its octets for commands. */
-	if (command->kind != COMMAND_END_OF_DATA && (reply->code == 500 || reply->code == 502))
+	/* A server that does not know BDAT takes its octets for commands; so does one that
+	   wants AUTH first (530 of Dovecot's submission service), against RFC 3030 2. */
+	if (command->kind != COMMAND_END_OF_DATA &&
+		(reply->code == 500 || reply->code == 502 || reply->code == 530))
 		r->s->flags |= S_UNSURE;
 	if (reply->code >= 400)
 		smtp_mail_data_refused(r, reply);

@@ -433,7 +433,8 @@ sasl_read(enum sasl_mechanism mechanism, unsigned step, const uint8_t *m, size_t
 	memset(out, 0, offsetof(struct sasl_identity, username));
 	switch (mechanism) {
 	case SASL_LOGIN:
-		if (step == 0)
+		/* With a NUL inside it is a PLAIN message, password and all, in the wrong place. */
+		if (step == 0 && (len == 0 || !memchr(m, 0, len - 1)))
 			put_username(out, m, len);
 		else if (step == 1)
 			put_password(out, m, len);

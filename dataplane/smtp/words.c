@@ -18,6 +18,7 @@ struct phrase {
 /* By first letter, so that a text is walked once. */
 static const struct phrase phrases[] = {
 	{"abort", WORD_SYNTAX},
+	{"another step", WORD_SYNTAX}, /* Cyrus SASL: the message was empty or cut */
 	{"auth ", WORD_AUTH},
 	{"auth fail", WORD_FAILED | WORD_AUTH},
 	{"authenticat", WORD_AUTH},

@@ -140,7 +140,7 @@ def odd_usernames_stay_one_line_of_json(w):
     s.talk(
         "C: AUTH LOGIN",
         "S: 334 VXNlcm5hbWU6",
-        "C: " + b64(b"bo\x00b\xff\n\x1b[2J"),
+        "C: " + b64(b"bo\x01b\xff\n\x1b[2J"),
         "S: 334 UGFzc3dvcmQ6",
         f"C: {b64('secret-a1')}",
         "S: 535 5.7.8 no",
@@ -149,7 +149,7 @@ def odd_usernames_stay_one_line_of_json(w):
     s.close()
     return [
         ("LOGIN", "", "failure"),
-        ("LOGIN", "bo\\x00b\\xFF\\x0A\\x1B[2J", "failure"),
+        ("LOGIN", "bo\\x01b\\xFF\\x0A\\x1B[2J", "failure"),
         ("LOGIN", "x" * 255, "failure"),
     ], []
 

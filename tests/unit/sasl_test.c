@@ -65,6 +65,16 @@ login_has_a_name_then_a_password(void **state)
 }
 
 static void
+login_name_with_a_nul_inside_is_a_plain_message(void **state)
+{
+	(void)state;
+	assert_string_equal(READ(LOGIN, "\0alice\0pw"), "");
+	assert_string_equal(READ(LOGIN, "alice\0pw"), "");
+	assert_string_equal(READ(LOGIN, "\0alice"), "");
+	assert_string_equal(READ(LOGIN, "alice\0"), "user=alice");
+}
+
+static void
 plain_needs_two_nuls(void **state)
 {
 	(void)state;
@@ -325,6 +335,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(login_has_a_name_then_a_password),
+		TEST(login_name_with_a_nul_inside_is_a_plain_message),
 		TEST(plain_needs_two_nuls),
 		TEST(cram_has_the_name_before_the_last_space),
 		TEST(digest_directives_are_quoted_and_escaped),

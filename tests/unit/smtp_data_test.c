@@ -247,6 +247,21 @@ bdat_that_is_refused_still_has_its_octets(void **state)
 }
 
 static void
+server_that_wants_auth_first_reads_the_octets_as_commands(void **state)
+{
+	(void)state;
+	/* Dovecot's submission service; the octets are gone when its reply comes. */
+	expect(HELLO
+		"C: BDAT 87 LAST\n" FAKE "S: 530 5.7.0 Authentication required.\n"
+		"S: 334 {Username:}\nS: 334 {Password:}\nS: 535 5.7.8 Authentication failed.\n",
+		"auth LOGIN failure 535 5.7.8 unseen\n");
+	/* Here they are not. */
+	expect(HELLO "C: BDAT 22 LAST\nS: 530 5.7.0 Authentication required.\n"
+		     "C: AUTH PLAIN {\\0a\\0s3cret!word}\nS: 535 5.7.8 Authentication failed.\n",
+		"auth PLAIN failure 535 5.7.8 user=a pw\n");
+}
+
+static void
 bdat_bomb_does_not_blind(void **state)
 {
 	(void)state;
@@ -453,6 +468,7 @@ main(void)
 		TEST(early_refusal_belongs_to_the_message),
 		TEST(bdat_octets_are_counted_not_read),
 		TEST(bdat_that_is_refused_still_has_its_octets),
+		TEST(server_that_wants_auth_first_reads_the_octets_as_commands),
 		TEST(bdat_bomb_does_not_blind),
 		TEST(bounces_are_known_by_their_header),
 		TEST(starttls_accepted_ends_what_can_be_seen),
