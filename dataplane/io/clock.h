@@ -9,7 +9,8 @@
  *
  * A step back of more than CAPTURE_CLOCK_STEP_NS (a clock that was set, or a
  * next file that starts earlier) shifts what follows so that the clock goes on
- * from where it stands and time keeps passing at its pace.
+ * from where it stands and time keeps passing at its pace. When the clock is then set
+ * forward to where it was, the shift ends: else the sessions would seem idle for as long.
  */
 #ifndef SMTAP_DATAPLANE_IO_CLOCK_H
 #define SMTAP_DATAPLANE_IO_CLOCK_H
@@ -29,6 +30,7 @@
 struct capture_clock {
 	uint64_t now_ns;    /* of the last packet; 0 before the first */
 	uint64_t offset_ns; /* added to stamps, modulo 2^64 */
+	uint64_t before_ns; /* the same before the last step back of this file */
 };
 
 /* A file begins: its first stamp may not go back at all without a shift. */

@@ -72,6 +72,22 @@ a_large_step_back_goes_on_from_where_the_clock_stands(void **state)
 }
 
 static void
+a_clock_that_was_set_back_and_is_set_forward_again_did_not_leap(void **state)
+{
+	struct capture_clock c = {0};
+
+	(void)state;
+	capture_clock_file(&c, T0);
+	capture_clock_read(&c, T0);
+	assert_int_equal(capture_clock_read(&c, T0 - NS_PER_H), T0 + 1);
+	assert_int_equal(
+		capture_clock_read(&c, T0 - NS_PER_H + 10 * NS_PER_S), T0 + 1 + 10 * NS_PER_S);
+	assert_int_equal(capture_clock_read(&c, T0 + 11 * NS_PER_S), T0 + 11 * NS_PER_S);
+	/* a real leap is one */
+	assert_int_equal(capture_clock_read(&c, T0 + NS_PER_H), T0 + NS_PER_H);
+}
+
+static void
 an_earlier_file_continues_the_timeline(void **state)
 {
 	struct capture_clock c = {0};
@@ -154,6 +170,7 @@ main(void)
 		cmocka_unit_test(a_small_step_back_is_clamped_and_forgotten),
 		cmocka_unit_test(a_step_back_of_exactly_the_bound_is_clamped),
 		cmocka_unit_test(a_large_step_back_goes_on_from_where_the_clock_stands),
+		cmocka_unit_test(a_clock_that_was_set_back_and_is_set_forward_again_did_not_leap),
 		cmocka_unit_test(an_earlier_file_continues_the_timeline),
 		cmocka_unit_test(a_later_file_drops_the_shift),
 		cmocka_unit_test(a_first_file_before_1970_plus_a_second_needs_no_special_case),
