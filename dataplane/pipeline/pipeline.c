@@ -37,6 +37,9 @@
 
 #define CACHE_LINE 64u
 #define LINGER_S 5u
+/* tcp decides on what it holds when a segment comes, and after this when none does: else a
+   few hundred sessions that fell silent would keep its arena from all others. */
+#define HOLD_S 30u
 
 /* JSON consumers keep integers exact up to here. */
 #define FLOW_ID_MASK ((1ULL << 53) - 1)
@@ -232,6 +235,9 @@ session_arm(struct pipeline *p, uint32_t index, struct session *s, uint64_t cloc
 		wait_s = LINGER_S;
 	else if (s->flow.class == FLOW_HALF_OPEN)
 		wait_s = p->cfg.half_open_s;
+	s->holds = !s->ended && wait_s > HOLD_S && tcp_holding(&s->tcp);
+	if (s->holds)
+		wait_s = HOLD_S;
 	flow_table_arm(p->table, index, (uint32_t)(clock_ns / NS_PER_S) + wait_s + 1);
 }
 
@@ -332,6 +338,11 @@ expire_one(struct pipeline *p, uint32_t index, uint32_t due_s)
 
 	p->emit->clock_ns = due_s * NS_PER_S;
 	p->emit->order = s->first_order;
+	if (s->holds) {
+		session_stalled(p, s, due_s * NS_PER_S);
+		session_settle(p, index, s, due_s * NS_PER_S);
+		return;
+	}
 	if (s->reset)
 		end = SESSION_END_RST;
 	if (!s->ended)

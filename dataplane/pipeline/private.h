@@ -26,6 +26,7 @@ struct session {
 	uint8_t ended;   /* its event is out: it lingers */
 	uint8_t reset;   /* a credible RST came last */
 	uint8_t refused; /* RST in answer to the SYN */
+	uint8_t holds;   /* the timer is for the bytes that tcp holds */
 };
 
 struct pipeline {
@@ -52,6 +53,9 @@ session_at(const struct pipeline *p, uint32_t index)
 /* Run one packet through tcp and smtp; TCP_NEW_CONN: it was not, the caller reopens. */
 enum tcp_verdict session_packet(
 	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt);
+
+/* What waited in tcp for as long as anything may, up to clock_ns, goes on or is given up. */
+void session_stalled(struct pipeline *p, struct session *s, uint64_t clock_ns);
 
 /* All that is held is delivered, attempts without outcome and the session's event go out. */
 void session_end(struct pipeline *p, struct session *s, enum event_session_end end);

@@ -71,6 +71,14 @@ session_deliver(struct pipeline *p, struct session *s)
 	}
 }
 
+void
+session_stalled(struct pipeline *p, struct session *s, uint64_t clock_ns)
+{
+	p->tcp.now_ns = clock_ns;
+	session_deliver(p, s);
+	tcp_close(&p->tcp, &s->tcp);
+}
+
 static void
 session_emit_end(struct pipeline *p, struct session *s, const struct event *closing,
 	enum event_session_end end)

@@ -155,6 +155,9 @@ enum stall_result {
 enum stall_result stall_resolve(
 	struct tcp_ctx *ctx, struct tcp_conn *conn, bool pressed, struct tcp_chunk *out);
 
+/* There is no room to hold the hand: what the peers have shown is acted on at once. */
+enum stall_result stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out);
+
 /* open.c: connections that begin, and those that are cut off */
 enum tcp_verdict open_syn(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 	const struct tcp_segment *segment);

@@ -223,3 +223,53 @@ stall_resolve(struct tcp_ctx *ctx, struct tcp_conn *conn, bool pressed, struct t
 		dir = action[1] != STALL_NONE;
 	return stall_act(ctx, conn, dir, action[dir], out);
 }
+
+/* The hand is beyond a hole. */
+static enum stall_result
+stall_hand_hole(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+{
+	unsigned dir = ctx->hand.dir;
+	const struct tcp_stream *s = &conn->stream[dir];
+	const struct tcp_stream *peer = &conn->stream[!dir];
+	uint32_t seq = ctx->hand.seq;
+
+	if (stall_acked_past(s))
+		seq = seq_min(seq, s->acked_seq);
+	else if (stream_is(peer, STREAM_SEEN) && !stream_is(peer, STREAM_ABSENT))
+		return STALL_WAIT;
+	stream_gap(ctx, conn, dir, seq, out);
+	return STALL_CHUNK;
+}
+
+enum stall_result
+stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+{
+	const struct tcp_hand *hand = &ctx->hand;
+	struct tcp_stream *s = &conn->stream[hand->dir];
+	struct tcp_stream *peer = &conn->stream[!hand->dir];
+
+	if (s->held_head)
+		return STALL_WAIT;
+	out->time_ns = hand->time_ns;
+	if (!stream_is(s, STREAM_PLACED)) {
+		stream_place(s, hand->seq);
+		return STALL_MOVED;
+	}
+	if (seq_past(hand->seq, s->next_seq) > 0)
+		return stall_hand_hole(ctx, conn, out);
+	if (!hand->has_ack || peer->held_head)
+		return STALL_WAIT;
+	if (!stream_is(peer, STREAM_SEEN)) {
+		peer->flags |= STREAM_ABSENT;
+		return STALL_MOVED;
+	}
+	if (!stream_is(peer, STREAM_PLACED)) {
+		stream_place(peer, hand->ack);
+		return STALL_MOVED;
+	}
+	uint32_t seq = seq_min(hand->ack, peer->shown_seq);
+	if (seq_past(seq, peer->next_seq) <= 0)
+		return STALL_WAIT;
+	stream_gap(ctx, conn, !hand->dir, seq, out);
+	return STALL_CHUNK;
+}

@@ -409,7 +409,10 @@ tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 		}
 		if (!pressed && !tcp_holding(conn))
 			return false;
-		switch (stall_resolve(ctx, conn, pressed, out)) {
+		enum stall_result stall = stall_resolve(ctx, conn, pressed, out);
+		if (stall == STALL_WAIT && pressed)
+			stall = stall_hand(ctx, conn, out);
+		switch (stall) {
 		case STALL_CHUNK:
 			return true;
 		case STALL_MOVED:

@@ -14,6 +14,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from dialogues import CASES, b64, case, hello, login, one  # noqa: E402
 from pcapgen import Session, Wire  # noqa: E402
+import dialogues_wire  # noqa: E402, F401: adds its cases
 
 TOLD = {
     "signature",

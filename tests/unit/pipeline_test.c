@@ -371,6 +371,39 @@ events_do_not_depend_on_how_sessions_are_spread(void **state)
 	rig_free(b);
 }
 
+static void
+a_session_that_falls_silent_keeps_no_arena(void **state)
+{
+	struct rig *r = rig_new(256);
+	struct moment now = {0, 0};
+
+	(void)state;
+	/* Each leaves a hole that nobody fills, until there is no room. */
+	for (uint32_t i = 0; i < 100; i++) {
+		struct script s = {0x0a000001 + i, 40000, {1000, 9000}};
+		handshake(r, &s, &now);
+		say(r, &s, &now, "S: 220 mx\r\n");
+		s.seq[0] += 5;
+		say(r, &s, &now, "C: junk");
+	}
+	uint64_t full = counter_read(&r->counters, COUNTER_TCP_HOLD_FULL);
+	assert_true(full > 0);
+	pipeline_clock(r->p, T0 + now.clock_ns + 33 * NS_PER_S);
+	now.clock_ns += 33 * NS_PER_S;
+	assert_int_equal(r->emit.array_len, 0); /* they are not over */
+	for (uint32_t i = 0; i < 60; i++) {
+		struct script s = {0x0b000001 + i, 40000, {1000, 9000}};
+		handshake(r, &s, &now);
+		say(r, &s, &now, "S: 220 mx\r\n");
+		s.seq[0] += 5;
+		say(r, &s, &now, "C: junk");
+	}
+	assert_int_equal(counter_read(&r->counters, COUNTER_TCP_HOLD_FULL), full);
+	pipeline_end(r->p, T0 + now.clock_ns + NS_PER_S);
+	assert_int_equal(r->emit.array_len, 160);
+	rig_free(r);
+}
+
 int
 main(void)
 {
@@ -382,6 +415,7 @@ main(void)
 		cmocka_unit_test(a_reset_right_after_the_password_leaves_the_outcome_unknown),
 		cmocka_unit_test(a_new_connection_on_used_ports_is_a_new_session),
 		cmocka_unit_test(a_flood_of_syns_does_not_evict_a_session_with_data),
+		cmocka_unit_test(a_session_that_falls_silent_keeps_no_arena),
 		cmocka_unit_test(events_do_not_depend_on_how_sessions_are_spread),
 	};
 

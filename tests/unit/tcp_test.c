@@ -359,6 +359,28 @@ a_lost_syn_ack_costs_the_greeting_no_byte(void **state)
 	assert_false(tcp_gap_seen(&f->conn));
 }
 
+static void
+with_no_arena_left_a_connection_is_heard_past_its_losses(void **state)
+{
+	struct fixture *f = *state;
+
+	handshake(f);
+	DATA(SERVER, S, C, "220");
+	while (blocks_take(f->ctx.arena) != BLOCKS_NONE)
+		continue;
+	DATA(CLIENT, C + 4, S + 3, "late"); /* what is before it comes later, or never */
+	SAW("^s:220 ");
+	assert_int_equal(count(f, COUNTER_TCP_HOLD_FULL), 1);
+	DATA(SERVER, S + 3, C + 8, "250");
+	SAW("c-8 s:250 ");
+	DATA(CLIENT, C + 12, S + 6, "x");
+	ACK(SERVER, S + 6, C + 13);
+	DATA(CLIENT, C + 13, S + 6, "y");
+	SAW("c-5 c:y ");
+	for (uint32_t i = 0; i < BLOCKS; i++)
+		blocks_give(f->ctx.arena, i);
+}
+
 int
 main(void)
 {
@@ -385,6 +407,7 @@ main(void)
 		T(only_what_the_peer_acknowledged_of_a_hole_is_given_up),
 		T(a_lost_syn_ack_costs_the_greeting_no_byte),
 		T(draining_delivers_what_is_held_with_its_gaps),
+		T(with_no_arena_left_a_connection_is_heard_past_its_losses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
