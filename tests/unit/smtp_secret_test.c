@@ -98,8 +98,9 @@ damaged(const struct dialogue *d, const struct damage *how, uint32_t *seed, stru
 			uint32_t piece = 1 + draw(seed, how->piece_max);
 			s.len = piece < left ? piece : left;
 			s.kind = draw(seed, 1000) < how->lost_per_1000 ? STEP_GAP : STEP_DATA;
-			struct step *last = &out->steps[out->step_count - 1];
-			if (out->step_count > 0 && last->kind == STEP_GAP && s.kind == STEP_GAP &&
+			struct step *last =
+				out->step_count ? &out->steps[out->step_count - 1] : NULL;
+			if (last && last->kind == STEP_GAP && s.kind == STEP_GAP &&
 				last->side == s.side)
 				last->len += s.len;
 			else
