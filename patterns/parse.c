@@ -165,7 +165,8 @@ take_severity(struct parser *parser, struct pattern *pattern, const yaml_node_t 
 
 	if (digit < '1' || digit > '4')
 		return fail(parser, line_of(value),
-			"severity '%s' is not a number from 1 (high) to 4 (low)", show(value).text);
+			"severity '%s' is not a number from 1 (critical) to 4 (informational)",
+			show(value).text);
 	pattern->severity = (uint32_t)(digit - '0');
 	return 0;
 }
@@ -270,10 +271,34 @@ mitre_valid(const char *text)
 	return text[5] == '.' && strspn(text + 6, "0123456789") == 3 && text[9] == '\0';
 }
 
+/* category and severity are an alert's: a signature has both, no other pattern has either. */
+static int
+alert_keys_check(
+	struct parser *parser, const struct pattern *pattern, const size_t key_lines[KEYS_COUNT])
+{
+	bool alerts = pattern->role == PATTERN_ROLE_SIGNATURE;
+
+	for (size_t i = 0; i < KEYS_COUNT; i++) {
+		if (keys[i].offset != TEXT(category) && keys[i].take != take_severity)
+			continue;
+		if (alerts && !key_lines[i])
+			return fail(parser, pattern->line,
+				"a pattern of role signature makes alerts and needs the key '%s'",
+				keys[i].name);
+		if (!alerts && key_lines[i])
+			return fail(parser, key_lines[i],
+				"'%s' is a signature's: a pattern of role %s makes no alert",
+				keys[i].name, pattern_role_name(pattern->role));
+	}
+	return 0;
+}
+
 /* What a pattern must be once all its keys are known. */
 static int
 pattern_check(struct parser *parser, struct pattern *pattern, const size_t key_lines[KEYS_COUNT])
 {
+	int rc;
+
 	for (size_t i = 0; i < KEYS_COUNT; i++) {
 		if (keys[i].required && !key_lines[i])
 			return fail(parser, pattern->line, "the pattern lacks the key '%s'",
@@ -288,10 +313,9 @@ pattern_check(struct parser *parser, struct pattern *pattern, const size_t key_l
 				"mitre '%.16s' is not a technique's id, such as T1110 or T1110.001",
 				pattern->mitre);
 	}
-	if (pattern->role == PATTERN_ROLE_SIGNATURE && (!pattern->category || !pattern->severity))
-		return fail(parser, pattern->line,
-			"a pattern of role signature makes alerts and needs the key '%s'",
-			pattern->category ? "severity" : "category");
+	rc = alert_keys_check(parser, pattern, key_lines);
+	if (rc != 0)
+		return rc;
 	if (!pattern->flags) {
 		pattern->flags = strdup("");
 		if (!pattern->flags)

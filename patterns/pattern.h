@@ -1,7 +1,8 @@
 /*
  * patterns: the text form of the rules. A file is YAML: a list of patterns, each
- * with id, context, expression, flags, name, why, match, no_match, and optionally
- * category, severity (1 high .. 4 low), mitre, role. See patterns/README.md.
+ * with id, context, role, expression, flags, name, why, match, no_match, optionally
+ * mitre; a signature also has category and severity (1 critical .. 4 informational).
+ * See patterns/README.md.
  * Used by the compiler (smtap-patterns), by `smtap rules`, and by control, which
  * needs names and severities for what the dataplane reports as ids.
  */
@@ -29,7 +30,7 @@ enum pattern_role {
 
 struct pattern {
 	uint32_t id;       /* unique over all files, 1..2^31-1 */
-	uint32_t severity; /* 1 high .. 4 low; 0: none given */
+	uint32_t severity; /* 1 critical .. 4 informational; 0: no signature */
 	enum event_context context;
 	enum pattern_role role;
 	char *name;
@@ -38,7 +39,7 @@ struct pattern {
 	char *why;
 	char *match;    /* a line that must match */
 	char *no_match; /* a line that must not */
-	char *category; /* may be NULL */
+	char *category; /* of a signature; else NULL */
 	char *mitre;    /* technique id; may be NULL */
 	char *file;     /* where it stands, for errors */
 	unsigned line;
