@@ -91,10 +91,4 @@ table_hash(const struct table *t, uint32_t index)
 	return t->links[index].hash;
 }
 
-static inline bool
-table_used(const struct table *t, uint32_t index)
-{
-	return index < t->fresh && t->links[index].list != TABLE_LISTS;
-}
-
 #endif
