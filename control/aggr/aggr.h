@@ -76,7 +76,8 @@ struct aggr_episode {
 
 struct aggr_target {
 	uint32_t server; /* index; TABLE_NONE: free */
-	uint32_t count;
+	uint32_t count : 31;
+	uint32_t succeeded : 1; /* a login worked there */
 };
 
 struct aggr_subject {

@@ -50,6 +50,7 @@ count_target(struct aggr_subject *s, const struct aggr_view *v)
 		if (target->server != v->index[SUBJECT_SERVER])
 			continue;
 		target->count++;
+		target->succeeded |= v->success;
 		break;
 	}
 	hll_add(&s->many, server->bytes, sizeof(server->bytes));

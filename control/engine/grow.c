@@ -77,7 +77,8 @@ offer_targets(struct engine *engine, struct book_entry *entry, const struct aggr
 
 	for (unsigned i = 0; i < AGGR_TARGETS; i++) {
 		const struct aggr_target *target = &subject->targets[i];
-		const struct book_offer what = {.count = target->count};
+		const struct book_offer what = {
+			.count = target->count, .succeeded = target->succeeded};
 
 		if (target->server != TABLE_NONE)
 			offer(engine, entry, BOOK_TARGETS, &servers->subjects[target->server],
@@ -116,6 +117,22 @@ seed_episode(struct incident *i, const struct aggr_episode *episode)
 }
 
 static void
+raise_to(uint64_t *value, uint64_t least)
+{
+	if (*value < least)
+		*value = least;
+}
+
+/* Captures may be given out of their order in time: the first and the last need not be so. */
+static void
+saw_at(struct incident *i, uint64_t time_ns)
+{
+	if (time_ns < i->first_seen_ns)
+		i->first_seen_ns = time_ns;
+	raise_to(&i->last_seen_ns, time_ns);
+}
+
+static void
 set_success(struct engine *engine, struct incident *i, const struct aggr_pair *pair,
 	uint64_t time_ns, uint64_t attempt)
 {
@@ -141,6 +158,7 @@ seed_success(struct engine *engine, struct incident *i, const struct incident_su
 
 		set_success(
 			engine, i, subject->earlier, theirs->success_ns, theirs->success_attempt);
+		/* What came after it was about other accounts. */
 		i->last_seen_ns = theirs->success_ns;
 	} else if (i->detector == DETECTOR_COMPROMISE) {
 		set_success(engine, i, view->pair, view->event->head.time_ns, view->pair->attempts);
@@ -148,6 +166,8 @@ seed_success(struct engine *engine, struct incident *i, const struct incident_su
 		set_success(engine, i, &engine->aggr.pairs[episode->success_pair],
 			episode->success_ns, episode->success_attempt);
 	}
+	if (i->success_time_ns != 0)
+		saw_at(i, i->success_time_ns);
 }
 
 void
@@ -162,7 +182,6 @@ incident_seed(struct engine *engine, struct book_entry *entry,
 	i->subject_type = subject->type;
 	entry->subject = subject->index;
 	aggr_subject_name(&engine->aggr, subject->subject, i->subject);
-	i->last_seen_ns = view->event->head.time_ns;
 	i->last_clock_ns = view->clock_ns;
 	i->last_flow = view->event->head.flow;
 	/* The pair alone: a credential, or a login outside any run of guesses at the account. */
@@ -174,6 +193,8 @@ incident_seed(struct engine *engine, struct book_entry *entry,
 		seed_tops(engine, entry, subject->subject);
 		book_add_sample(i, &subject->subject->first_flow);
 	}
+	i->last_seen_ns = i->first_seen_ns;
+	saw_at(i, view->event->head.time_ns);
 	seed_success(engine, i, subject, view);
 	book_add_sample(i, &view->event->head.flow);
 	book_add_signatures(i, view->event->auth.signatures);
@@ -237,20 +258,13 @@ incident_grow(struct engine *engine, struct book_entry *entry, const struct aggr
 	i->attempts++;
 	i->failures += view->event->auth.outcome == OUTCOME_FAILURE;
 	i->successes += view->success;
-	i->last_seen_ns = view->event->head.time_ns;
+	saw_at(i, view->event->head.time_ns);
 	i->last_clock_ns = view->clock_ns;
 	if (view->success)
 		set_success(engine, i, view->pair, view->event->head.time_ns, view->pair->attempts);
 	grow_tops(engine, entry, view);
 	book_add_sample(i, &view->event->head.flow);
 	book_add_signatures(i, view->event->auth.signatures);
-}
-
-static void
-raise_to(uint64_t *value, uint64_t least)
-{
-	if (*value < least)
-		*value = least;
 }
 
 static void

@@ -35,7 +35,7 @@ struct incident {
 	unsigned detector; /* enum detector */
 	enum subject_type subject_type;
 	char subject[INCIDENT_NAME_MAX + 1]; /* as exported */
-	uint64_t first_seen_ns;              /* packet time */
+	uint64_t first_seen_ns;              /* packet time; never after last_seen_ns */
 	uint64_t last_seen_ns;
 	uint64_t first_clock_ns;
 	uint64_t last_clock_ns;

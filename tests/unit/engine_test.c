@@ -130,6 +130,65 @@ after_closing_it_takes_new_evidence(void **state)
 		"2 bruteforce 0 198.51.100.7 state 2 8/8/0 accounts 1 sources 1 passwords 8");
 }
 
+static const struct incident_top *
+target_named(const struct incident *i, const char *name)
+{
+	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+		if (strcmp(i->top_targets[k].name, name) == 0)
+			return &i->top_targets[k];
+	fail_msg("%s is not among the targets", name);
+	return NULL;
+}
+
+static void
+the_server_that_let_the_guesser_in_is_the_one_that_is_said_to(void **state)
+{
+	const struct incident *i;
+
+	(void)state;
+	guess(0, 8, NS_PER_S);
+	s->server = "203.0.113.26";
+	guess(8, 12, NS_PER_S);
+	stream_try(s, A, "alice", "right", OUTCOME_SUCCESS);
+	s->server = "203.0.113.25";
+	engine_finish(s->engine);
+	for (unsigned k = 0; k < 2; k++) {
+		i = stream_find(s, k == 0 ? DETECTOR_BRUTEFORCE : DETECTOR_COMPROMISE, NULL);
+		assert_non_null(i);
+		assert_false(target_named(i, "203.0.113.25")->succeeded);
+		assert_true(target_named(i, "203.0.113.26")->succeeded);
+		assert_int_equal(target_named(i, "203.0.113.26")->count, 5);
+	}
+}
+
+/* Two captures, the later one given first: the clock goes on, the times of packets go back. */
+static void
+first_and_last_seen_hold_when_captures_are_out_of_order(void **state)
+{
+	const struct try right = {A, "alice", "right", OUTCOME_SUCCESS};
+	uint64_t start_ns = s->now_ns;
+	struct event e;
+
+	(void)state;
+	guess(0, 10, NS_PER_S);
+	e = stream_make(s, &right);
+	engine_event(s->engine, &e);
+	const struct try wrong = {A, "alice", "wrong again", OUTCOME_FAILURE};
+	e = stream_make(s, &wrong);
+	e.head.time_ns -= NS_PER_H;
+	engine_event(s->engine, &e);
+	engine_finish(s->engine);
+	for (unsigned k = 0; k < 2; k++) {
+		const struct incident *i =
+			stream_find(s, k == 0 ? DETECTOR_BRUTEFORCE : DETECTOR_COMPROMISE, NULL);
+
+		assert_non_null(i);
+		assert_int_equal(i->success_time_ns, start_ns + 10 * NS_PER_S);
+		assert_int_equal(i->last_seen_ns, i->success_time_ns);
+		assert_int_equal(i->first_seen_ns, start_ns + 10 * NS_PER_S - NS_PER_H);
+	}
+}
+
 static void
 loss_is_stamped_on_incidents(void **state)
 {
@@ -383,6 +442,8 @@ main(void)
 		T(quiet_time_closes_when_a_later_event_comes),
 		T(events_of_other_types_move_the_clock),
 		T(after_closing_it_takes_new_evidence),
+		T(the_server_that_let_the_guesser_in_is_the_one_that_is_said_to),
+		T(first_and_last_seen_hold_when_captures_are_out_of_order),
 		T(loss_is_stamped_on_incidents),
 		T(inferred_attempts_lower_the_confidence),
 		T(the_busiest_come_first_and_ties_by_name),
