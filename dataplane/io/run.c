@@ -229,7 +229,8 @@ run_set_up_dispatch(struct run *run)
 	if (!memory)
 		return run_fail(EXIT_FAILED, "no memory for IP fragments");
 	/* The dispatcher's counters (FRAG_*) stand beside worker 0's, which never writes these. */
-	d->frag = frag_table_init(memory, &cfg, &run->workers[0].ring.header->counters);
+	d->counters = &run->workers[0].ring.header->counters;
+	d->frag = frag_table_init(memory, &cfg, d->counters);
 	d->decode = &run->decode;
 	d->run = &run->control;
 	d->queues = run->queues;
