@@ -45,7 +45,7 @@ enum event_type {
 		EVENT_TYPE_COUNT
 };
 
-/* How an attempt ended (doc/man/smtap-eve.5, outcome). */
+/* How an attempt ended (DESIGN.md 1). */
 #define EVENT_OUTCOMES(X)                                                                 \
 	X(UNKNOWN, "unknown")     /* the reply was not seen */                            \
 	X(SUCCESS, "success")     /* 235 */                                               \
@@ -221,7 +221,8 @@ struct event_session {
 	uint8_t tcp_flags[2]; /* or of all flags seen, by direction */
 	uint8_t helo_len;
 	uint8_t banner_len;
-	uint8_t reserved[3];
+	uint8_t probes; /* VRFY and EXPN commands; saturates */
+	uint8_t reserved[2];
 	uint32_t signatures[4];
 	/* text: helo, banner (without its code) */
 };

@@ -26,9 +26,7 @@ struct reader {
 	uint64_t packets;      /* over all files */
 	uint64_t progress_ns;  /* monotonic time of the last progress line */
 	uint64_t real_base_ns; /* monotonic time minus the capture's clock; 0: not set */
-	/* read after the lcore has ended */
-	bool damaged;     /* something was not read to its end */
-	bool unsupported; /* for what smtap cannot do, before anything was read */
+	bool damaged;          /* read after the lcore has ended */
 };
 
 /* An lcore function; arg: struct reader. */

@@ -225,6 +225,15 @@ run_bdat(struct run *r, const struct verb *verb, const struct command *command)
 	smtp_data_chunk(r, octets, last);
 }
 
+/* Who asks for users by name (RFC 5321 3.5) is counted. */
+static void
+run_probe(struct run *r, const struct verb *verb, const struct command *command)
+{
+	if (r->s->probes < UINT8_MAX)
+		r->s->probes++;
+	run_plain(r, verb, command);
+}
+
 #define VERB(name, kind, bare, run)                               \
 	{                                                         \
 		name, sizeof(name) - 1, COMMAND_##kind, bare, run \
@@ -244,8 +253,8 @@ static const struct verb verbs[] = {
 	VERB("quit", QUIT, true, run_plain),
 	VERB("noop", OTHER, true, run_plain),
 	VERB("starttls", NONE, true, run_starttls),
-	VERB("vrfy", OTHER, false, run_plain),
-	VERB("expn", OTHER, false, run_plain),
+	VERB("vrfy", OTHER, false, run_probe),
+	VERB("expn", OTHER, false, run_probe),
 	VERB("help", OTHER, true, run_plain),
 	VERB("etrn", OTHER, false, run_plain),
 	VERB("turn", OTHER, true, run_plain),

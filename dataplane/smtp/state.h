@@ -195,6 +195,7 @@ struct __attribute__((may_alias)) state {
 	uint8_t body_flags;
 	uint8_t body_match; /* enum body_match */
 	uint8_t header_lines;
+	uint8_t probes; /* VRFY and EXPN; saturates */
 	uint8_t queue_head;
 	uint8_t queue_len;
 	uint8_t queue[SMTP_QUEUE_INLINE];

@@ -390,6 +390,18 @@ proxy_header_names_the_client(void **state)
 }
 
 static void
+session_event_counts_questions_for_users(void **state)
+{
+	(void)state;
+	const struct outcome *o =
+		expect("S: 220 hi\nC: VRFY alice\nS: 252 maybe\nC: expn staff\n"
+		       "S: 502 no\nC: NOOP\nS: 250 ok\nC: VRFYX bob\nS: 500 what\n",
+			"");
+
+	assert_int_equal(o->events[o->count - 1].session.probes, 2);
+}
+
+static void
 session_event_sums_up(void **state)
 {
 	(void)state;
@@ -476,6 +488,7 @@ main(void)
 		TEST(tls_from_the_first_byte_is_seen),
 		TEST(false_client_hello_does_not_blind),
 		TEST(proxy_header_names_the_client),
+		TEST(session_event_counts_questions_for_users),
 		TEST(session_event_sums_up),
 		TEST(refused_at_the_door),
 		TEST(without_blocks_facts_remain),
