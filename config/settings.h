@@ -31,6 +31,8 @@
 		"Servers tracked at a time")                                                       \
 	X(COUNT, aggr_pairs, "aggregate.pairs", 262144, 256, 1u << 28,                             \
 		"Pairs of source (or prefix) and account tracked at a time")                       \
+	X(COUNT, aggr_trackers, "aggregate.trackers", 65536, 64, 1u << 24,                         \
+		"Subjects of the detectors of connections and mail tracked at a time")             \
 	X(DURATION, aggr_episode_gap, "aggregate.episode_gap", 2 * NS_PER_H,                       \
 		NS_PER_MIN, 24 * NS_PER_H,                                                         \
 		"Time without a failing attempt after which a subject's evidence starts over")
@@ -107,10 +109,61 @@
 	X(COUNT, stale_regular, "stale_credential.regular", 70, 1, 100,                            \
 		"Per cent of alike gaps that make unknown passwords a machine on a timer")
 
+#define CONFIG_SETTINGS_TRACKED(X)                                                                 \
+	X(COUNT, scan_servers, "smtp_scan.servers", 15, 2, 10000,                                  \
+		"Servers that one source connects to for nothing in 10 minutes")                   \
+	X(COUNT, scan_servers_hour, "smtp_scan.servers_hour", 30, 2, 10000,                        \
+		"The same, in an hour")                                                            \
+	X(COUNT, scan_servers_day, "smtp_scan.servers_day", 60, 2, 10000,                          \
+		"The same, in a day")                                                              \
+	X(COUNT, enum_users, "enumeration.users", 20, 2, 10000,                                    \
+		"Users that a server does not know, asked for by one source in 10 minutes")        \
+	X(COUNT, enum_users_hour, "enumeration.users_hour", 40, 2, 10000,                          \
+		"The same, in an hour")                                                            \
+	X(COUNT, enum_users_day, "enumeration.users_day", 100, 2, 10000,                           \
+		"The same, in a day")                                                              \
+	X(COUNT, relay_recipients, "relay_burst.recipients", 50, 2, 10000,                         \
+		"Foreign recipients of one account in 10 minutes")                                 \
+	X(COUNT, relay_recipients_hour, "relay_burst.recipients_hour", 150, 2, 10000,              \
+		"The same, in an hour")                                                            \
+	X(COUNT, open_relay_domains, "open_relay.domains", 5, 1, 1000,                             \
+		"Foreign domains that a server passes on for strangers in a day")                  \
+	X(COUNT, bounce_account, "bounce_wave.account", 40, 2, 10000,                              \
+		"Bounces to one account in 10 minutes")                                            \
+	X(COUNT, bounce_account_hour, "bounce_wave.account_hour", 100, 2, 10000,                   \
+		"The same, in an hour")                                                            \
+	X(COUNT, bounce_server, "bounce_wave.server", 100, 2, 10000,                               \
+		"Bounces to one server in 10 minutes")                                             \
+	X(COUNT, bounce_server_hour, "bounce_wave.server_hour", 300, 2, 10000,                     \
+		"The same, in an hour")                                                            \
+	X(COUNT, bounce_server_accounts, "bounce_wave.server_accounts", 20, 1, 10000,              \
+		"Accounts, known or not, that these are for")                                      \
+	X(COUNT, fanout_servers, "outbound_fanout.servers", 30, 2, 10000,                          \
+		"Servers outside that one host of ours speaks to in 10 minutes")                   \
+	X(COUNT, fanout_servers_hour, "outbound_fanout.servers_hour", 60, 2, 10000,                \
+		"The same, in an hour")                                                            \
+	X(COUNT, blocklisted_refusals, "blocklisted.refusals", 1, 1, 1000,                         \
+		"Refusals in an hour that name a blocklist")                                       \
+	X(DURATION, long_session_time, "long_session.time", 3 * NS_PER_MIN, NS_PER_S, NS_PER_H,    \
+		"How long a session that says nothing may last")                                   \
+	X(COUNT, long_session_sessions, "long_session.sessions", 10, 2, 10000,                     \
+		"Longer ones of one source in an hour")                                            \
+	X(COUNT, helo_names, "helo_churn.names", 20, 2, 10000,                                     \
+		"HELO names of one prefix in an hour")                                             \
+	X(COUNT, auth_spike_failures, "auth_spike.failures", 50, 2, 65000,                         \
+		"Failures in 10 minutes below which no server has a spike")                        \
+	X(COUNT, slow_level, "slow.level", 15, 2, 1000,                                            \
+		"Guesses of one source, less what leaks away")                                     \
+	X(COUNT, slow_leak, "slow.leak", 1, 0, 100,                                                \
+		"How many of them leak away in an hour")                                           \
+	X(DURATION, slow_span, "slow.span", 2 * NS_PER_H, NS_PER_MIN, 24 * NS_PER_H,               \
+		"Time that they must span")
+
 #define CONFIG_SETTINGS(X)                                                                         \
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \
 	CONFIG_SETTINGS_AGGR(X)                                                                    \
-	CONFIG_SETTINGS_DETECT(X)
+	CONFIG_SETTINGS_DETECT(X)                                                                  \
+	CONFIG_SETTINGS_TRACKED(X)
 /* clang-format on */
 
 #endif

@@ -1,6 +1,6 @@
 #include "control/detect/detect.h"
 
-const detect_fn detectors[DETECTOR_COUNT] = {
+const detect_fn detectors[DETECTOR_AUTH_COUNT] = {
 #define X(id, name) [DETECTOR_##id] = detect_##name,
 	DETECTORS(X)
 #undef X

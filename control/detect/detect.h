@@ -23,14 +23,35 @@
 	X(COMPROMISE, compromise)   \
 	X(STALE_CREDENTIAL, stale_credential)
 
+/* Those that look at more than password attempts: detect/tracked.h. */
+#define TRACKED_DETECTORS(X)                \
+	X(SLOW, slow)                       \
+	X(RELAY_BURST, relay_burst)         \
+	X(OPEN_RELAY, open_relay)           \
+	X(BOUNCE_WAVE, bounce_wave)         \
+	X(SMTP_SCAN, smtp_scan)             \
+	X(ENUMERATION, enumeration)         \
+	X(AUTH_SPIKE, auth_spike)           \
+	X(LONG_SESSION, long_session)       \
+	X(HELO_CHURN, helo_churn)           \
+	X(OUTBOUND_FANOUT, outbound_fanout) \
+	X(BLOCKLISTED, blocklisted)         \
+	X(EXPOSURE, exposure)
+
 enum detector {
 #define X(id, name) DETECTOR_##id,
 	DETECTORS(X)
 #undef X
+		DETECTOR_AUTH_COUNT,
+	DETECTOR_TRACKED_FIRST = DETECTOR_AUTH_COUNT,
+	DETECTOR_BEFORE_TRACKED = DETECTOR_TRACKED_FIRST - 1,
+#define X(id, name) DETECTOR_##id,
+	TRACKED_DETECTORS(X)
+#undef X
 		DETECTOR_COUNT
 };
 
-_Static_assert(DETECTOR_COUNT <= AGGR_REFS, "a subject has room for an incident of each");
+_Static_assert(DETECTOR_AUTH_COUNT <= AGGR_REFS, "a subject has room for an incident of each");
 _Static_assert((int)DETECTOR_STALE_CREDENTIAL == AGGR_HARMLESS, "aggr knows the harmless one");
 
 /* The subjects of the view; or the account that logged in before its attacker was known. */
@@ -56,8 +77,7 @@ struct detect_verdict {
 /* Whether the subject named in out is under attack, or attacks, as of this event. */
 typedef bool (*detect_fn)(const struct detect_view *view, struct detect_verdict *out);
 
-/* DETECTOR_COUNT entries. */
-extern const detect_fn detectors[DETECTOR_COUNT];
+extern const detect_fn detectors[DETECTOR_AUTH_COUNT];
 
 #define X(id, name) bool detect_##name(const struct detect_view *view, struct detect_verdict *out);
 DETECTORS(X)

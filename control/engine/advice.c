@@ -8,6 +8,11 @@
 #define CATEGORY_ATTEMPT "Attempted User Privilege Gain"
 #define CATEGORY_SUCCESS "Successful User Privilege Gain"
 #define CATEGORY_MISC "Misc activity"
+#define CATEGORY_SCAN "Detection of a Network Scan"
+#define CATEGORY_POLICY "Potential Corporate Privacy Violation"
+#define CATEGORY_LEAK "Attempted Information Leak"
+#define CATEGORY_DOS "Attempted Denial of Service"
+#define CATEGORY_BAD "Potentially Bad Traffic"
 
 /* Signature ids stay with their detector for ever: sites suppress and count by them. */
 static const struct detector_info infos[DETECTOR_COUNT] = {
@@ -24,6 +29,33 @@ static const struct detector_info infos[DETECTOR_COUNT] = {
 	[DETECTOR_STALE_CREDENTIAL] = {"stale_credential",
 		"A client repeats one wrong SMTP password: a forgotten credential", CATEGORY_MISC,
 		"", 3, 9000018},
+	[DETECTOR_SLOW] = {"slow", "SMTP AUTH password guessing, slowly, for hours",
+		CATEGORY_ATTEMPT, "T1110", 2, 9000005},
+	[DETECTOR_RELAY_BURST] = {"relay_burst",
+		"An SMTP account sends to many foreign recipients at once", CATEGORY_BAD,
+		"T1078,T1534", 1, 9000007},
+	[DETECTOR_OPEN_RELAY] = {"open_relay",
+		"An SMTP server passes on strangers' mail without AUTH: an open relay",
+		CATEGORY_BAD, "T1584", 1, 9000008},
+	[DETECTOR_BOUNCE_WAVE] = {"bounce_wave", "A wave of bounces", CATEGORY_BAD, "", 2, 9000009},
+	[DETECTOR_SMTP_SCAN] = {"smtp_scan", "One source looks at many SMTP servers", CATEGORY_SCAN,
+		"T1595.001", 3, 9000010},
+	[DETECTOR_ENUMERATION] = {"enumeration", "SMTP user enumeration", CATEGORY_LEAK,
+		"T1589.002", 2, 9000011},
+	[DETECTOR_AUTH_SPIKE] = {"auth_spike",
+		"Failing SMTP AUTH far above the server's own baseline", CATEGORY_ATTEMPT, "T1110",
+		3, 9000012},
+	[DETECTOR_LONG_SESSION] = {"long_session", "SMTP sessions that hold slots and say nothing",
+		CATEGORY_DOS, "T1499", 2, 9000013},
+	[DETECTOR_HELO_CHURN] = {"helo_churn", "One prefix, many SMTP HELO names", CATEGORY_BAD, "",
+		3, 9000014},
+	[DETECTOR_OUTBOUND_FANOUT] = {"outbound_fanout",
+		"A host of ours speaks SMTP to many servers outside", CATEGORY_BAD, "", 2, 9000015},
+	[DETECTOR_BLOCKLISTED] = {"blocklisted",
+		"Remote SMTP servers refuse one of ours as blocklisted", CATEGORY_BAD, "", 2,
+		9000016},
+	[DETECTOR_EXPOSURE] = {"exposure", "An SMTP server offers AUTH in clear to the outside",
+		CATEGORY_POLICY, "", 3, 9000017},
 };
 
 const struct detector_info *
@@ -162,6 +194,8 @@ incident_advice(const struct incident *incident, char *out, size_t out_len)
 	if (out_len == 0)
 		return 0;
 	out[0] = '\0';
+	if (incident->detector >= DETECTOR_TRACKED_FIRST && incident->detector < DETECTOR_COUNT)
+		return tracked_advice(incident, out, out_len);
 	switch ((enum detector)incident->detector) {
 	case DETECTOR_BRUTEFORCE:
 	case DETECTOR_SPRAY:
@@ -179,6 +213,9 @@ incident_advice(const struct incident *incident, char *out, size_t out_len)
 	case DETECTOR_STALE_CREDENTIAL:
 		advise_stale(&t, incident);
 		break;
+#define X(id, name) case DETECTOR_##id:
+		TRACKED_DETECTORS(X)
+#undef X
 	case DETECTOR_COUNT:
 		break;
 	}

@@ -4,8 +4,10 @@
  * One AUTH event goes through four steps: what is due by its clock closes; the
  * counters take it (aggr) and leave a view; the open incidents of the subjects
  * that it touched grow; the detectors are asked, each about this view alone,
- * and what they say opens an incident. Work per event is bounded: four
- * subjects, two pairs, DETECTOR_COUNT verdicts, CLOSE_MAX closings.
+ * and what they say opens an incident. Every event, whatever its type, then
+ * goes to the detectors of track (tracked.c). Work per event is bounded: four
+ * subjects, two pairs, DETECTOR_AUTH_COUNT verdicts, TRACKED_NOTES for each
+ * other detector, CLOSE_MAX closings.
  *
  * Same events, same incidents: nothing here or below walks a hash table in an
  * order that its random key decides, or looks at the value of a fingerprint.
@@ -37,7 +39,8 @@ engine_open(const struct config *config, const struct engine_sink *sink)
 		free(engine);
 		return NULL;
 	}
-	if (book_open(&engine->book, config) != 0) {
+	if (track_open(&engine->track, config) != 0 || book_open(&engine->book, config) != 0) {
+		track_close(&engine->track);
 		aggr_close(&engine->aggr);
 		free(engine);
 		return NULL;
@@ -51,15 +54,19 @@ engine_close(struct engine *engine)
 	if (engine == NULL)
 		return;
 	book_close(&engine->book);
+	track_close(&engine->track);
 	aggr_close(&engine->aggr);
 	free(engine);
 }
 
-static void
-tell(struct engine *engine, struct book_entry *entry, enum incident_state state,
+void
+engine_tell(struct engine *engine, struct book_entry *entry, enum incident_state state,
 	const struct event *event)
 {
-	incident_refresh(engine, entry);
+	if (entry->incident.detector < DETECTOR_TRACKED_FIRST)
+		incident_refresh(engine, entry);
+	else
+		tracked_refresh(engine, entry);
 	if (event != NULL)
 		entry->incident.last_flow = event->head.flow;
 	book_told(entry, engine->clock_ns);
@@ -71,10 +78,15 @@ static void
 close_incident(struct engine *engine, struct book_entry *entry)
 {
 	struct incident *i = &entry->incident;
-	struct aggr_subject *s = &engine->aggr.class[i->subject_type].subjects[entry->subject];
+	struct aggr_subject *s;
 
 	book_end(&engine->book, entry);
-	tell(engine, entry, INCIDENT_CLOSED, NULL);
+	engine_tell(engine, entry, INCIDENT_CLOSED, NULL);
+	if (i->detector >= DETECTOR_TRACKED_FIRST) {
+		track_release(&engine->track, entry->subject);
+		return;
+	}
+	s = &engine->aggr.class[i->subject_type].subjects[entry->subject];
 	s->incidents[i->detector] = AGGR_NO_REF;
 	aggr_release(&engine->aggr, i->subject_type, entry->subject);
 }
@@ -96,7 +108,7 @@ static void
 grow_open(struct engine *engine, const struct aggr_view *view)
 {
 	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
-		for (unsigned d = 0; view->subject[type] != NULL && d < DETECTOR_COUNT; d++) {
+		for (unsigned d = 0; view->subject[type] != NULL && d < DETECTOR_AUTH_COUNT; d++) {
 			uint32_t ref = view->subject[type]->incidents[d];
 			struct book_entry *entry;
 
@@ -107,7 +119,7 @@ grow_open(struct engine *engine, const struct aggr_view *view)
 				continue;
 			incident_grow(engine, entry, view);
 			if (book_due(&engine->book, entry, engine->clock_ns))
-				tell(engine, entry, INCIDENT_UPDATE, view->event);
+				engine_tell(engine, entry, INCIDENT_UPDATE, view->event);
 		}
 	}
 }
@@ -157,7 +169,7 @@ open_incident(struct engine *engine, struct aggr_view *view, enum detector detec
 	if (detector == DETECTOR_STALE_CREDENTIAL)
 		aggr_mark_stale(&engine->aggr, view);
 	book_watch(&engine->book, entry);
-	tell(engine, entry, INCIDENT_OPEN, view->event);
+	engine_tell(engine, entry, INCIDENT_OPEN, view->event);
 }
 
 /* The source has a stale credential on display; here is another. */
@@ -176,7 +188,7 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 {
 	const struct detect_view asked = {&engine->aggr, view, engine->config};
 
-	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
+	for (unsigned d = 0; d < DETECTOR_AUTH_COUNT; d++) {
 		struct detect_verdict verdict = {0};
 		uint32_t ref;
 
@@ -199,13 +211,18 @@ engine_event(struct engine *engine, const struct event *event)
 	if (event->head.clock_ns > engine->clock_ns)
 		engine->clock_ns = event->head.clock_ns;
 	close_expired(engine);
-	if (event->head.type != EVENT_AUTH)
+	if (event->head.type != EVENT_AUTH) {
+		tracked_event(engine, event, NULL);
 		return;
+	}
 	engine->outcomes[event->auth.outcome]++;
-	if (!aggr_auth(&engine->aggr, event, &view))
+	if (!aggr_auth(&engine->aggr, event, &view)) {
+		tracked_event(engine, event, NULL);
 		return;
+	}
 	grow_open(engine, &view);
 	ask_detectors(engine, &view);
+	tracked_event(engine, event, &view);
 	aggr_settle(&engine->aggr, &view);
 }
 

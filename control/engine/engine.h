@@ -58,8 +58,10 @@ struct engine_totals {
 	uint64_t servers;
 	uint64_t evicted_sources; /* from full tables */
 	uint64_t evicted_accounts;
+	uint64_t evicted_trackers; /* subjects of the detectors of connections and mail */
 	uint64_t incidents;
 	uint64_t untracked;         /* AUTH events that found no room in any table */
+	uint64_t untracked_notes;   /* what found no room among trackers */
 	uint64_t incidents_refused; /* all entries were open, or half of a table under incidents */
 };
 

@@ -4,13 +4,16 @@
 
 #include "control/aggr/aggr.h"
 #include "control/detect/detect.h"
+#include "control/detect/tracked.h"
 #include "control/engine/engine.h"
 #include "control/incident/book.h"
+#include "control/track/track.h"
 
 struct engine {
 	const struct config *config; /* borrowed */
 	struct engine_sink sink;
 	struct aggr aggr;
+	struct track track;
 	struct book book;
 	uint64_t clock_ns;
 	uint64_t loss;
@@ -26,6 +29,19 @@ struct incident_subject {
 	struct aggr_subject *subject;
 	struct aggr_pair *earlier; /* the login that came before its attacker was known; or NULL */
 };
+
+/* engine.c: an incident opened, changed or closed; event may be NULL. */
+void engine_tell(struct engine *engine, struct book_entry *entry, enum incident_state state,
+	const struct event *event);
+
+/* tracked.c: one event to the detectors of track; view: of a counted AUTH event, or NULL. */
+void tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view);
+
+/* Bring an incident of one of these up to date. */
+void tracked_refresh(struct engine *engine, struct book_entry *entry);
+
+/* advice_tracked.c: as incident_advice; out_len at least 1. */
+size_t tracked_advice(const struct incident *incident, char *out, size_t out_len);
 
 /* grow.c */
 

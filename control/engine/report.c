@@ -77,8 +77,10 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.servers = a->class[SUBJECT_SERVER].table.inserted,
 		.evicted_sources = a->class[SUBJECT_SOURCE].table.evicted,
 		.evicted_accounts = a->class[SUBJECT_ACCOUNT].table.evicted,
+		.evicted_trackers = engine->track.table.evicted,
 		.incidents = engine->book.opened,
 		.untracked = a->untracked,
+		.untracked_notes = engine->track.untracked,
 		.incidents_refused = engine->book.refused + engine->unpinned,
 	};
 	memcpy(out->events, engine->events, sizeof(out->events));

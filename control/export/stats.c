@@ -23,7 +23,9 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 	line_put_number(o, "engine_servers", stats->engine->servers);
 	line_put_number(o, "engine_evicted_sources", stats->engine->evicted_sources);
 	line_put_number(o, "engine_evicted_accounts", stats->engine->evicted_accounts);
+	line_put_number(o, "engine_evicted_trackers", stats->engine->evicted_trackers);
 	line_put_number(o, "engine_untracked", stats->engine->untracked);
+	line_put_number(o, "engine_untracked_notes", stats->engine->untracked_notes);
 	line_put_number(o, "engine_incidents_refused", stats->engine->incidents_refused);
 	line_put_number(o, "engine_incidents", stats->engine->incidents);
 	return o;

@@ -220,6 +220,7 @@ static const enum counter doubts[] = {
 	COUNTER_DECODE_MALFORMED,
 	COUNTER_DECODE_TRUNCATED,
 	COUNTER_DECODE_TOO_DEEP,
+	COUNTER_DECODE_LINK,
 	COUNTER_FRAG_DROP,
 	COUNTER_TCP_CSUM_BAD,
 	COUNTER_TCP_CSUM_OFFLOAD,
@@ -261,6 +262,10 @@ print_control_doubts(const struct report *r, FILE *out)
 	any |= print_doubt(out, r->intake->forced, "events taken out of order: a ring was full");
 	any |= print_doubt(out, totals.evicted_sources, "sources forgotten: too many at a time");
 	any |= print_doubt(out, totals.evicted_accounts, "accounts forgotten: too many at a time");
+	any |= print_doubt(out, totals.evicted_trackers,
+		"counters of connections and mail forgotten: too many at a time");
+	any |= print_doubt(
+		out, totals.untracked_notes, "facts of connections and mail not counted: no room");
 	any |= print_doubt(out, totals.untracked, "login attempts not counted: no room");
 	any |= print_doubt(
 		out, totals.incidents_refused, "incidents not opened: too many at a time");

@@ -1,0 +1,45 @@
+/*
+ * blocklisted: remote servers refuse one of ours because a blocklist names it.
+ *
+ * The same words are what our own server tells a spammer, so the client must
+ * be known as ours (track/role.c) and the server not; else nothing is said.
+ * Which list it was is in the incident's signatures: patterns 2300 to 2399.
+ */
+#include "control/detect/tracked.h"
+
+#define LIST_FIRST 2300u
+#define LIST_LAST 2399u
+
+static unsigned
+read_signature(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
+{
+	const struct event_signature *s = &in->event->signature;
+	const struct event_flow *flow = &in->event->head.flow;
+
+	if (s->pattern_id < LIST_FIRST || s->pattern_id > LIST_LAST || !s->from_server)
+		return 0;
+	if (track_role_neighbours(&flow->client, &flow->server) ||
+		!track_role_ours(in->track, &flow->client) ||
+		track_role_ours(in->track, &flow->server))
+		return 0;
+	out[0].type = SUBJECT_SOURCE;
+	out[0].addr = flow->client;
+	out[0].bad = true;
+	out[0].thing[0] = track_hash_addr(in->track, &flow->server);
+	return 1;
+}
+
+static unsigned
+weigh(const struct track_subject *s, const struct config *c)
+{
+	return tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_BAD), c->blocklisted_refusals);
+}
+
+const struct tracked_detector tracked_blocklisted = {
+	.event_types = TRACKED_ON(SIGNATURE),
+	.confidence = 85,
+	.again_ns = 24 * NS_PER_H,
+	.things = {THING_TARGET},
+	.read = read_signature,
+	.weigh = weigh,
+};

@@ -1,0 +1,94 @@
+/*
+ * bounce_wave: bounces flood an account, or a server.
+ *
+ * A bounce has the null sender (RFC 5321 4.5.5) and one recipient. For an
+ * account it counts when its header says that it is a DSN, so that senders'
+ * addresses that are merely verified (a callout ends before DATA) do not. The
+ * recipient is known at RCPT and the header at the end of the message; what
+ * waits in between is remembered by session and transaction. For a server,
+ * bounces to accounts that do not exist count too: forged senders are often
+ * made up. A list or newsletter that always gets bounces is its own measure.
+ */
+#include <string.h>
+
+#include "control/detect/tracked.h"
+
+#define WARM 36u
+
+static void
+note_server(const struct tracked_input *in, struct track_note *out)
+{
+	out->type = SUBJECT_SERVER;
+	out->addr = in->event->head.flow.server;
+	out->bad = true;
+	out->thing[0] = track_hash_addr(in->track, &in->event->head.flow.client);
+}
+
+static unsigned
+read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
+{
+	const struct event *e = in->event;
+	struct track_pending p = {
+		.transaction_no = e->rcpt.transaction_no, .len = e->rcpt.rcpt_len};
+
+	if (e->rcpt.from_len > 0)
+		return 0;
+	if (!e->rcpt.accepted) {
+		note_server(in, &out[0]);
+		out[0].thing[1] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
+		/* Only where the transaction is known to have had the null sender is it told
+		   apart from a sender that was not seen. */
+		return (e->head.flow.flags & EVENT_FLOW_FROM_START) &&
+		       !(e->head.flow.flags & EVENT_FLOW_GAP) && e->rcpt.reply_code >= 500;
+	}
+	memcpy(p.name, e->text, p.len);
+	track_pending_put(in->track, e->head.flow.flow_id, &p);
+	return 0;
+}
+
+static unsigned
+read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
+{
+	const struct event *e = in->event;
+	const struct track_pending *p;
+
+	if (e->head.type == EVENT_RCPT)
+		return read_rcpt(in, out);
+	if (!(e->mail.flags & MAIL_NULL_SENDER) || !(e->mail.flags & MAIL_DSN_HEADER))
+		return 0;
+	note_server(in, &out[0]);
+	p = track_pending_get(in->track, e->head.flow.flow_id);
+	if (p == NULL || p->transaction_no != e->mail.transaction_no)
+		return 1;
+	out[0].thing[1] = track_hash_name(in->track, p->name, p->len);
+	out[1].type = SUBJECT_ACCOUNT;
+	out[1].name = p->name;
+	out[1].name_len = p->len;
+	out[1].bad = true;
+	out[1].thing[0] = out[0].thing[0];
+	return p->len > 0 ? 2 : 1;
+}
+
+static unsigned
+weigh(const struct track_subject *s, const struct config *c)
+{
+	bool server = s->type == SUBJECT_SERVER;
+	uint64_t takes = server ? c->bounce_server : c->bounce_account;
+	uint64_t takes_hour = server ? c->bounce_server_hour : c->bounce_account_hour;
+
+	if (track_is_usual(s, WARM))
+		return 0;
+	/* Of a server, at many accounts: one account's wave is that account's. */
+	if (server && track_sum(s, WINDOW_HOUR, TRACK_OTHER) < c->bounce_server_accounts)
+		return 0;
+	return tracked_more(tracked_percent(track_sum(s, WINDOW_10MIN, TRACK_BAD), takes),
+		tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_BAD), takes_hour));
+}
+
+const struct tracked_detector tracked_bounce_wave = {
+	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL),
+	.confidence = 85,
+	.things = {THING_SOURCE, THING_ACCOUNT},
+	.read = read_event,
+	.weigh = weigh,
+};

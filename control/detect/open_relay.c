@@ -1,0 +1,67 @@
+/*
+ * open_relay: a server takes mail for others from strangers without AUTH, and
+ * passes it on.
+ *
+ * Taking alone proves nothing: a host of many domains takes mail for all of
+ * them, and a honeypot for any. What proves it is that the same recipient,
+ * taken without AUTH from a client outside the server's own network, is
+ * delivered by that server to another one outside it; that the domain is not
+ * one which the world brings to this server (a filter before a customer's own
+ * server); and that several domains go this way. The messages that a server
+ * took lately are remembered by a hash of server and recipient.
+ */
+#include "control/detect/tracked.h"
+
+struct passing {
+	struct addr server;
+	uint64_t recipient;
+};
+
+static uint64_t
+passing_hash(const struct tracked_input *in, const struct addr *server)
+{
+	const struct event *e = in->event;
+	const struct passing p = {*server, track_hash_name(in->track, e->text, e->rcpt.rcpt_len)};
+
+	return track_hash(in->track, &p, sizeof(p));
+}
+
+static unsigned
+read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
+{
+	const struct event *e = in->event;
+	const struct event_flow *flow = &e->head.flow;
+	uint64_t sent = passing_hash(in, &flow->client);
+	const char *domain;
+	size_t len = tracked_domain(e->text, e->rcpt.rcpt_len, &domain);
+
+	if (len == 0 || e->rcpt.authenticated_len > 0 || !e->rcpt.accepted)
+		return 0;
+	if (track_role_neighbours(&flow->client, &flow->server))
+		return 0;
+	if (track_taken_has(in->track, sent) &&
+		!track_role_local_domain(in->track, &flow->client, domain, len)) {
+		out[0].type = SUBJECT_SERVER;
+		out[0].addr = flow->client;
+		out[0].bad = true;
+		out[0].thing[0] = track_hash_name(in->track, domain, len);
+		out[0].thing[1] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
+		return 1;
+	}
+	track_taken_put(in->track, passing_hash(in, &flow->server));
+	return 0;
+}
+
+static unsigned
+weigh(const struct track_subject *s, const struct config *c)
+{
+	return tracked_percent(track_sum(s, WINDOW_DAY, TRACK_NEW), c->open_relay_domains);
+}
+
+const struct tracked_detector tracked_open_relay = {
+	.event_types = TRACKED_ON(RCPT),
+	.confidence = 90,
+	.again_ns = 24 * NS_PER_H,
+	.read = read_rcpt,
+	.weigh = weigh,
+};

@@ -1,0 +1,69 @@
+/*
+ * The detectors that look at connections, recipients, messages and servers'
+ * words. Each is a small file of two pure functions: read says what an event
+ * means to it (whose counters, which of them), weigh looks at counters and
+ * thresholds and says how much of what it takes is there. No I/O, no clock, no
+ * state: that is all in track. doc/detectors.md gives the reasons.
+ */
+#ifndef SMTAP_CONTROL_DETECT_TRACKED_H
+#define SMTAP_CONTROL_DETECT_TRACKED_H
+
+#include "control/detect/detect.h"
+#include "control/track/track.h"
+
+#define TRACKED_NOTES 2u /* of one event, for one detector */
+
+struct tracked_input {
+	const struct event *event;
+	const struct aggr_view *view; /* of an AUTH event that was counted; or NULL */
+	struct track *track;
+	const struct config *config;
+};
+
+/* What a kind of distinct thing is, for the incident's figures. */
+enum tracked_thing { THING_NONE, THING_TARGET, THING_ACCOUNT, THING_SOURCE, THING_WORD };
+
+struct tracked_detector {
+	uint32_t event_types; /* bits 1 << enum event_type */
+	unsigned confidence;  /* 0..100 */
+	uint64_t again_ns;    /* least time between two incidents of one subject */
+	enum tracked_thing things[TRACK_THINGS];
+	/* What the event means: how many notes were put into out. */
+	unsigned (*read)(const struct tracked_input *in, struct track_note out[TRACKED_NOTES]);
+	/* Per cent of what it takes; from 100 on it is one. */
+	unsigned (*weigh)(const struct track_subject *s, const struct config *config);
+};
+
+/* By detector, from DETECTOR_TRACKED_FIRST on. */
+extern const struct tracked_detector
+	*const tracked_detectors[DETECTOR_COUNT - DETECTOR_TRACKED_FIRST];
+
+#define X(id, name) extern const struct tracked_detector tracked_##name;
+TRACKED_DETECTORS(X)
+#undef X
+
+/* For the detectors: */
+
+#define TRACKED_ON(type) (1u << EVENT_##type)
+
+static inline unsigned
+tracked_percent(uint64_t have, uint64_t takes)
+{
+	uint64_t percent = takes > 0 ? have * 100 / takes : 0;
+
+	return percent > 1000 ? 1000 : (unsigned)percent;
+}
+
+static inline unsigned
+tracked_more(unsigned a, unsigned b)
+{
+	return a > b ? a : b;
+}
+
+/* The domain of the first len bytes of text, or none: its length, 0 for none. */
+size_t tracked_domain(const char *text, size_t len, const char **domain);
+
+/* Was the connection seen from SYN to end, both sides, with nothing missing? */
+bool tracked_whole(const struct event *event);
+
+#endif

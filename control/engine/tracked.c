@@ -1,0 +1,235 @@
+/*
+ * The detectors of track in the engine: what an event adds to their counters,
+ * and the incidents that come of it. An incident of theirs refers to a tracker
+ * (book_entry.subject is its index, tracker.incident the entry), never to a
+ * subject of aggr.
+ */
+#include <string.h>
+
+#include "control/engine/internal.h"
+
+static const struct tracked_detector *
+detector_of(unsigned detector)
+{
+	return tracked_detectors[detector - DETECTOR_TRACKED_FIRST];
+}
+
+struct named {
+	const char *text;
+	size_t len;
+	const struct addr *addr;
+};
+
+static void
+name_it(const void *arg, char out[INCIDENT_NAME_MAX + 1])
+{
+	const struct named *n = arg;
+
+	if (n->addr != NULL) {
+		aggr_addr_name(n->addr, out);
+		return;
+	}
+	memcpy(out, n->text, n->len);
+	out[n->len] = '\0';
+}
+
+/* One more for a name among the tops; its count is from when it got there. */
+static void
+offer_one(struct engine *engine, struct book_entry *entry, enum book_top top,
+	const struct named *named)
+{
+	struct incident *i = &entry->incident;
+	struct incident_top *all[BOOK_TOPS] = {i->top_accounts, i->top_sources, i->top_targets};
+	struct book_offer offer = {.count = 1, .name = name_it, .arg = named};
+
+	if (named->addr != NULL)
+		offer.key = track_hash_addr(&engine->track, named->addr);
+	else
+		offer.key = track_hash_name(&engine->track, named->text, named->len);
+	for (unsigned n = 0; n < entry->top_len[top]; n++)
+		if (entry->top_key[top][n] == offer.key)
+			offer.count = all[top][n].count + 1;
+	book_offer(entry, top, &offer);
+}
+
+static size_t
+account_of(const struct event *e, const char **name)
+{
+	switch ((enum event_type)e->head.type) {
+	case EVENT_AUTH:
+		*name = e->text;
+		return (e->auth.flags & AUTH_USERNAME_KNOWN) ? e->auth.username_len : 0;
+	case EVENT_RCPT:
+		*name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len;
+		return e->rcpt.authenticated_len;
+	case EVENT_MAIL:
+		*name = e->text + e->mail.helo_len + e->mail.from_len;
+		return e->mail.authenticated_len;
+	case EVENT_SESSION:
+	case EVENT_SIGNATURE:
+	case EVENT_NONE:
+	case EVENT_TYPE_COUNT:
+		break;
+	}
+	return 0;
+}
+
+static void
+add_evidence(struct engine *engine, struct book_entry *entry, const struct event *event)
+{
+	struct named source = {.addr = &event->head.flow.client};
+	struct named target = {.addr = &event->head.flow.server};
+	struct named account = {0};
+
+	offer_one(engine, entry, BOOK_SOURCES, &source);
+	offer_one(engine, entry, BOOK_TARGETS, &target);
+	account.len = account_of(event, &account.text);
+	if (account.len > 0)
+		offer_one(engine, entry, BOOK_ACCOUNTS, &account);
+	book_add_sample(&entry->incident, &event->head.flow);
+	if (event->head.type == EVENT_SESSION)
+		book_add_signatures(&entry->incident, event->session.signatures);
+	if (event->head.type == EVENT_AUTH)
+		book_add_signatures(&entry->incident, event->auth.signatures);
+	if (event->head.type == EVENT_SIGNATURE) {
+		const uint32_t one[4] = {event->signature.pattern_id};
+
+		book_add_signatures(&entry->incident, one);
+	}
+}
+
+static void
+raise_to(uint64_t *value, uint64_t least)
+{
+	if (*value < least)
+		*value = least;
+}
+
+void
+tracked_refresh(struct engine *engine, struct book_entry *entry)
+{
+	struct incident *i = &entry->incident;
+	const struct track_subject *s = &engine->track.subjects[entry->subject];
+	const struct tracked_detector *d = detector_of(i->detector);
+
+	i->sensor_loss = engine->loss;
+	raise_to(&i->sources, entry->top_len[BOOK_SOURCES]);
+	raise_to(&i->targets, entry->top_len[BOOK_TARGETS]);
+	raise_to(&i->accounts, entry->top_len[BOOK_ACCOUNTS]);
+	for (unsigned kind = 0; kind < TRACK_THINGS; kind++) {
+		switch (d->things[kind]) {
+		case THING_TARGET:
+			raise_to(&i->targets, s->run.things[kind]);
+			break;
+		case THING_ACCOUNT:
+			raise_to(&i->accounts, s->run.things[kind]);
+			break;
+		case THING_SOURCE:
+			raise_to(&i->sources, s->run.things[kind]);
+			break;
+		case THING_NONE:
+		case THING_WORD:
+			break;
+		}
+	}
+	book_sort(entry);
+}
+
+/* Captures may be given out of their order in time. */
+static void
+saw_at(struct incident *i, uint64_t time_ns)
+{
+	if (time_ns < i->first_seen_ns)
+		i->first_seen_ns = time_ns;
+	raise_to(&i->last_seen_ns, time_ns);
+}
+
+static void
+grow(struct engine *engine, struct track_subject *s, const struct track_note *note,
+	const struct event *event)
+{
+	struct book_entry *entry = book_at(&engine->book, s->incident);
+	struct incident *i = &entry->incident;
+
+	if (!note->bad && !note->soft)
+		return;
+	i->attempts += note->times ? note->times : 1;
+	saw_at(i, event->head.time_ns);
+	i->last_clock_ns = engine->clock_ns;
+	add_evidence(engine, entry, event);
+	if (book_due(&engine->book, entry, engine->clock_ns))
+		engine_tell(engine, entry, INCIDENT_UPDATE, event);
+}
+
+static void
+open_tracked(struct engine *engine, struct track_subject *s, const struct event *event)
+{
+	struct book_entry *entry;
+	struct incident *i;
+
+	if (!track_can_pin(&engine->track)) {
+		engine->unpinned++;
+		return;
+	}
+	entry = book_add(&engine->book);
+	if (entry == NULL)
+		return;
+	i = &entry->incident;
+	i->detector = s->detector;
+	i->subject_type = (enum subject_type)s->type;
+	i->confidence = detector_of(s->detector)->confidence;
+	entry->subject = track_index(&engine->track, s);
+	track_name(&engine->track, s, i->subject);
+	i->attempts = s->run.bad;
+	i->first_seen_ns = s->run.first_ns;
+	i->first_clock_ns = s->run.first_clock_ns;
+	i->last_seen_ns = i->first_seen_ns;
+	saw_at(i, event->head.time_ns);
+	i->last_clock_ns = engine->clock_ns;
+	i->last_flow = event->head.flow;
+	book_add_sample(i, &s->run.first_flow);
+	add_evidence(engine, entry, event);
+	s->incident = book_ref(&engine->book, entry);
+	s->fired_clock_ns = engine->clock_ns;
+	book_watch(&engine->book, entry);
+	engine_tell(engine, entry, INCIDENT_OPEN, event);
+}
+
+static void
+take_note(struct engine *engine, unsigned detector, const struct track_note *note,
+	const struct event *event)
+{
+	const struct tracked_detector *d = detector_of(detector);
+	struct track_subject *s = track_add(&engine->track, detector, note, event);
+	bool again;
+	unsigned evidence;
+
+	if (s == NULL)
+		return;
+	evidence = d->weigh(s, engine->config);
+	again = s->fired_clock_ns == 0 || engine->clock_ns - s->fired_clock_ns >= d->again_ns;
+	if (s->incident != 0)
+		grow(engine, s, note, event);
+	else if (evidence >= 100 && (note->bad || note->soft) && again)
+		open_tracked(engine, s, event);
+	track_settle(&engine->track, s, evidence);
+}
+
+void
+tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view)
+{
+	const struct tracked_input in = {event, view, &engine->track, engine->config};
+
+	for (unsigned d = DETECTOR_TRACKED_FIRST; d < DETECTOR_COUNT; d++) {
+		const struct tracked_detector *detector = detector_of(d);
+		struct track_note notes[TRACKED_NOTES] = {0};
+		unsigned n;
+
+		if (!(detector->event_types & 1u << event->head.type))
+			continue;
+		n = detector->read(&in, notes);
+		for (unsigned i = 0; i < n; i++)
+			take_note(engine, d, &notes[i], event);
+	}
+	track_role_learn(&engine->track, event);
+}

@@ -1,0 +1,375 @@
+/*
+ * Theory of operation.
+ *
+ * A tracker is what one detector knows of one subject: counts in sliding
+ * windows, two small sets of distinct things, a leaky level, what is usual for
+ * it in ten minutes, and the present run of bad things, which becomes an
+ * incident's evidence. All trackers live in one array of fixed capacity under
+ * a keyed hash (aggr/table.h), taken when control starts.
+ *
+ * Distinct counts are exact while the windows hold at most SEEN_THINGS things;
+ * beyond, what comes again after 64 others is counted again, so thresholds
+ * above 64 mean "at least so many, or the same in turns".
+ *
+ * What is usual: an exponentially weighted mean and variance of the bad things
+ * in ten-minute bins, weight 1/n until a day was seen, 1/144 from then on;
+ * empty bins count. A bin that ends while an incident is open teaches nothing,
+ * and none teaches more than four times the usual plus ten, so an attack does
+ * not become the rule by lasting.
+ *
+ * Always: a tracker with an open incident is pinned; one that was just added
+ * to is pinned until track_settle.
+ *
+ * What an attacker would try. To flood with fresh subjects so that his own
+ * counts are lost: fresh ones have little evidence and evict each other (the
+ * lists of table.c); who has half of what it takes goes last. To collide:
+ * keyed. To spread a scan over a day: the windows reach that far.
+ */
+#include "control/track/track.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "control/aggr/memory.h"
+
+#define LEARN_MAX_FACTOR 4.0
+#define LEARN_MAX_EXTRA 10.0
+#define EMPTY_BINS_MAX (7 * TRACK_BINS_DAY) /* a longer absence teaches no more */
+
+int
+track_open(struct track *t, const struct config *config)
+{
+	size_t n = config->aggr_trackers;
+	int rc;
+
+	*t = (struct track){.config = config};
+	rc = siphash_key_draw(&t->key);
+	if (rc != 0)
+		return rc;
+	t->subjects = memory_take(n * sizeof(*t->subjects));
+	t->names = memory_take(n * sizeof(*t->names));
+	t->pending = memory_take(TRACK_PENDING * sizeof(*t->pending));
+	if (t->subjects == NULL || t->names == NULL || t->pending == NULL)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = table_open(&t->table, (uint32_t)n);
+	if (rc == 0)
+		rc = table_open(&t->pending_table, TRACK_PENDING);
+	if (rc == 0)
+		rc = table_open(&t->taken_table, TRACK_TAKEN);
+	if (rc != 0)
+		track_close(t);
+	return rc;
+}
+
+void
+track_close(struct track *t)
+{
+	size_t n;
+
+	if (t->config == NULL)
+		return;
+	n = t->config->aggr_trackers;
+	table_close(&t->table);
+	table_close(&t->pending_table);
+	table_close(&t->taken_table);
+	memory_give(t->subjects, n * sizeof(*t->subjects));
+	memory_give(t->names, n * sizeof(*t->names));
+	memory_give(t->pending, TRACK_PENDING * sizeof(*t->pending));
+	*t = (struct track){0};
+}
+
+uint64_t
+track_hash(const struct track *t, const void *data, size_t len)
+{
+	return siphash(&t->key, data, len) | 1;
+}
+
+uint64_t
+track_hash_addr(const struct track *t, const struct addr *addr)
+{
+	return track_hash(t, addr, sizeof(*addr));
+}
+
+uint64_t
+track_hash_name(const struct track *t, const char *name, size_t len)
+{
+	uint8_t folded[UINT8_MAX];
+
+	if (len > sizeof(folded))
+		len = sizeof(folded);
+	for (size_t i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)name[i];
+
+		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	}
+	return track_hash(t, folded, len);
+}
+
+struct addr
+track_prefix(const struct addr *addr)
+{
+	struct addr prefix = *addr;
+	unsigned keep = addr_is_v4(addr) ? 15 : 8;
+
+	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
+	return prefix;
+}
+
+static uint64_t
+subject_hash(const struct track *t, unsigned detector, const struct track_note *note)
+{
+	uint64_t id;
+
+	if (note->type == SUBJECT_ACCOUNT)
+		id = track_hash_name(t, note->name, note->name_len);
+	else
+		id = track_hash_addr(t, &note->addr);
+	/* Keyed already: this only tells detectors and types apart. */
+	return (id ^ (detector * SUBJECT_TYPE_COUNT + note->type + 1) * 0x9e3779b97f4a7c15ULL);
+}
+
+struct track_subject *
+track_get(struct track *t, unsigned detector, const struct track_note *note, bool make)
+{
+	uint64_t hash = subject_hash(t, detector, note);
+	uint32_t index = table_find(&t->table, hash);
+	struct track_subject *s;
+	bool evicted;
+
+	if (index != TABLE_NONE)
+		return &t->subjects[index];
+	if (!make)
+		return NULL;
+	index = table_insert(&t->table, hash, TABLE_PINNED, &evicted);
+	if (index == TABLE_NONE) {
+		t->untracked++;
+		return NULL;
+	}
+	s = &t->subjects[index];
+	memset(s, 0, sizeof(*s));
+	s->type = (uint8_t)note->type;
+	s->detector = (uint8_t)detector;
+	if (note->type == SUBJECT_ACCOUNT) {
+		memcpy(t->names[index], note->name, note->name_len);
+		t->names[index][note->name_len] = '\0';
+	} else {
+		s->addr = note->addr;
+	}
+	return s;
+}
+
+static void
+usual_learn(struct track_usual *u, double count)
+{
+	double most = LEARN_MAX_FACTOR * u->mean + LEARN_MAX_EXTRA;
+	double weight, off;
+
+	if (u->learned < UINT32_MAX)
+		u->learned++;
+	weight = 1.0 / (u->learned < TRACK_BINS_DAY ? u->learned : TRACK_BINS_DAY);
+	if (count > most)
+		count = most;
+	off = count - u->mean;
+	u->mean += weight * off;
+	u->variance = (1.0 - weight) * (u->variance + weight * off * off);
+}
+
+static void
+usual_advance(struct track_subject *s, uint64_t clock_ns)
+{
+	struct track_usual *u = &s->usual;
+	uint32_t bin = (uint32_t)(clock_ns / TRACK_BIN_NS);
+	uint32_t empty;
+
+	if (u->bin == 0)
+		u->bin = bin;
+	if (bin <= u->bin)
+		return;
+	if (s->incident == 0)
+		usual_learn(u, u->count);
+	empty = bin - u->bin - 1;
+	for (uint32_t n = 0; s->incident == 0 && n < empty && n < EMPTY_BINS_MAX; n++)
+		usual_learn(u, 0);
+	u->bin = bin;
+	u->count = 0;
+}
+
+bool
+track_is_usual(const struct track_subject *s, uint32_t warm_bins)
+{
+	const struct track_usual *u = &s->usual;
+
+	return u->learned >= warm_bins && u->count <= LEARN_MAX_FACTOR * u->mean;
+}
+
+static void
+run_add(struct track *t, struct track_subject *s, const struct track_note *note,
+	const struct event *event)
+{
+	struct track_run *run = &s->run;
+	uint64_t clock_ns = t->clock_ns;
+	bool over = clock_ns - run->last_clock_ns > t->config->aggr_episode_gap;
+
+	if (!note->bad && !note->soft) {
+		run->good += note->good;
+		return;
+	}
+	if (run->bad == 0 || (over && s->incident == 0)) {
+		*run = (struct track_run){.first_ns = event->head.time_ns,
+			.first_clock_ns = clock_ns,
+			.first_flow = event->head.flow};
+	}
+	run->bad += note->times ? note->times : 1;
+	run->last_clock_ns = clock_ns;
+}
+
+static void
+count_thing(struct track_subject *s, unsigned kind, uint64_t thing, uint32_t now_s)
+{
+	enum window_field field = kind == 0 ? (int)TRACK_NEW : (int)TRACK_OTHER;
+	uint32_t before_s = seen_add(&s->seen[kind], (uint32_t)(thing >> 32), now_s);
+	struct window_time when;
+
+	if (before_s == 0 || before_s < s->run.first_clock_ns / NS_PER_S)
+		s->run.things[kind]++;
+	if (before_s == 0) {
+		window_add(&s->window, field);
+		return;
+	}
+	when = window_time(before_s * NS_PER_S);
+	window_move(&s->window, &when, field);
+}
+
+struct track_subject *
+track_add(struct track *t, unsigned detector, const struct track_note *note,
+	const struct event *event)
+{
+	struct track_subject *s = track_get(t, detector, note, true);
+	unsigned times = note->times ? note->times : 1;
+	struct window_time now;
+	uint64_t clock_ns;
+	double leaked;
+
+	if (s == NULL)
+		return NULL;
+	if (event->head.clock_ns > t->clock_ns)
+		t->clock_ns = event->head.clock_ns;
+	clock_ns = t->clock_ns;
+	now = window_time(clock_ns);
+	table_touch(&t->table, track_index(t, s), TABLE_PINNED);
+	window_advance(&s->window, &now);
+	usual_advance(s, clock_ns);
+	leaked = note->leak * (double)(clock_ns - s->level_clock_ns) / (double)NS_PER_H;
+	s->level = s->level > leaked ? s->level - leaked : 0;
+	s->level_clock_ns = clock_ns;
+	run_add(t, s, note, event);
+	for (unsigned i = 0; i < times; i++) {
+		if (note->bad)
+			window_add(&s->window, (enum window_field)TRACK_BAD);
+		if (note->good)
+			window_add(&s->window, (enum window_field)TRACK_GOOD);
+		if (note->soft)
+			window_add(&s->window, (enum window_field)TRACK_SOFT);
+	}
+	if (note->bad) {
+		s->level += times;
+		s->usual.count += times;
+		if (note->level_max > 0 && s->level > note->level_max)
+			s->level = note->level_max;
+	}
+	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
+		if (note->thing[kind] != 0)
+			count_thing(s, kind, note->thing[kind], (uint32_t)(clock_ns / NS_PER_S));
+	return s;
+}
+
+void
+track_settle(struct track *t, struct track_subject *s, unsigned evidence)
+{
+	enum table_list list = TABLE_IDLE;
+
+	if (s->incident != 0)
+		list = TABLE_PINNED;
+	else if (evidence >= 50)
+		list = TABLE_HIGH;
+	else if (evidence > 0)
+		list = TABLE_LOW;
+	table_touch(&t->table, track_index(t, s), list);
+}
+
+void
+track_release(struct track *t, uint32_t index)
+{
+	struct track_subject *s = &t->subjects[index];
+
+	s->incident = 0;
+	window_clear(&s->window);
+	s->level = 0;
+	s->run = (struct track_run){0};
+	memset(s->seen, 0, sizeof(s->seen));
+	table_touch(&t->table, index, TABLE_IDLE);
+}
+
+bool
+track_can_pin(const struct track *t)
+{
+	return t->table.count[TABLE_PINNED] <= t->table.capacity / 2;
+}
+
+void
+track_pending_put(struct track *t, uint64_t flow_id, const struct track_pending *pending)
+{
+	uint64_t hash = track_hash(t, &flow_id, sizeof(flow_id));
+	uint32_t index = table_find(&t->pending_table, hash);
+	bool evicted;
+
+	if (index == TABLE_NONE)
+		index = table_insert(&t->pending_table, hash, TABLE_IDLE, &evicted);
+	else
+		table_touch(&t->pending_table, index, TABLE_IDLE);
+	if (index != TABLE_NONE)
+		t->pending[index] = *pending;
+}
+
+const struct track_pending *
+track_pending_get(const struct track *t, uint64_t flow_id)
+{
+	uint32_t index = table_find(&t->pending_table, track_hash(t, &flow_id, sizeof(flow_id)));
+
+	return index == TABLE_NONE ? NULL : &t->pending[index];
+}
+
+void
+track_taken_put(struct track *t, uint64_t hash)
+{
+	uint32_t index = table_find(&t->taken_table, hash);
+	bool evicted;
+
+	if (index == TABLE_NONE)
+		table_insert(&t->taken_table, hash, TABLE_IDLE, &evicted);
+	else
+		table_touch(&t->taken_table, index, TABLE_IDLE);
+}
+
+bool
+track_taken_has(const struct track *t, uint64_t hash)
+{
+	return table_find(&t->taken_table, hash) != TABLE_NONE;
+}
+
+void
+track_name(const struct track *t, const struct track_subject *s, char out[INCIDENT_NAME_MAX + 1])
+{
+	bool v4 = addr_is_v4(&s->addr);
+
+	if (s->type == SUBJECT_ACCOUNT) {
+		memcpy(out, t->names[track_index(t, s)], INCIDENT_NAME_MAX + 1);
+		return;
+	}
+	inet_ntop(
+		v4 ? AF_INET : AF_INET6, s->addr.bytes + (v4 ? 12 : 0), out, INCIDENT_NAME_MAX + 1);
+	if (s->type == SUBJECT_PREFIX)
+		strcat(out, v4 ? "/24" : "/64");
+}

@@ -1,0 +1,197 @@
+/*
+ * track: counters for the detectors that look at connections, recipients,
+ * messages and server's words, not at password attempts alone (those are
+ * aggr's). One tracker for each detector and subject; what an event adds to it
+ * is a note. The theory is at the head of track/track.c.
+ */
+#ifndef SMTAP_CONTROL_TRACK_TRACK_H
+#define SMTAP_CONTROL_TRACK_TRACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/siphash.h"
+#include "config/config.h"
+#include "contract/event.h"
+#include "control/aggr/table.h"
+#include "control/aggr/window.h"
+#include "control/incident/incident.h"
+#include "control/track/seen.h"
+
+/* What a tracker's windows count; what each means is said by the detector. */
+enum track_field {
+	TRACK_BAD,   /* what it looks for */
+	TRACK_GOOD,  /* what speaks against it */
+	TRACK_SOFT,  /* weak evidence */
+	TRACK_NEW,   /* distinct things of the first kind */
+	TRACK_OTHER, /* distinct things of the second kind */
+	TRACK_FIELDS
+};
+
+_Static_assert((int)TRACK_FIELDS <= (int)WINDOW_FIELDS, "windows have the room");
+
+#define TRACK_THINGS 2
+#define TRACK_BIN_NS (10 * NS_PER_MIN)
+#define TRACK_BINS_DAY 144u
+
+/* What the subject does in ten minutes, by its own past. */
+struct track_usual {
+	double mean;
+	double variance;
+	uint32_t bin;   /* the present one */
+	uint32_t count; /* in it */
+	uint32_t learned;
+};
+
+/* A run of bad things; over when none came for aggregate.episode_gap. */
+struct track_run {
+	uint64_t bad;
+	uint64_t good;
+	uint64_t first_ns;
+	uint64_t first_clock_ns;
+	uint64_t last_clock_ns;
+	uint32_t things[TRACK_THINGS]; /* distinct in it */
+	struct event_flow first_flow;
+};
+
+struct track_subject {
+	struct addr addr; /* not of an account */
+	uint8_t type;     /* enum subject_type */
+	uint8_t detector;
+	uint32_t incident;       /* its open incident (book_ref), or 0 */
+	uint64_t fired_clock_ns; /* when its last one opened; 0: never */
+	uint64_t level_clock_ns;
+	double level; /* bad things, less what leaks away */
+	struct track_usual usual;
+	struct track_run run;
+	struct window window;
+	struct seen seen[TRACK_THINGS];
+};
+
+#define TRACK_SUBJECT_BYTES_MAX 1792 /* a table entry and, of accounts, a name besides */
+
+_Static_assert(sizeof(struct track_subject) <= TRACK_SUBJECT_BYTES_MAX, "as documented");
+
+/* What an event adds to one tracker. */
+struct track_note {
+	enum subject_type type;
+	struct addr addr; /* of a prefix: any address in it */
+	const char *name; /* of an account; name_len bytes */
+	uint8_t name_len;
+	bool bad;
+	bool good;
+	bool soft;
+	uint8_t times;                /* 0 counts as 1 */
+	uint64_t thing[TRACK_THINGS]; /* track_hash; 0: none */
+	double leak;                  /* of the level, per hour */
+	uint32_t level_max;           /* the level is no more than that; 0: no bound */
+};
+
+/* Sessions with a message whose recipient is known and whose kind is not yet. */
+#define TRACK_PENDING 4096u
+/* Recipients that servers took without AUTH. */
+#define TRACK_TAKEN (1u << 16)
+
+struct track_pending {
+	uint32_t transaction_no;
+	uint8_t len;
+	char name[UINT8_MAX];
+};
+
+struct track {
+	const struct config *config; /* borrowed */
+	struct siphash_key key;
+	struct table table;
+	struct track_subject *subjects;       /* owned; aggregate.trackers */
+	char (*names)[INCIDENT_NAME_MAX + 1]; /* owned; of accounts */
+	struct table pending_table;           /* by session; full: the oldest goes */
+	struct track_pending *pending;        /* owned */
+	struct table taken_table;             /* no values; full: the oldest goes */
+	uint64_t clock_ns;                    /* never runs back */
+	uint64_t untracked;                   /* notes that found no room */
+};
+
+/* 0, -ENOMEM, or what getrandom said. */
+int track_open(struct track *t, const struct config *config);
+void track_close(struct track *t);
+
+/* A thing for distinct counts; never 0. */
+uint64_t track_hash(const struct track *t, const void *data, size_t len);
+uint64_t track_hash_addr(const struct track *t, const struct addr *addr);
+/* Case folded: domains and accounts. */
+uint64_t track_hash_name(const struct track *t, const char *name, size_t len);
+
+/* The /24 or /64 of an address, as an address with the rest zero. */
+struct addr track_prefix(const struct addr *addr);
+
+/* The tracker of who the note is about, or NULL: no room, or none and !make. */
+struct track_subject *track_get(
+	struct track *t, unsigned detector, const struct track_note *note, bool make);
+
+/* Add the note; the tracker is pinned until track_settle. NULL: no room. */
+struct track_subject *track_add(struct track *t, unsigned detector, const struct track_note *note,
+	const struct event *event);
+
+/* evidence: per cent of what the detector takes. What has most is evicted last. */
+void track_settle(struct track *t, struct track_subject *s, unsigned evidence);
+
+/* Its incident is over: only new evidence opens another. */
+void track_release(struct track *t, uint32_t index);
+
+/* May one more tracker be kept for its incident? Half of them may. */
+bool track_can_pin(const struct track *t);
+
+/* Remember a session's recipient until its message ends; the one before is forgotten. */
+void track_pending_put(struct track *t, uint64_t flow_id, const struct track_pending *pending);
+/* Or NULL. */
+const struct track_pending *track_pending_get(const struct track *t, uint64_t flow_id);
+
+/* Remember a hash of server and recipient; is it remembered? */
+void track_taken_put(struct track *t, uint64_t hash);
+bool track_taken_has(const struct track *t, uint64_t hash);
+
+void track_name(
+	const struct track *t, const struct track_subject *s, char out[INCIDENT_NAME_MAX + 1]);
+
+static inline uint32_t
+track_sum(const struct track_subject *s, enum window_span span, enum track_field field)
+{
+	return window_sum(&s->window, span, (enum window_field)field);
+}
+
+static inline uint32_t
+track_index(const struct track *t, const struct track_subject *s)
+{
+	return (uint32_t)(s - t->subjects);
+}
+
+/*
+ * Is what it does in these ten minutes within four times what it always did,
+ * as learned over at least warm_bins?
+ */
+bool track_is_usual(const struct track_subject *s, uint32_t warm_bins);
+
+/* role.c: whose side an address is on, learned from what servers do. */
+
+/* Learn from an event; every event comes by here once. */
+void track_role_learn(struct track *t, const struct event *event);
+
+/*
+ * Is the address one of ours? Private ones are; so is the prefix of a server
+ * to which somebody outside it logged in; and a server that clients of three
+ * prefixes speak to.
+ */
+bool track_role_ours(struct track *t, const struct addr *addr);
+
+/* Has it ever answered as a mail server? */
+bool track_role_server(struct track *t, const struct addr *addr);
+
+/* Are the two in one prefix, or both private? */
+bool track_role_neighbours(const struct addr *a, const struct addr *b);
+
+/* Is the domain one whose mail this server takes without AUTH from anywhere? */
+bool track_role_local_domain(
+	struct track *t, const struct addr *server, const char *domain, size_t len);
+
+#endif
