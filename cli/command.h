@@ -3,7 +3,7 @@
 #ifndef SMTAP_CLI_COMMAND_H
 #define SMTAP_CLI_COMMAND_H
 
-/* DESIGN.md 4 */
+/* Exit statuses: doc/man/smtap-replay.1. */
 enum command_status {
 	COMMAND_DONE = 0,
 	COMMAND_FAILED = 1, /* while running */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/stdfds.h"
 #include "cli/command.h"
 
 struct verb {
@@ -52,8 +53,8 @@ unknown_command(const char *name)
 	return command_fail(COMMAND_BAD, "%s: unknown command; known are %s", name, known);
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	if (argc < 2) {
 		print_help(stderr);
@@ -74,4 +75,12 @@ main(int argc, char **argv)
 			return verbs[i].run(argc - 1, argv + 1);
 	}
 	return unknown_command(argv[1]);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (stdfds_open() != 0)
+		return COMMAND_FAILED;
+	return stdfds_finish("smtap", run(argc, argv));
 }

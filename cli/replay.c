@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/stdfds.h"
 #include "cli/command.h"
 #include "cli/supervise.h"
 #include "config/config.h"
@@ -225,6 +226,9 @@ replay_run(struct replay *r)
 	char eve[PATH_MAX];
 	char why[512] = "";
 
+	/* The report goes there, or the events do: better now than after an hour of reading. */
+	if (!stdfds_has_output())
+		return command_fail(COMMAND_FAILED, "standard output is closed");
 	config_defaults(&config);
 	if (!r->config && access(COMMAND_CONFIG_FILE, F_OK) == 0)
 		r->config = COMMAND_CONFIG_FILE;

@@ -261,10 +261,11 @@ static void
 tell_fate(const struct watch *w)
 {
 	const struct child *c = w->culprit < 0 ? NULL : &w->children[w->culprit];
-	const char *report = w->culprit == CONTROL || !w->children[CONTROL].started ||
-					     WIFSIGNALED(w->children[CONTROL].fate)
-				     ? "there is no report"
-				     : "the report covers what was read until then";
+	const char *report =
+		w->culprit == CONTROL || !w->children[CONTROL].started ||
+				WIFSIGNALED(w->children[CONTROL].fate)
+			? "there is no report"
+			: "the report, if there is one, covers what was read until then";
 
 	if (w->interrupted)
 		command_fail(COMMAND_FAILED, "interrupted; %s", report);

@@ -30,9 +30,6 @@ const struct setting config_settings[] = {
 #undef X
 	{"mail.ports", "TCP ports that carry mail",
 		offsetof(struct config, ports), 1, PORTS_MAX, SETTING_PORTS},
-	{"mail.implicit_tls_ports",
-		"Mail ports that start with TLS; not used yet: TLS is told by its first bytes",
-		offsetof(struct config, implicit_tls), 0, PORTS_MAX, SETTING_PORTS},
 	{"output.directory", "Where eve.json goes",
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",
@@ -71,7 +68,6 @@ config_defaults(struct config *config)
 	CONFIG_SETTINGS(X)
 #undef X
 	config->ports = (struct config_ports){{25}, 1};
-	config->implicit_tls = (struct config_ports){{465}, 1};
 	snprintf(config->output_dir, sizeof(config->output_dir), "./smtap-out");
 }
 

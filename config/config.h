@@ -30,7 +30,6 @@ struct config {
 	CONFIG_SETTINGS(X)
 #undef X
 	struct config_ports ports;         /* mail.ports; default 25 */
-	struct config_ports implicit_tls;  /* mail.implicit_tls_ports; default 465 */
 	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
 	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
 };

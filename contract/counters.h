@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define COUNTERS_VERSION 1
+#define COUNTERS_VERSION 2
 
 #define COUNTERS(X)                                                                                \
 	X(RX_PKTS, "rx_packets", "packets", "Packets received by the worker")                      \
@@ -23,7 +23,6 @@
 	X(DECODE_MALFORMED, "decode_malformed", "packets", "Packets whose headers make no sense")  \
 	X(DECODE_TRUNCATED, "decode_truncated", "packets", "Packets cut short by the capture")     \
 	X(DECODE_TOO_DEEP, "decode_too_deep", "packets", "Packets with too many nested headers")   \
-	X(DECODE_LINK, "decode_unknown_link", "packets", "Packets of a link type not supported")   \
 	X(FRAG_RX, "fragments", "packets", "IP fragments received")                                \
 	X(FRAG_DONE, "fragments_reassembled", "packets", "IP packets put together from fragments") \
 	X(FRAG_DROP, "fragments_dropped", "packets", "Fragments dropped: timeout, overlap, full")  \

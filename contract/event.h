@@ -45,7 +45,7 @@ enum event_type {
 		EVENT_TYPE_COUNT
 };
 
-/* How an attempt ended (DESIGN.md 1). */
+/* How an attempt ended (doc/man/smtap-eve.5, outcome). */
 #define EVENT_OUTCOMES(X)                                                                 \
 	X(UNKNOWN, "unknown")     /* the reply was not seen */                            \
 	X(SUCCESS, "success")     /* 235 */                                               \

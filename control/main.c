@@ -1,6 +1,7 @@
 /* smtap-control: from events to incidents. It never touches a packet. */
 #include <stdio.h>
 
+#include "base/stdfds.h"
 #include "control/options.h"
 #include "control/run.h"
 
@@ -10,14 +11,20 @@ main(int argc, char **argv)
 	struct options options;
 	char why[512] = "";
 
+	if (stdfds_open() != 0)
+		return EXIT_FAILED;
 	switch (options_read(&options, argc, argv, why, sizeof(why))) {
 	case OPTIONS_DONE:
-		return EXIT_DONE;
+		return stdfds_finish("smtap-control", EXIT_DONE);
 	case OPTIONS_BAD:
 		fprintf(stderr, "smtap-control: %s\n", why);
 		return EXIT_BAD_INPUT;
 	case OPTIONS_RUN:
 		break;
 	}
-	return run_control(&options);
+	if (!stdfds_has_output()) {
+		fprintf(stderr, "smtap-control: standard output is closed\n");
+		return EXIT_FAILED;
+	}
+	return stdfds_finish("smtap-control", run_control(&options));
 }

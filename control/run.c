@@ -195,9 +195,11 @@ shake_hands(struct run *run)
 		;
 	if (p[1].revents)
 		return fail(EXIT_FAILED, "stopped by a signal before the dataplane's offer");
-	if (intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why)) != 0)
-		return fail(EXIT_FAILED, "%s", why);
-	return 0;
+	int r = intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why));
+	/* Whoever started both processes tells that one has gone. */
+	if (r == -EPIPE && run->options->captures_fd >= 0)
+		return EXIT_FAILED;
+	return r == 0 ? 0 : fail(EXIT_FAILED, "%s", why);
 }
 
 static void
@@ -420,7 +422,9 @@ finish(struct run *run)
 	eve_stats(run->eve, &stats);
 	int r = eve_flush(run->eve);
 	if (r)
-		status = fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
+		status = fail(EXIT_FAILED, "%s: %s",
+			strcmp(run->options->eve, "-") == 0 ? "standard output" : run->options->eve,
+			strerror(-r));
 	if (write_report(run, &sum) != 0)
 		status = EXIT_FAILED;
 	if (!run->trouble)

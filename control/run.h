@@ -4,7 +4,7 @@
 
 #include "control/options.h"
 
-/* DESIGN.md 4 */
+/* Exit statuses: doc/man/smtap-control.8. */
 enum exit_status {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,    /* the dataplane vanished, or something could not be written */

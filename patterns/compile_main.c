@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "base/stdfds.h"
 #include "patterns/check.h"
 
 #define EXIT_DONE 0
@@ -84,8 +85,8 @@ options_read(struct options *options, int argc, char **argv)
 	return -1;
 }
 
-int
-main(int argc, char **argv)
+static int
+run(int argc, char **argv)
 {
 	struct options options = {.dir = ".", .check.advise = advise};
 	struct pattern_set set = {0};
@@ -106,4 +107,12 @@ main(int argc, char **argv)
 		fprintf(stderr, "smtap-patterns: %s\n", why);
 	pattern_set_free(&set);
 	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (stdfds_open() != 0)
+		return EXIT_FAILED;
+	return stdfds_finish("smtap-patterns", run(argc, argv));
 }

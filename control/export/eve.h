@@ -1,6 +1,6 @@
 /*
  * EVE: events and incidents as JSON, one object a line, valid against Suricata's
- * published schema but for the keys `smtp_auth` and `smtap` (DESIGN.md 5).
+ * published schema but for the keys `smtp_auth` and `smtap` (doc/man/smtap-eve.5).
  *
  *   smtp_auth  each AUTH attempt
  *   smtp       each mail transaction, at its end, with its recipients

@@ -11,6 +11,11 @@
 /* One read() brings about 200 full-size frames. */
 #define CAPTURE_BUFFER_BYTES (256u * 1024)
 
+/* The manual page shows how. */
+#define CAPTURE_MIXED                                                                    \
+	"interfaces of different link types in one file are not supported; split it by " \
+	"interface first, see smtap-replay(1)"
+
 struct capture_link {
 	int dlt;
 	enum decode_link link;
@@ -44,6 +49,12 @@ capture_link_name(enum decode_link link)
 	return link < DECODE_LINK_COUNT ? capture_link_names[link] : "?";
 }
 
+const char *
+capture_name(const char *path)
+{
+	return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
 static int
 capture_find_link(struct capture *c, char *why)
 {
@@ -60,6 +71,17 @@ capture_find_link(struct capture *c, char *why)
 		"link type %d (%s) is not supported; Ethernet, raw IP, Linux cooked and null are",
 		dlt, name ? name : "unknown");
 	return -EINVAL;
+}
+
+/*
+ * libpcap reads pcapng files of one link type only, and finds out at the first
+ * packet that follows the description of an interface of another. It has no
+ * code for that: only these words, the same since libpcap 1.1.
+ */
+static bool
+capture_is_mixed(struct pcap *pcap)
+{
+	return strstr(pcap_geterr(pcap), "different from the type of the first interface") != NULL;
 }
 
 /* The file as a stream, with what can be said before libpcap looks at it. */
@@ -112,16 +134,6 @@ capture_open(struct capture *c, const char *path, char *why)
 	return r;
 }
 
-int
-capture_check(struct capture *c, const char *path, char *why)
-{
-	int r = capture_open(c, path, why);
-
-	if (r == 0 && c->file_bytes != 0 && c->file != stdin)
-		capture_close(c);
-	return r;
-}
-
 void
 capture_close(struct capture *c)
 {
@@ -152,8 +164,10 @@ capture_next(struct capture *c, struct capture_packet *packet, char *why)
 	if (r == PCAP_ERROR_BREAK)
 		return 0;
 	if (r != 1) {
-		snprintf(why, CAPTURE_WHY_BYTES, "%s", pcap_geterr(c->pcap));
-		return -EIO;
+		bool mixed = capture_is_mixed(c->pcap);
+		snprintf(
+			why, CAPTURE_WHY_BYTES, "%s", mixed ? CAPTURE_MIXED : pcap_geterr(c->pcap));
+		return mixed ? -ENOTSUP : -EIO;
 	}
 	packet->data = data;
 	packet->len = head->caplen;
@@ -164,6 +178,24 @@ capture_next(struct capture *c, struct capture_packet *packet, char *why)
 	c->packets++;
 	c->bytes += head->caplen;
 	return 1;
+}
+
+int
+capture_check(struct capture *c, const char *path, char *why)
+{
+	char damage[CAPTURE_WHY_BYTES];
+	struct capture_packet packet;
+	int r = capture_open(c, path, why);
+
+	if (r != 0 || c->file_bytes == 0 || c->file == stdin)
+		return r;
+	/* Damage is told when the reading comes to it. */
+	if (capture_next(c, &packet, damage) == -ENOTSUP) {
+		snprintf(why, CAPTURE_WHY_BYTES, "%s", damage);
+		r = -ENOTSUP;
+	}
+	capture_close(c);
+	return r;
 }
 
 uint64_t

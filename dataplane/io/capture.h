@@ -48,11 +48,17 @@ int capture_check(struct capture *c, const char *path, char *why);
 
 void capture_close(struct capture *c);
 
-/* 1: a packet; 0: the end; -EIO: damaged, with libpcap's words in why. */
+/*
+ * 1: a packet; 0: the end; with the reason in why, -EIO: damaged, -ENOTSUP: an
+ * interface of another link type follows.
+ */
 int capture_next(struct capture *c, struct capture_packet *packet, char *why);
 
 /* Bytes of the file read so far; 0 when it has no place (a pipe). */
 uint64_t capture_position(const struct capture *c);
+
+/* What messages call a capture: its path, or "standard input". */
+const char *capture_name(const char *path);
 
 /* "ethernet", "ip", ... */
 const char *capture_link_name(enum decode_link link);

@@ -180,7 +180,8 @@ dispatch_absorb(struct dispatch *d, uint32_t len)
 
 /*
  * Put fragments together until there is a packet that is none. False: the packet
- * is held, or was dropped and counted.
+ * is held, or was dropped and counted. Fragments in fragments are put together
+ * DISPATCH_ROUNDS_MAX deep: what is still one then is dropped.
  */
 static bool
 dispatch_defragment(
@@ -202,7 +203,9 @@ dispatch_defragment(
 		verdict = decode_packet(
 			d->decode, DECODE_LINK_IP, packet->data, packet->len, decoded);
 	}
-	return true;
+	if (verdict == DECODE_FRAGMENT)
+		counter_add(d->counters, COUNTER_FRAG_DROP, 1);
+	return verdict != DECODE_FRAGMENT;
 }
 
 bool

@@ -33,6 +33,7 @@ struct dispatch_pending {
 struct dispatch {
 	const struct decode_config *decode;
 	struct frag_table *frag;
+	struct counters *counters; /* FRAG_* are ours alone to write */
 	struct run_control *run;
 	struct rte_mempool *small; /* mbufs of one 2 KiB segment */
 	struct rte_mempool *big;   /* mbufs of DISPATCH_PACKET_MAX bytes */

@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <stdio.h>
 
+#include "base/stdfds.h"
 #include "dataplane/io/options.h"
 #include "dataplane/io/run.h"
 
@@ -12,9 +13,11 @@ main(int argc, char **argv)
 	char why[512] = "";
 	sigset_t set;
 
+	if (stdfds_open() != 0)
+		return 1;
 	switch (options_read(&options, argc, argv, why, sizeof(why))) {
 	case OPTIONS_DONE:
-		return 0;
+		return stdfds_finish("smtap-dataplane", 0);
 	case OPTIONS_BAD:
 		fprintf(stderr, "smtap-dataplane: %s\n", why);
 		return 2;

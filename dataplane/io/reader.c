@@ -1,5 +1,7 @@
 #include "dataplane/io/reader.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <sys/eventfd.h>
 
 /* How often a reader that waits for the wall clock looks whether to stop. */
@@ -70,6 +72,19 @@ reader_packet(struct reader *r, const struct capture *c, const struct capture_pa
 	return dispatch_take(r->dispatch, &packet) && run_mode_get(r->run) == RUN_ON;
 }
 
+/* Why a capture was not read to its end. */
+static void
+reader_tell(const struct capture *c, int error, const char *why)
+{
+	const char *what = error == -ENOTSUP ? "not read any further" : "damaged";
+
+	if (error == -ENOTSUP && c->packets == 0)
+		fprintf(stderr, "smtap: %s: %s\n", capture_name(c->path), why);
+	else
+		fprintf(stderr, "smtap: %s: %s after packet %llu: %s\n", capture_name(c->path),
+			what, (unsigned long long)c->packets, why);
+}
+
 /* Read one capture. False: stopped. */
 static bool
 reader_capture(struct reader *r, struct capture *c)
@@ -88,8 +103,8 @@ reader_capture(struct reader *r, struct capture *c)
 	}
 	if (n < 0) {
 		r->damaged = true;
-		fprintf(stderr, "smtap: %s: damaged after packet %llu: %s\n", c->path,
-			(unsigned long long)c->packets, why);
+		r->unsupported = n == -ENOTSUP && r->packets == 0;
+		reader_tell(c, n, why);
 		status_damaged(r->status, c, why);
 	}
 	status_capture(r->status, c);

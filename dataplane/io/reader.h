@@ -26,7 +26,9 @@ struct reader {
 	uint64_t packets;      /* over all files */
 	uint64_t progress_ns;  /* monotonic time of the last progress line */
 	uint64_t real_base_ns; /* monotonic time minus the capture's clock; 0: not set */
-	bool damaged;          /* read after the lcore has ended */
+	/* read after the lcore has ended */
+	bool damaged;     /* something was not read to its end */
+	bool unsupported; /* for what smtap cannot do, before anything was read */
 };
 
 /* An lcore function; arg: struct reader. */

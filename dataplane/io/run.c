@@ -104,7 +104,8 @@ run_check_captures(struct run *run)
 		return run_fail(EXIT_FAILED, "out of memory");
 	for (unsigned i = 0; i < o->capture_count; i++) {
 		if (capture_check(&run->captures[i], o->captures[i], why) != 0)
-			return run_fail(EXIT_BAD_INPUT, "%s: %s", o->captures[i], why);
+			return run_fail(
+				EXIT_BAD_INPUT, "%s: %s", capture_name(o->captures[i]), why);
 	}
 	return 0;
 }
@@ -229,7 +230,8 @@ run_set_up_dispatch(struct run *run)
 	if (!memory)
 		return run_fail(EXIT_FAILED, "no memory for IP fragments");
 	/* The dispatcher's counters (FRAG_*) stand beside worker 0's, which never writes these. */
-	d->frag = frag_table_init(memory, &cfg, &run->workers[0].ring.header->counters);
+	d->counters = &run->workers[0].ring.header->counters;
+	d->frag = frag_table_init(memory, &cfg, d->counters);
 	d->decode = &run->decode;
 	d->run = &run->control;
 	d->queues = run->queues;
@@ -262,6 +264,22 @@ run_set_up_lcores(struct run *run)
 	return r != 0 ? r : run_set_up_dispatch(run);
 }
 
+static void
+run_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	/* Who started us with a status fd, and stops us, says so itself. */
+	if (!run->interrupted &&
+		(run->options->status_fd < 0 || info.ssi_pid != (uint32_t)getppid()))
+		run_fail(EXIT_FAILED, "the dataplane was stopped by signal %u", info.ssi_signo);
+	/* A second one: at once. */
+	run_mode_set(&run->control, run->interrupted ? RUN_ABORT : RUN_STOP);
+	run->interrupted = true;
+}
+
 /* Control's answer, or a signal instead of it. */
 static int
 run_await_control(struct run *run)
@@ -272,8 +290,12 @@ run_await_control(struct run *run)
 	int cursors[HELLO_WORKERS_MAX];
 	char why[RUN_WHY_BYTES] = "";
 
-	if (poll(p, 2, -1) < 0 || p[1].revents != 0)
+	if (poll(p, 2, -1) < 0)
 		return EXIT_FAILED;
+	if (p[1].revents != 0) {
+		run_signal(run);
+		return EXIT_FAILED;
+	}
 	int r = peer_answer(o->control_fd, cursors, run->worker_count, why, sizeof(why));
 	if (r == -EPIPE && o->status_fd >= 0)
 		return EXIT_FAILED;
@@ -285,18 +307,6 @@ run_await_control(struct run *run)
 		r = r != 0 ? r : e;
 	}
 	return r == 0 ? 0 : run_fail(EXIT_FAILED, "control's cursor: %s", strerror(-r));
-}
-
-static void
-run_signal(struct run *run)
-{
-	struct signalfd_siginfo info;
-
-	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-		return;
-	/* A second one: at once. */
-	run_mode_set(&run->control, run->interrupted ? RUN_ABORT : RUN_STOP);
-	run->interrupted = true;
 }
 
 /* Its socket says something: control never does, so it is the end. */
@@ -353,7 +363,9 @@ run_lcores(struct run *run)
 	if (run->interrupted)
 		status_stopped(&run->status, run->reader.packets);
 	status_flush(&run->status, !run->control_gone);
-	return run->control_gone || run->interrupted || run->reader.damaged ? EXIT_FAILED : 0;
+	if (run->control_gone || run->interrupted)
+		return EXIT_FAILED;
+	return run->reader.unsupported ? EXIT_BAD_INPUT : run->reader.damaged ? EXIT_FAILED : 0;
 }
 
 static void

@@ -6,7 +6,7 @@
 
 /*
  * Inspect the captures. Says on stderr, in one line, what was wrong. The exit
- * status (DESIGN.md 4): 0; 1 failed on the way, a damaged capture among that; 2
+ * status (doc/man/smtap-dataplane.8): 0; 1 failed on the way, a damaged capture among that; 2
  * bad input.
  */
 int run_captures(const struct options *options);

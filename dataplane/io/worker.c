@@ -32,7 +32,7 @@ struct worker_tally {
 
 static const enum counter worker_verdict_counters[] = {
 	[DECODE_MAIL] = COUNTER_DECODE_MAIL,
-	/* Fragments in fragments in fragments: the dispatcher gave up. */
+	/* None comes: the dispatcher puts them together or counts them as dropped. */
 	[DECODE_FRAGMENT] = COUNTER_DECODE_TOO_DEEP,
 	[DECODE_OTHER] = COUNTER_DECODE_OTHER,
 	[DECODE_MALFORMED] = COUNTER_DECODE_MALFORMED,

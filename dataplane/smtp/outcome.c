@@ -1,7 +1,7 @@
 /*
- * outcome: how an attempt ended, from its final reply (DESIGN.md 1, RFC 4954 4
- * and 6). The code decides where it can; where servers disagree about a code,
- * its enhanced code and its wording do.
+ * outcome: how an attempt ended, from its final reply (doc/man/smtap-eve.5; RFC
+ * 4954 4 and 6). The code decides where it can; where servers disagree about a
+ * code, its enhanced code and its wording do.
  */
 #include "dataplane/smtp/state.h"
 

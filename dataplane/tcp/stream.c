@@ -450,12 +450,6 @@ tcp_syn_seen(const struct tcp_conn *conn, enum tcp_dir dir)
 }
 
 bool
-tcp_data_seen(const struct tcp_conn *conn, enum tcp_dir dir)
-{
-	return stream_is(&conn->stream[dir], STREAM_PAYLOAD);
-}
-
-bool
 tcp_finished(const struct tcp_conn *conn)
 {
 	unsigned flags[2] = {conn->stream[0].flags, conn->stream[1].flags};

@@ -166,7 +166,6 @@ void tcp_close(struct tcp_ctx *ctx, struct tcp_conn *conn);
 
 /* Connection state for the owner. */
 bool tcp_syn_seen(const struct tcp_conn *conn, enum tcp_dir dir);
-bool tcp_data_seen(const struct tcp_conn *conn, enum tcp_dir dir); /* delivered or held */
 bool tcp_finished(const struct tcp_conn *conn); /* both FINs delivered, or a RST */
 bool tcp_holding(const struct tcp_conn *conn);  /* bytes wait for others: tcp_drain frees them */
 bool tcp_conflict_seen(const struct tcp_conn *conn); /* two copies of a byte disagreed */

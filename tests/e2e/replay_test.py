@@ -3,8 +3,8 @@
 
 usage: replay_test.py SMTAP [PART-OF-A-NAME]   (prints TAP)
 """
-import base64
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -13,119 +13,19 @@ import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
-from formats import FORMATS, pcap  # noqa: E402
+from formats import (ETHERNET, FORMATS, RAW, enhanced_packet, interface, pcap,  # noqa: E402
+                     pcapng)
+from harness import (CASES, PROGRAM, b64, case, events, expect, expect_one_line,  # noqa: E402
+                     expect_status, facts, folder, main, replay, smtap)
 from pcapgen import ACK, PSH, Session, Wire, checksum, tcp_frame  # noqa: E402
 
-SMTAP = ""
 DEADLINE_S = 30
 # Where EAL and shared memory would leave something.
 PLACES = ["/dev/shm", "/dev/hugepages", "/run", "/run/dpdk", "/var/run", "/var/run/dpdk", "/tmp",
           "/tmp/dpdk"]
-
-CASES = []
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-class Wrong(Exception):
-    """What a case found."""
-
-
-def expect(condition, what):
-    if not condition:
-        raise Wrong(what)
-
-
-def b64(text):
-    return base64.b64encode(text.encode()).decode()
-
-
-def attack(pause_s=0.0):
-    """One source guesses 24 passwords of one account, then knows; another, on IPv6, tries twice."""
-    wire = Wire()
-    for n in range(25):
-        s = Session(wire, "198.51.100.7", sport=40000 + n).open()
-        s.talk("S: 220 mx1.corp.example ESMTP Postfix", "C: EHLO client.example",
-               "S: 250-mx1.corp.example\r\n250 AUTH LOGIN PLAIN",
-               "C: AUTH LOGIN", "S: 334 VXNlcm5hbWU6", f"C: {b64('dave')}",
-               "S: 334 UGFzc3dvcmQ6", f"C: {b64(f'guess-{n}')}",
-               "S: 535 5.7.8 Error: authentication failed: bad password" if n < 24 else
-               "S: 235 2.7.0 Authentication successful")
-        s.close()
-        wire.wait(2)
-    wire.wait(pause_s)
-    for n in range(2):
-        s = Session(wire, f"2001:db8:bad::{n + 1}", "2001:db8:5::25", sport=50000 + n).open()
-        s.talk("S: 220 mx2.corp.example ESMTP",
-               f"C: AUTH PLAIN {b64(chr(0) + 'eve' + chr(0) + 'guess')}", "S: 535 5.7.8 no")
-        s.close()
-        wire.wait(1)
-    return wire
-
-
-class Folder:
-    """A scratch folder with a capture in it."""
-
-    def __init__(self, path, pause_s=0.0):
-        self.path = pathlib.Path(path)
-        self.frames = attack(pause_s).frames
-        self.capture = self.put("in.pcap", pcap(self.frames, 1))
-
-    def put(self, name, data):
-        path = self.path / name
-        path.write_bytes(data)
-        return str(path)
-
-    def output(self, name="out"):
-        return str(self.path / name)
-
-    def eve(self, name="out"):
-        return (self.path / name / "eve.json").read_text()
-
-
-@contextlib.contextmanager
-def folder(pause_s=0.0):
-    with tempfile.TemporaryDirectory(prefix="e2e-") as path:
-        yield Folder(path, pause_s)
-
-
-def smtap(*args, **kw):
-    return subprocess.run([SMTAP, *args], capture_output=True, text=True, timeout=60, **kw)
-
-
-def replay(*args, **kw):
-    return smtap("replay", *args, **kw)
-
-
-def events(text, *kinds):
-    out = [json.loads(line) for line in text.splitlines()]
-    return [e for e in out if not kinds or e["event_type"] in kinds]
-
-
-def facts(text):
-    """What a capture's format must not change: all but the counters."""
-    return [line for line in text.splitlines() if json.loads(line)["event_type"] != "stats"]
-
-
-def expect_status(r, status):
-    said = r.stderr.strip()[:300]
-    expect(r.returncode == status, f"exit status {r.returncode}, not {status}: {said}")
-
-
-def expect_one_line(r, status, *words):
-    expect_status(r, status)
-    lines = r.stderr.splitlines()
-    ours = len(lines) == 1 and re.match(r"smtap[a-z-]*: ", lines[0])
-    expect(ours, f"not one line of ours: {lines}")
-    for word in words:
-        expect(word in lines[0], f"{word!r} is not in {lines[0]!r}")
 
 
 # Bad input: one line, exit status 2, nothing written.
@@ -239,6 +139,33 @@ def what_follows_a_damaged_capture_is_read():
         expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts of the second capture")
 
 
+def mixed(f, late):
+    """A pcapng file of two interfaces, Ethernet and raw IP; late: the second follows a packet."""
+    (ns, frame), (later_ns, other) = f.frames[:2]
+    first, second = enhanced_packet(ns, frame), enhanced_packet(later_ns, other[14:], of=1)
+    raw = interface(RAW)
+    rest = first + raw + second if late else raw + first + second
+    return f.put("mixed.pcapng", pcapng([], ETHERNET) + rest)
+
+
+bad("link_types_that_differ_are_refused",
+    lambda f: (["replay", "-o", f.output(), mixed(f, False)], ("mixed.pcapng", "split it")))
+
+
+@case
+def link_types_that_differ_on_standard_input_are_refused():
+    with folder() as f, open(mixed(f, False), "rb") as file:
+        expect_one_line(replay("-o", f.output(), "-", stdin=file), 2, "standard input", "split it")
+
+
+@case
+def what_precedes_another_link_type_is_read():
+    with folder() as f:
+        r = replay("-o", f.output(), mixed(f, True))
+        expect_one_line(r, 1, "mixed.pcapng", "after packet 1", "split it")
+        expect("DAMAGED" in r.stdout, "the report does not say so")
+
+
 # The same events, whatever the capture's format, its cutting into files, the number of workers
 
 @case
@@ -298,6 +225,42 @@ def fragments_in_reverse_order_give_the_same_attempts():
         for workers in ("1", "3"):
             expect_status(replay("-o", f.output("cut"), "--workers", workers, path), 0)
             expect(attempts(f.eve("cut")) == attempts(f.eve()), "other attempts than whole")
+
+
+def with_ip(frame, ident, protocol=None, inner=b""):
+    """The IP packet of frame with another identification, or a packet around inner."""
+    ip = bytearray(frame[14:34])
+    struct.pack_into(">H", ip, 4, ident)
+    if protocol is not None:
+        struct.pack_into(">HHHBB", ip, 2, 20 + len(inner), ident, 0, 64, protocol)
+    ip[10:12] = b"\0\0"
+    struct.pack_into(">H", ip, 10, checksum(bytes(ip)))
+    return frame[:14] + bytes(ip) + (frame[34:] if protocol is None else inner)
+
+
+def nest(frame, depth, idents):
+    """frame in two fragments, each in an IP packet in two fragments, and so on."""
+    ident, half = next(idents), (len(frame) - 34) // 16 * 8 + 8
+    pieces = [with_ip(x, ident) for _, x in fragments([(0, frame)], half)]
+    if depth == 1:
+        return pieces
+    return [x for piece in pieces
+            for x in nest(with_ip(piece, next(idents), 4, piece[14:]), depth - 1, idents)]
+
+
+@case
+def fragments_nested_too_deep_are_counted_as_dropped():
+    with folder() as f:
+        frame = max((frame for _, frame in f.frames if frame[12:14] == b"\x08\x00"), key=len)
+        for depth, dropped in ((4, 0), (5, 2)):
+            frames = [(0, x) for x in nest(frame, depth, itertools.count(1))]
+            path = f.put("deep.pcap", pcap(frames, 1))
+            expect_status(replay("-o", f.output("deep"), "--workers", "2", path), 0)
+            stats, = events(f.eve("deep"), "stats")
+            got = stats["smtap"]["counters"]
+            expect(got["decode_too_deep"] == 0 and got["rx_packets"] == len(frames) == 2**depth
+                   and got["fragments_dropped"] == dropped and got["decode_mail"] == (not dropped),
+                   f"{depth} deep: {got}")
 
 
 def super_segment(session, size):
@@ -372,6 +335,59 @@ def eve_to_standard_output_leaves_the_report_to_standard_error():
         expect_status(r, 0)
         expect(len(events(r.stdout, "smtp_auth")) == 27, "not every attempt is on standard output")
         expect("198.51.100.7" in r.stderr, "no report on standard error")
+
+
+PROGRAMS = (["smtap"], ["smtap", "replay"], ["smtap", "check"], ["smtap", "rules"],
+            ["smtap-dataplane"], ["smtap-control"])
+
+
+def into(target, program, *args):
+    """Run one of our programs by a shell, its descriptors as target says."""
+    path = pathlib.Path(PROGRAM[0]).parent / program
+    return subprocess.run(["sh", "-c", f'exec "$0" "$@" {target}', path, *args],
+                          capture_output=True, text=True, timeout=DEADLINE_S)
+
+
+@case
+def what_cannot_be_printed_is_told():
+    for target, why in ((">/dev/full", "No space left"), (">&-", "standard output is closed")):
+        for command in (*([*p, "--help"] for p in PROGRAMS), ["smtap", "--version"],
+                        ["smtap", "check"]):
+            expect_one_line(into(target, *command), 1, "standard output", why)
+
+
+@case
+def a_report_that_cannot_be_printed_is_told():
+    with folder() as f:
+        args = ("smtap", "replay", "-o", f.output(), f.capture)
+        expect_one_line(into(">/dev/full", *args), 1, "No space left")
+        for more in ((), ("--eve", "-")):
+            r = into(">&-", *args, *more)
+            expect_one_line(r, 1, "standard output is closed")
+
+
+@case
+def events_that_cannot_be_printed_are_told():
+    with folder() as f:
+        r = into(">/dev/full", "smtap", "replay", "--eve", "-", "-o", f.output(), f.capture)
+        expect_status(r, 1)
+        expect("smtap-control: standard output: No space" in r.stderr, r.stderr[-200:])
+
+
+@case
+def closed_input_and_error_do_no_harm():
+    with folder() as f:
+        r = into("<&- 2>&-", "smtap", "replay", "-o", f.output(), f.capture)
+        expect_status(r, 0)
+        expect("198.51.100.7" in r.stdout, "no report")
+        expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts")
+
+
+@case
+def standard_input_has_a_name():
+    with folder() as f:
+        r = replay("-o", f.output(), "-", stdin=subprocess.DEVNULL)
+        expect_one_line(r, 2, "standard input: is not a pcap")
 
 
 @case
@@ -455,7 +471,7 @@ class Running:
     def __init__(self, f, *args):
         self.before = leftovers()
         self.process = subprocess.Popen(
-            [SMTAP, "replay", "--speed", "real", "-o", f.output(), *args, f.capture],
+            [*PROGRAM, "replay", "--speed", "real", "-o", f.output(), *args, f.capture],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.children = {}
         until("both processes, and events of theirs", lambda: self.running(f))
@@ -493,15 +509,27 @@ def a_killed_dataplane_ends_the_replay_with_a_report():
 def a_dataplane_killed_at_its_start_leaves_nothing():
     with folder() as f:
         before = leftovers()
-        process = subprocess.Popen([SMTAP, "replay", "-o", f.output(), f.capture],
+        process = subprocess.Popen([*PROGRAM, "replay", "-o", f.output(), f.capture],
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         until("the dataplane", lambda: children(process.pid))
-        for pid in children(process.pid).values():
-            with contextlib.suppress(ProcessLookupError):
+        # It is the first child; control may be there too, and waits for its offer.
+        for name, pid in children(process.pid).items():
+            if name != "smtap-control":
                 os.kill(pid, signal.SIGKILL)
         _, said = process.communicate(timeout=DEADLINE_S)
-        expect(process.returncode == 1 and "signal 9" in said, f"{process.returncode}: {said}")
+        done = subprocess.CompletedProcess([], process.returncode, "", said)
+        expect_one_line(done, 1, "the dataplane", "signal 9")
         until("nothing left behind", lambda: leftovers() <= before)
+
+
+@case
+def a_terminated_dataplane_is_told():
+    with folder(600) as f:
+        r = Running(f)
+        os.kill(r.dataplane(), signal.SIGTERM)
+        done = r.end()
+        expect_one_line(done, 1, "the dataplane", "stopped by signal 15")
+        expect("packets" in done.stdout, "no report")
 
 
 @case
@@ -557,23 +585,6 @@ def it_needs_no_root():
         expect(len(events(f.eve(), "smtp_auth")) == 27, "not all attempts")
         until("nothing left behind", lambda: not any("smtap" in n for n in os.listdir("/tmp/dpdk"))
               if os.path.isdir("/tmp/dpdk") else True)
-
-
-def main():
-    global SMTAP
-    SMTAP = os.path.abspath(sys.argv[1])
-    only = sys.argv[2] if len(sys.argv) > 2 else ""
-    chosen = [c for c in CASES if only in c.__name__]
-    failed = 0
-    print(f"1..{len(chosen)}")
-    for number, function in enumerate(chosen, 1):
-        try:
-            function()
-            print(f"ok {number} - {function.__name__}", flush=True)
-        except (Wrong, subprocess.TimeoutExpired, OSError, ValueError, KeyError) as e:
-            failed += 1
-            print(f"not ok {number} - {function.__name__}\n# {type(e).__name__}: {e}", flush=True)
-    return failed > 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 usage: schema_test.py SMTAP   (prints TAP)
 
 As ../shared/schema/README.md says: without `smtap` and `smtp_auth`, for the event types that the
-schema shares with us. Beyond that: what DESIGN.md 5 promises for each line, and that the community
+schema shares with us. Beyond that: what smtap-eve(5) promises for each line, and that the community
 ids are those that its formula gives.
 """
 import base64
@@ -43,7 +43,7 @@ def community_id(event):
 
 
 def promises(event):
-    """What DESIGN.md 5 says of each line, beyond the schema."""
+    """What smtap-eve(5) says of each line, beyond the schema."""
     kind = event["event_type"]
     if kind not in ("smtp_auth", "smtp", "flow", "alert", "stats"):
         yield f"event type {kind}"

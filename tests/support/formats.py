@@ -59,16 +59,20 @@ def block(kind, body):
     return struct.pack("<II", kind, len(body) + 12) + body + struct.pack("<I", len(body) + 12)
 
 
-def pcapng(frames, link, turn=as_ethernet):
+def interface(link):
     resolution = struct.pack("<HHB3x", 9, 1, 9) + struct.pack("<HH", 0, 0)  # if_tsresol 10^-9, end
-    out = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
-           block(1, struct.pack("<HHI", link, 0, 262144) + resolution)]
-    for ns, frame in frames:
-        data = turn(frame)
-        size = len(data)
-        head = struct.pack("<IIIII", 0, ns >> 32, ns & 0xFFFFFFFF, size, size)
-        out.append(block(6, head + data))
-    return b"".join(out)
+    return block(1, struct.pack("<HHI", link, 0, 262144) + resolution)
+
+
+def enhanced_packet(ns, data, of=0):
+    size = len(data)
+    return block(6, struct.pack("<IIIII", of, ns >> 32, ns & 0xFFFFFFFF, size, size) + data)
+
+
+def pcapng(frames, link, turn=as_ethernet):
+    section = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    packets = [enhanced_packet(ns, turn(frame)) for ns, frame in frames]
+    return b"".join([section, interface(link), *packets])
 
 
 FORMATS = {
