@@ -211,10 +211,21 @@ intake_sum_counters(const struct intake *intake, struct counters *sum)
 uint64_t
 intake_lost(const struct intake *intake, const struct counters *sum)
 {
-	static const enum counter lost[] = {COUNTER_EVENTS_LOST_AUTH, COUNTER_EVENTS_LOST_RCPT,
-		COUNTER_EVENTS_LOST_MAIL, COUNTER_EVENTS_LOST_SESSION,
-		COUNTER_EVENTS_LOST_SIGNATURE};
-	uint64_t n = intake->counters.invalid;
+	static const enum counter lost[] = {
+		COUNTER_EVENTS_LOST_AUTH,
+		COUNTER_EVENTS_LOST_RCPT,
+		COUNTER_EVENTS_LOST_MAIL,
+		COUNTER_EVENTS_LOST_SESSION,
+		COUNTER_EVENTS_LOST_SIGNATURE,
+		COUNTER_DECODE_TRUNCATED,
+		COUNTER_FRAG_DROP,
+		COUNTER_TCP_GAPS,
+		COUNTER_TCP_HOLD_FULL,
+		COUNTER_FLOW_EVICTED,
+		COUNTER_FLOW_FULL,
+		COUNTER_SMTP_HOLD_FULL,
+	};
+	uint64_t n = intake->counters.invalid + intake->counters.broken;
 
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
 		n += sum->value[lost[i]];

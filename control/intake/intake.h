@@ -83,7 +83,13 @@ void intake_peer_gone(struct intake *intake);
 /* The workers' counters, added up. */
 void intake_sum_counters(const struct intake *intake, struct counters *sum);
 
-/* Events known lost: by full rings, and invalid ones. */
+/*
+ * How many losses are known, each counted once where it is noticed, whatever its size: events
+ * lost to full rings, records that were invalid, rings given up, packets cut short by the
+ * capture, fragments dropped, holes in streams, segments that could not be held, sessions
+ * evicted or refused (half-open ones apart: a flood of SYNs loses nothing), lines that could not
+ * be held. One cause may be noticed twice: a packet cut short also leaves a hole.
+ */
 uint64_t intake_lost(const struct intake *intake, const struct counters *sum);
 
 void intake_close(struct intake *intake);

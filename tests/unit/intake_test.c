@@ -383,6 +383,31 @@ counters_of_all_workers_are_added_up(void **state)
 }
 
 static void
+a_loss_counts_once_whatever_its_size(void **state)
+{
+	static const enum counter losses[] = {COUNTER_EVENTS_LOST_AUTH, COUNTER_DECODE_TRUNCATED,
+		COUNTER_FRAG_DROP, COUNTER_TCP_GAPS, COUNTER_TCP_HOLD_FULL, COUNTER_FLOW_EVICTED,
+		COUNTER_FLOW_FULL, COUNTER_SMTP_HOLD_FULL};
+	static const enum counter others[] = {COUNTER_TCP_GAP_BYTES, COUNTER_TCP_DUPLICATE,
+		COUNTER_FLOW_EVICTED_HALF_OPEN, COUNTER_FLOW_IDLE, COUNTER_DECODE_OTHER};
+	struct stage s;
+	struct counters sum;
+
+	(void)state;
+	stage_open(&s, 2, HELLO_REPLAY);
+	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		counter_add(&s.w[0].header->counters, others[i], 4000);
+	intake_sum_counters(&s.in, &sum);
+	assert_int_equal(intake_lost(&s.in, &sum), 0);
+	for (unsigned i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		counter_add(&s.w[i % 2].header->counters, losses[i], 1);
+		intake_sum_counters(&s.in, &sum);
+		assert_int_equal(intake_lost(&s.in, &sum), i + 1);
+	}
+	stage_close(&s);
+}
+
+static void
 handshake_opens_each_ring_and_gives_its_cursor(void **state)
 {
 	struct hello offer, reply;
@@ -512,6 +537,7 @@ main(void)
 			full_ring_behind_a_watermark_that_never_moves_is_relieved_in_the_end),
 		cmocka_unit_test(live_ring_that_is_full_waits_for_order),
 		cmocka_unit_test(counters_of_all_workers_are_added_up),
+		cmocka_unit_test(a_loss_counts_once_whatever_its_size),
 		cmocka_unit_test(handshake_opens_each_ring_and_gives_its_cursor),
 		cmocka_unit_test(offer_that_does_not_fit_is_rejected_with_the_reason),
 		cmocka_unit_test(dataplane_that_goes_before_its_offer_is_told),
