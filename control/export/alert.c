@@ -1,21 +1,10 @@
-/*
- * EVE alerts: incidents, and patterns of role signature.
- *
- * A pattern may match on every line that somebody sends, so it is told once per
- * (pattern, subject) and update interval; what came between is counted and told
- * with the next alert. The memory of what was told is a table without chains: a
- * collision forgets the older entry, which costs one more alert, never one less.
- * Its hash has a fixed key so that one capture always gives the same lines.
- */
-#include <string.h>
-
-#include "base/siphash.h"
+/* EVE alerts, and those of incidents among them. */
 #include "control/export/community_id.h"
 #include "control/export/format.h"
 #include "control/export/line.h"
+#include "control/export/severity.h"
 
 #define GENERATOR_ID 1 /* of rules, as Suricata has it */
-#define SEVERITY_DEFAULT 3
 
 const char *
 line_subject_type(enum subject_type type)
@@ -28,8 +17,8 @@ line_subject_type(enum subject_type type)
 	return type < SUBJECT_TYPE_COUNT ? names[type] : "?";
 }
 
-static const char *
-state_name(enum incident_state state)
+const char *
+line_state(enum incident_state state)
 {
 	static const char *const names[INCIDENT_STATE_COUNT] = {[INCIDENT_OPEN] = "open",
 		[INCIDENT_UPDATE] = "update",
@@ -48,26 +37,8 @@ put_metadata(json_t *metadata, const char *key, const char *word)
 	json_object_set_new(metadata, key, list);
 }
 
-static const char *
-severity_word(unsigned severity)
-{
-	static const char *const words[] = {"Informational", "Critical", "Major", "Minor"};
-
-	return severity < 4 ? words[severity] : words[0];
-}
-
-struct alert_rule {
-	uint64_t signature_id;
-	const char *detector;
-	const char *title;
-	const char *category;
-	const char *mitre;
-	unsigned severity;
-	unsigned confidence;
-};
-
-static json_t *
-alert_object(const struct alert_rule *rule)
+json_t *
+line_alert(const struct alert_rule *rule)
 {
 	json_t *alert = json_object(), *metadata = json_object();
 
@@ -80,7 +51,7 @@ alert_object(const struct alert_rule *rule)
 	line_put_string(alert, "category", rule->category ? rule->category : "");
 	line_put_number(alert, "severity", rule->severity);
 	line_put_mitre(metadata, rule->mitre);
-	put_metadata(metadata, "signature_severity", severity_word(rule->severity));
+	put_metadata(metadata, "signature_severity", severity_name(rule->severity));
 	put_metadata(metadata, "confidence",
 		rule->confidence >= 80   ? "High"
 		: rule->confidence >= 50 ? "Medium"
@@ -144,7 +115,7 @@ line_incident(const struct incident *incident, enum incident_state state,
 	line_put_string(o, "subject_type", line_subject_type(incident->subject_type));
 	line_put_string(o, "subject", incident->subject);
 	line_put_number(o, "incident_id", incident->id);
-	line_put_string(o, "state", state_name(state));
+	line_put_string(o, "state", line_state(state));
 	line_put_time(o, "first_seen", incident->first_seen_ns);
 	line_put_time(o, "last_seen", incident->last_seen_ns);
 	line_put_number(o, "attempts", incident->attempts);
@@ -184,74 +155,9 @@ eve_incident(struct eve *eve, const struct incident *incident, enum incident_sta
 
 	json_t *line =
 		line_start("alert", event ? event->head.time_ns : incident->last_seen_ns, flow);
-	json_object_set_new(line, "alert", alert_object(&rule));
+	json_object_set_new(line, "alert", line_alert(&rule));
 	json_object_set_new(line, "smtap", line_incident(incident, state, eve->patterns));
 	line_end(eve, line);
 	eve->counters.alerts++;
 	eve_flush(eve);
-}
-
-/* Is it time to tell of this pattern for this subject? *suppressed: how often it was not. */
-static bool
-tell(struct eve *eve, const struct event *event, const struct addr *subject, uint64_t *suppressed)
-{
-	static const struct siphash_key key;
-	struct {
-		struct addr subject;
-		uint32_t pattern_id;
-	} what = {*subject, event->signature.pattern_id};
-	struct eve_told *told = &eve->told[siphash(&key, &what, sizeof(what)) % EVE_TOLD];
-	uint64_t now_ns = event->head.clock_ns;
-
-	*suppressed = 0;
-	if (told->pattern_id == what.pattern_id &&
-		memcmp(&told->subject, subject, sizeof(*subject)) == 0) {
-		if (now_ns - told->time_ns < eve->config->incident_update) {
-			told->suppressed++;
-			eve->counters.suppressed++;
-			return false;
-		}
-		*suppressed = told->suppressed;
-	}
-	*told = (struct eve_told){
-		.subject = *subject, .pattern_id = what.pattern_id, .time_ns = now_ns};
-	return true;
-}
-
-void
-eve_signature(struct eve *eve, const struct event *event)
-{
-	const struct event_signature *match = &event->signature;
-	const struct event_flow *flow = &event->head.flow;
-	const struct addr *subject = match->from_server ? &flow->server : &flow->client;
-	const struct pattern *pattern = pattern_set_find(eve->patterns, match->pattern_id);
-	char addr[FORMAT_ADDR_MAX];
-	uint64_t suppressed;
-
-	/* The other roles are evidence for what has a line of its own. */
-	if (!pattern || pattern->role != PATTERN_ROLE_SIGNATURE ||
-		!tell(eve, event, subject, &suppressed))
-		return;
-	struct alert_rule rule = {.signature_id = pattern->id,
-		.detector = "signature",
-		.title = pattern->name,
-		.category = pattern->category,
-		.mitre = pattern->mitre,
-		.severity = pattern->severity ? pattern->severity : SEVERITY_DEFAULT,
-		.confidence = 80};
-	json_t *line = line_start("alert", event->head.time_ns, flow);
-	json_t *o = json_object();
-	json_object_set_new(line, "alert", alert_object(&rule));
-	line_put_string(o, "detector", "signature");
-	line_put_string(o, "subject_type", match->from_server ? "server" : "source");
-	format_addr(subject, addr);
-	line_put_string(o, "subject", addr);
-	line_put_number(o, "pattern_id", pattern->id);
-	line_put_string(o, "context", event_context_name(match->context));
-	line_put_text(o, "line", event->text, match->line_len);
-	line_put_number(o, "suppressed", suppressed);
-	line_put_string(o, "why", pattern->why);
-	json_object_set_new(line, "smtap", o);
-	line_end(eve, line);
-	eve->counters.alerts++;
 }

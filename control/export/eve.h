@@ -45,6 +45,15 @@ struct eve_options {
 	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
 };
 
+/* How often a pattern of role signature matched. */
+struct eve_signature {
+	const struct pattern *pattern;
+	uint64_t matches;
+	uint64_t alerts;   /* of these, told in an alert each */
+	uint64_t first_ns; /* packet time of the first match, and of the last */
+	uint64_t last_ns;
+};
+
 /* What a stats line tells. */
 struct eve_stats {
 	const struct counters *workers; /* added up */
@@ -64,6 +73,12 @@ void eve_incident(struct eve *eve, const struct incident *incident, enum inciden
 	const struct event *event);
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
+
+/* How many losses the sensor knows of so far (intake_lost); stamped on signatures. */
+void eve_set_loss(struct eve *eve, uint64_t loss);
+
+/* Those that matched, by id; returns how many were put into out. */
+size_t eve_signatures(const struct eve *eve, struct eve_signature *out, size_t max);
 
 void eve_counters(const struct eve *eve, struct eve_counters *out);
 

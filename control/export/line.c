@@ -23,7 +23,8 @@ eve_open(const struct eve_options *options)
 	eve->patterns = options->patterns;
 	eve->buffer = malloc(BUFFER_BYTES);
 	eve->rcpt = rcpt_open();
-	if (!eve->buffer || !eve->rcpt) {
+	eve->signatures = calloc(eve->patterns->count + 1, sizeof(*eve->signatures));
+	if (!eve->buffer || !eve->rcpt || !eve->signatures) {
 		eve_close(eve);
 		return NULL;
 	}
@@ -53,9 +54,16 @@ eve_close(struct eve *eve)
 	int error = eve_flush(eve);
 
 	rcpt_close(eve->rcpt);
+	free(eve->signatures);
 	free(eve->buffer);
 	free(eve);
 	return error;
+}
+
+void
+eve_set_loss(struct eve *eve, uint64_t loss)
+{
+	eve->loss = loss;
 }
 
 void

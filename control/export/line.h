@@ -12,7 +12,10 @@
 struct eve_told {
 	struct addr subject;
 	uint32_t pattern_id; /* 0: free */
-	uint64_t time_ns;
+	bool told;
+	uint64_t clock_ns; /* of the last alert */
+	uint64_t first_ns; /* packet time of the first match, and of the last */
+	uint64_t last_ns;
 	uint64_t suppressed;
 };
 
@@ -25,6 +28,8 @@ struct eve {
 	const struct pattern_set *patterns;
 	struct rcpt_table *rcpt;
 	struct eve_counters counters;
+	uint64_t loss;
+	struct eve_signature *signatures; /* owned; one for each pattern, in the set's order */
 	struct eve_told told[EVE_TOLD];
 };
 
@@ -50,6 +55,22 @@ void line_put_patterns(
 
 /* "T1110.001, T1078" as a list under mitre_technique_id; NULL: nothing. */
 void line_put_mitre(json_t *metadata, const char *techniques);
+
+struct alert_rule {
+	uint64_t signature_id;
+	const char *detector;
+	const char *title;
+	const char *category;
+	const char *mitre;
+	unsigned severity;
+	unsigned confidence;
+};
+
+/* The object `alert`. */
+json_t *line_alert(const struct alert_rule *rule);
+
+/* "open", "update", "closed". */
+const char *line_state(enum incident_state state);
 
 /* What an alert, or the report, says of an incident. */
 json_t *line_incident(const struct incident *incident, enum incident_state state,

@@ -242,7 +242,8 @@ def keys_of(value):
 
 
 def check_keys(manual, eve, report):
-    written = code_keys(*(f"control/export/{n}.c" for n in ("alert", "event", "line", "stats")))
+    written = code_keys(*(f"control/export/{n}.c" for n in ("alert", "event", "line", "signature",
+                                                        "stats")))
     yield from differ(written | keys_of(eve), "EVE lines", page_items("smtap-eve.5", "Va"),
                       "smtap-eve.5")
     elsewhere = ("incidents", "counters")  # their keys are those of EVE lines

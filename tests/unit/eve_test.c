@@ -349,19 +349,53 @@ signature_is_told_once_per_subject_and_interval(void **state)
 	eve_event(s->eve, &other);
 	assert_int_equal(count_lines(s), 2);
 	struct event later = match_event(3100, TIME_NS + s->config.incident_update + 50, 9);
+	later.head.time_ns = later.head.clock_ns;
+	eve_set_loss(s->eve, 7);
 	eve_event(s->eve, &later);
 	assert_int_equal(count_lines(s), 3);
 	o = line(s, 0);
 	assert_string_equal(string_at(o, "smtap", "detector"), "signature");
 	assert_string_equal(string_at(o, "smtap", "line"), "RCPT TO:<${run{x}}@y>");
 	assert_int_equal(number_at(o, "alert", "signature_id"), 3100);
+	assert_string_equal(string_at(o, "smtap", "state"), "open");
+	assert_string_equal(
+		string_at(o, "smtap", "first_seen"), string_at(o, "smtap", "last_seen"));
+	assert_int_equal(number_at(o, "smtap", "confidence"), 80);
+	assert_int_equal(number_at(o, "smtap", "sensor_loss"), 0);
 	json_decref(o);
 	o = line(s, 2);
+	assert_string_equal(string_at(o, "smtap", "state"), "update");
+	assert_string_equal(string_at(o, "smtap", "first_seen"), "2026-11-22T02:07:24.123456+0000");
+	assert_string_equal(string_at(o, "smtap", "last_seen"), string_at(o, NULL, "timestamp"));
+	assert_int_equal(number_at(o, "smtap", "sensor_loss"), 7);
 	assert_int_equal(number_at(o, "smtap", "suppressed"), 49);
 	json_decref(o);
 	eve_counters(s->eve, &counters);
 	assert_int_equal(counters.suppressed, 49);
 	assert_int_equal(counters.alerts, 3);
+}
+
+static void
+matches_of_signatures_are_counted_told_or_not(void **state)
+{
+	struct stage *s = *state;
+	struct eve_signature out[4];
+
+	assert_int_equal(eve_signatures(s->eve, out, 4), 0);
+	for (unsigned i = 0; i < 50; i++) {
+		struct event e = match_event(3100, TIME_NS + i, 9);
+		struct event tool = match_event(100, TIME_NS + i, 9);
+
+		e.head.time_ns = TIME_NS - i;
+		eve_event(s->eve, &e);
+		eve_event(s->eve, &tool);
+	}
+	assert_int_equal(eve_signatures(s->eve, out, 4), 1);
+	assert_int_equal(out[0].pattern->id, 3100);
+	assert_int_equal(out[0].matches, 50);
+	assert_int_equal(out[0].alerts, 1);
+	assert_int_equal(out[0].first_ns, TIME_NS - 49);
+	assert_int_equal(out[0].last_ns, TIME_NS);
 }
 
 static void
@@ -455,6 +489,7 @@ main(void)
 		TEST(incident_is_an_alert_with_its_evidence),
 		TEST(incident_that_closes_in_silence_has_the_time_of_its_last_event),
 		TEST(signature_is_told_once_per_subject_and_interval),
+		TEST(matches_of_signatures_are_counted_told_or_not),
 		TEST(patterns_of_other_roles_make_no_alert),
 		TEST(stats_hold_every_counter),
 		TEST(many_lines_pass_the_buffer_unharmed),
