@@ -180,6 +180,10 @@ replay_control_args(const struct replay *r, const struct supervise *s, struct ar
 	args_add(a, r->output);
 	args_add(a, "--eve");
 	args_add(a, r->eve);
+	if (r->ports) {
+		args_add(a, "--ports");
+		args_add(a, r->ports);
+	}
 	args_add(a, "--format");
 	args_add(a, r->format);
 	if (!isatty(STDERR_FILENO))

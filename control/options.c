@@ -45,7 +45,7 @@ static const char options_help[] =
 	"      --eve FILE|-       write events there (DIR/eve.json); -: standard output, and\n"
 	"                         the report goes to standard error\n"
 	"      --format text|json how the report looks (text)\n"
-	"      --ports LIST       the mail ports (25)\n"
+	"      --ports LIST       the mail ports, which the report names (25)\n"
 	"      --no-progress      do not show progress, on a terminal either\n"
 	"      --help, --version\n";
 

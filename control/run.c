@@ -62,9 +62,9 @@ struct run {
 	const char *trouble; /* why it ended early */
 	uint64_t first_ns;
 	uint64_t last_ns;
-	uint64_t events_lost;
-	uint64_t gap_bytes;
-	uint64_t loss; /* as the engine was told */
+	uint64_t holes;  /* sides of ended sessions whose bytes were not all seen */
+	uint64_t losses; /* by the counters, when they were last looked at */
+	uint64_t loss;   /* as engine and export were told */
 };
 
 __attribute__((format(printf, 2, 3))) static int
@@ -279,26 +279,39 @@ look_around(struct run *run, int timeout_ms)
 }
 
 /*
- * Tell the engine of loss when there is more of it: incidents carry it. Gaps count when their
- * session ends, not when a worker comes upon them, so that a capture gives the same lines each
- * time.
+ * Alerts carry the number of losses known by then (intake_lost). The counters run ahead of the
+ * events by how the workers are scheduled; so that a capture gives the same lines each time, a
+ * replay looks at them at its end only, and until then knows of a hole when its session ends.
  */
 static void
-update_loss(struct run *run, const struct event *event)
+tell_loss(struct run *run)
 {
-	struct counters sum;
+	uint64_t loss = run->holes > run->losses ? run->holes : run->losses;
 
-	if (event && event->head.type == EVENT_SESSION)
-		run->gap_bytes +=
-			(uint64_t)event->session.gap_bytes[0] + event->session.gap_bytes[1];
-	if (!event)
-		intake_sum_counters(&run->intake, &sum);
-	run->events_lost = event ? run->events_lost : intake_lost(&run->intake, &sum);
-	uint64_t loss = run->events_lost + run->gap_bytes;
-	if (loss == run->loss)
+	if (loss <= run->loss)
 		return;
 	run->loss = loss;
 	engine_set_loss(run->engine, loss);
+	eve_set_loss(run->eve, loss);
+}
+
+static void
+note_holes(struct run *run, const struct event *event)
+{
+	if (event->head.type != EVENT_SESSION)
+		return;
+	run->holes += (event->session.gap_bytes[0] > 0) + (event->session.gap_bytes[1] > 0);
+	tell_loss(run);
+}
+
+static void
+count_losses(struct run *run)
+{
+	struct counters sum;
+
+	intake_sum_counters(&run->intake, &sum);
+	run->losses = intake_lost(&run->intake, &sum);
+	tell_loss(run);
 }
 
 static void
@@ -311,7 +324,7 @@ take_event(struct run *run, const struct event *event)
 	if (time_ns > run->last_ns)
 		run->last_ns = time_ns;
 	eve_event(run->eve, event);
-	update_loss(run, event);
+	note_holes(run, event);
 	engine_event(run->engine, event);
 }
 
@@ -343,7 +356,8 @@ take_events(struct run *run)
 			take_event(run, event);
 			if (++n % LOOK_EVERY == 0) {
 				look_around(run, 0);
-				update_loss(run, NULL);
+				if (!run->intake.replay)
+					count_losses(run);
 			}
 			break;
 		case INTAKE_IDLE:
@@ -384,12 +398,16 @@ write_report(struct run *run, const struct counters *sum)
 	bool eve_on_stdout = strcmp(o->eve, "-") == 0;
 	FILE *out = eve_on_stdout ? stderr : stdout;
 	struct eve_counters eve;
+	struct eve_signature signatures[REPORT_SIGNATURES_MAX];
 	struct report report = {.engine = run->engine,
 		.patterns = &run->patterns,
 		.workers = sum,
 		.intake = &run->intake.counters,
 		.eve = &eve,
+		.signatures = signatures,
+		.signature_count = eve_signatures(run->eve, signatures, REPORT_SIGNATURES_MAX),
 		.captures = &run->captures,
+		.ports = &o->config.ports,
 		.eve_path = eve_on_stdout ? NULL : o->eve,
 		.trouble = run->trouble,
 		.first_ns = run->first_ns,
@@ -409,7 +427,7 @@ finish(struct run *run)
 	struct counters sum;
 	int status = EXIT_DONE;
 
-	update_loss(run, NULL);
+	count_losses(run);
 	engine_finish(run->engine);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);

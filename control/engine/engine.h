@@ -30,7 +30,7 @@ void engine_close(struct engine *engine);
 /* One validated event, in merge order. */
 void engine_event(struct engine *engine, const struct event *event);
 
-/* Loss that the sensor knows of so far (events and bytes); stamped on incidents. */
+/* How many losses the sensor knows of so far (intake_lost); stamped on incidents. */
 void engine_set_loss(struct engine *engine, uint64_t loss);
 
 /* No event follows: close what is open (state closed, as of the last event's time). */

@@ -55,7 +55,7 @@ struct incident {
 	struct event_flow samples[INCIDENT_SAMPLES];
 	unsigned sample_count;
 	struct event_flow last_flow; /* of the event that opened or last updated it */
-	uint64_t sensor_loss;        /* events and bytes known lost so far; 0: none */
+	uint64_t sensor_loss;        /* losses known so far, as intake_lost counts; 0: none */
 	uint32_t signatures[4];      /* tools and servers named by patterns */
 	char success_account[INCIDENT_NAME_MAX + 1]; /* which guess worked, first */
 	uint64_t success_time_ns;

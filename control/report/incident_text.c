@@ -7,6 +7,7 @@
 
 #include "control/engine/engine.h"
 #include "control/export/format.h"
+#include "control/export/severity.h"
 #include "control/report/words.h"
 
 #define INDENT 4
@@ -253,22 +254,10 @@ print_evidence(
 	if (i->sensor_loss > 0) {
 		char number[WORDS_NUMBER_MAX];
 
-		say(d, "The sensor had lost %s events or bytes by then: counts may be low.",
-			words_number(i->sensor_loss, number));
+		say(d, "The sensor knew of %s loss%s by then (see below): counts may be low.",
+			words_number(i->sensor_loss, number), i->sensor_loss == 1 ? "" : "es");
 		say_end(d, out);
 	}
-}
-
-static const char *
-severity_name(unsigned severity)
-{
-	switch (severity) {
-	case 1:
-		return "high";
-	case 2:
-		return "medium";
-	}
-	return "low";
 }
 
 static const char *
@@ -293,7 +282,7 @@ incident_text(
 	fprintf(out, "%s[%" PRIu64 "] %s %s %s%s (severity %s, confidence %u %%)\n",
 		color ? BOLD : "", incident->id, info->name, subject_phrase(incident->subject_type),
 		words_name(incident->subject, 44, subject), color ? PLAIN : "",
-		severity_name(info->severity), incident->confidence);
+		severity_word(info->severity), incident->confidence);
 	say(&d, "%s. ", info->title);
 	say_who(&d, incident);
 	say_end(&d, out);

@@ -57,6 +57,37 @@ top(const struct report *r, enum subject_type type, const char *others)
 }
 
 static json_t *
+signatures(const struct report *r)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < r->signature_count; i++) {
+		const struct eve_signature *s = &r->signatures[i];
+		json_t *one = json_object();
+
+		line_put_number(one, "signature_id", s->pattern->id);
+		line_put_string(one, "signature", s->pattern->name);
+		line_put_number(one, "severity", s->pattern->severity);
+		line_put_number(one, "matches", s->matches);
+		line_put_number(one, "alerts", s->alerts);
+		line_put_time(one, "first_seen", s->first_ns);
+		line_put_time(one, "last_seen", s->last_ns);
+		json_array_append_new(all, one);
+	}
+	return all;
+}
+
+static json_t *
+mail_ports(const struct config_ports *ports)
+{
+	json_t *all = json_array();
+
+	for (unsigned i = 0; i < ports->count; i++)
+		json_array_append_new(all, json_integer(ports->port[i]));
+	return all;
+}
+
+static json_t *
 captures(const struct captures *c)
 {
 	json_t *all = json_array();
@@ -114,13 +145,15 @@ report_json(const struct report *report, FILE *out)
 	json_t *o = json_object();
 
 	engine_totals(report->engine, &totals);
-	line_put_bool(o, "complete", !report->trouble);
+	line_put_bool(o, "complete", report_complete(report));
 	if (report->trouble)
 		line_put_string(o, "trouble", report->trouble);
 	json_object_set_new(o, "incidents", incidents(report));
 	json_object_set_new(o, "top_sources", top(report, SUBJECT_SOURCE, "accounts"));
 	json_object_set_new(o, "top_accounts", top(report, SUBJECT_ACCOUNT, "sources"));
+	json_object_set_new(o, "signatures", signatures(report));
 	json_object_set_new(o, "captures", captures(report->captures));
+	json_object_set_new(o, "mail_ports", mail_ports(report->ports));
 	if (report->last_ns) {
 		line_put_time(o, "first_event", report->first_ns);
 		line_put_time(o, "last_event", report->last_ns);

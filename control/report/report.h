@@ -16,22 +16,30 @@
 #include "control/report/captures.h"
 #include "patterns/pattern.h"
 
+#define REPORT_SIGNATURES_MAX 256 /* that are told of */
+
 struct report {
 	const struct engine *engine;
 	const struct pattern_set *patterns;
 	const struct counters *workers; /* added up */
 	const struct intake_counters *intake;
 	const struct eve_counters *eve;
+	const struct eve_signature *signatures; /* those that matched, by id */
+	size_t signature_count;
 	const struct captures *captures;
-	const char *eve_path; /* NULL: not in a file */
-	const char *trouble;  /* why it ended before its time; NULL: it did not */
-	uint64_t first_ns;    /* packet time of the first and last event; 0: none */
+	const struct config_ports *ports; /* the mail ports */
+	const char *eve_path;             /* NULL: not in a file */
+	const char *trouble;              /* why it ended before its time; NULL: it did not */
+	uint64_t first_ns;                /* packet time of the first and last event; 0: none */
 	uint64_t last_ns;
 	bool color;
 };
 
 /* At most 100 columns. 0, or -EIO. */
 int report_text(const struct report *report, FILE *out);
+
+/* Was all of the captures read, to their ends? */
+bool report_complete(const struct report *report);
 
 /* The same facts as one JSON object, on one line. 0, -EIO or -ENOMEM. */
 int report_json(const struct report *report, FILE *out);

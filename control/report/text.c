@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "control/export/severity.h"
 #include "control/report/incident_text.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
@@ -36,6 +37,30 @@ paragraph(FILE *out, const char *format, ...)
 	words_paragraph(out, 2, text);
 }
 
+bool
+report_complete(const struct report *r)
+{
+	return !r->trouble && r->captures->damaged == 0;
+}
+
+static bool
+no_mail(const struct report *r)
+{
+	return r->workers->value[COUNTER_DECODE_MAIL] == 0;
+}
+
+/* "port 25", "ports 25, 587" */
+static const char *
+ports_text(const struct config_ports *ports, char *out, size_t out_len)
+{
+	size_t len = (size_t)snprintf(out, out_len, "port%s", ports->count == 1 ? "" : "s");
+
+	for (unsigned i = 0; i < ports->count && len < out_len; i++)
+		len += (size_t)snprintf(
+			out + len, out_len - len, "%s %u", i > 0 ? "," : "", ports->port[i]);
+	return out;
+}
+
 /* Most severe first, then in the order in which they opened. */
 static void
 sort_incidents(const struct incident **list, size_t n)
@@ -51,6 +76,43 @@ sort_incidents(const struct incident **list, size_t n)
 	}
 }
 
+/* What may be said when there is no incident: not that all is well when little was seen. */
+static void
+print_no_incidents(const struct report *r, FILE *out)
+{
+	char ports[512];
+
+	heading(r, out, "NO INCIDENTS");
+	if (no_mail(r))
+		paragraph(out, "No packet was on the mail %s; see --ports.",
+			ports_text(r->ports, ports, sizeof(ports)));
+	else if (r->signature_count > 0)
+		paragraph(
+			out, "No run of password guesses was seen. Signatures matched: see below.");
+	else
+		paragraph(out, "Nobody was seen guessing passwords.");
+}
+
+static void
+print_signatures(const struct report *r, FILE *out)
+{
+	char head[64], number[WORDS_NUMBER_MAX], name[WORDS_NAME_MAX];
+
+	if (r->signature_count == 0)
+		return;
+	snprintf(head, sizeof(head), "SIGNATURES: %s", words_number(r->signature_count, number));
+	heading(r, out, head);
+	for (size_t i = 0; i < r->signature_count; i++) {
+		const struct eve_signature *s = &r->signatures[i];
+
+		fprintf(out, "  %15s  %s (%" PRIu32 ", severity %s)\n",
+			words_number(s->matches, number), words_name(s->pattern->name, 46, name),
+			s->pattern->id, severity_word(s->pattern->severity));
+	}
+	paragraph(out, "Who, when and the line: alerts in the EVE file whose alert.signature_id is "
+		       "the number in brackets.");
+}
+
 static void
 print_incidents(const struct report *r, FILE *out)
 {
@@ -61,8 +123,7 @@ print_incidents(const struct report *r, FILE *out)
 
 	engine_totals(r->engine, &totals);
 	if (n == 0) {
-		heading(r, out, "NO INCIDENTS");
-		paragraph(out, "Nobody was seen guessing passwords.");
+		print_no_incidents(r, out);
 		return;
 	}
 	snprintf(head, sizeof(head), "INCIDENTS: %s", words_number(totals.incidents, number));
@@ -196,7 +257,10 @@ print_seen(const struct report *r, FILE *out)
 	heading(r, out, "WHAT WAS SEEN");
 	print_captures(r->captures, out);
 	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
-		print_count(out, r->workers->value[seen[i].counter], seen[i].what);
+		if (!no_mail(r) || i < 2)
+			print_count(out, r->workers->value[seen[i].counter], seen[i].what);
+	if (no_mail(r))
+		return;
 	engine_totals(r->engine, &totals);
 	fprintf(out, "  %15s  login attempts:", words_number(totals.events[EVENT_AUTH], number));
 	for (unsigned i = 0, first = 1; i < OUTCOME_COUNT; i++) {
@@ -255,6 +319,10 @@ print_control_doubts(const struct report *r, FILE *out)
 	bool any = false;
 
 	engine_totals(r->engine, &totals);
+	any |= print_doubt(out, r->captures->damaged,
+		"captures damaged: what came behind the damage was not read");
+	any |= print_doubt(
+		out, totals.outcomes[OUTCOME_UNKNOWN], "login attempts whose outcome was not seen");
 	any |= print_doubt(out, r->intake->invalid, "records of the dataplane that made no sense");
 	any |= print_doubt(out, r->intake->backwards, "events whose time ran backwards");
 	any |= print_doubt(out, r->intake->broken, "rings given up: their index made no sense");
@@ -276,9 +344,15 @@ print_control_doubts(const struct report *r, FILE *out)
 static void
 print_not_seen(const struct report *r, FILE *out)
 {
-	bool any = false;
+	bool any = r->trouble || no_mail(r);
+	char ports[512];
 
 	heading(r, out, "WHAT WAS NOT SEEN, OR IS IN DOUBT");
+	if (r->trouble)
+		paragraph(out, "What came after the end: %s.", r->trouble);
+	if (no_mail(r))
+		paragraph(out, "Any mail: no packet was on the mail %s; see --ports.",
+			ports_text(r->ports, ports, sizeof(ports)));
 	for (size_t i = 0; i < sizeof(doubts) / sizeof(doubts[0]); i++)
 		any |= print_doubt(
 			out, r->workers->value[doubts[i]], counter_infos[doubts[i]].help);
@@ -311,6 +385,7 @@ report_text(const struct report *report, FILE *out)
 		fprintf(out, "INCOMPLETE: %s. What follows is what was seen until then.\n",
 			report->trouble);
 	print_incidents(report, out);
+	print_signatures(report, out);
 	print_tops(report, out);
 	print_seen(report, out);
 	print_not_seen(report, out);

@@ -126,6 +126,7 @@ def a_damaged_capture_is_read_up_to_the_damage():
         r = replay("-o", f.output(), path)
         expect_one_line(r, 1, path, f"damaged after packet {keep}")
         expect("damaged" in r.stdout, "the report does not say so")
+        expect("Nothing is known" not in r.stdout, "it says that nothing is missing")
         got = events(f.eve(), "smtp_auth")
         expect(len(got) >= 26, f"{len(got)} attempts from before the damage, not 26")
 
@@ -391,6 +392,15 @@ def standard_input_has_a_name():
 
 
 @case
+def a_capture_off_the_mail_ports_says_which_they_are():
+    with folder() as f:
+        r = replay("-o", f.output(), "--ports", "587,2525", f.capture)
+        expect_status(r, 0)
+        expect("No packet was on the mail ports 587, 2525; see --ports." in r.stdout, r.stdout)
+        expect("Nothing is known" not in r.stdout, "it says that nothing is missing")
+
+
+@case
 def the_json_report_is_json():
     with folder() as f:
         r = replay("--format", "json", "-o", f.output(), f.capture)
@@ -549,6 +559,7 @@ def a_terminated_replay_reports_what_it_read():
             done = r.end()
             expect_one_line(done, 1, "interrupted")
             expect("packets" in done.stdout, "no report")
+            expect("Nothing is known" not in done.stdout, "it says that nothing is missing")
 
 
 @case

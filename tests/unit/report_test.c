@@ -47,6 +47,13 @@ engine_incidents(const struct engine *engine, const struct incident **out, size_
 static struct pattern fixture_patterns[] = {
 	{.id = 100, .role = PATTERN_ROLE_TOOL, .name = "hydra"}};
 static const struct pattern_set fixture_set = {fixture_patterns, 1};
+static const struct config_ports fixture_ports = {.port = {25, 587}, .count = 2};
+static struct pattern fixture_signature = {.id = 4201,
+	.role = PATTERN_ROLE_SIGNATURE,
+	.severity = 1,
+	.name = "Java lookup\x1b[2J at the start of a header"};
+static const struct eve_signature fixture_matched = {
+	&fixture_signature, 1500, 3, TIME_NS, TIME_NS + NS_PER_S};
 
 struct stage {
 	struct engine engine;
@@ -68,7 +75,8 @@ stage_open(void **state)
 		.workers = &s->workers,
 		.intake = &s->intake,
 		.eve = &s->eve,
-		.captures = &s->captures};
+		.captures = &s->captures,
+		.ports = &fixture_ports};
 	*state = s;
 	return 0;
 }
@@ -140,7 +148,8 @@ fill(struct stage *s)
 	s->engine.totals.accounts = 3;
 	s->engine.totals.events[EVENT_AUTH] = 1200;
 	s->engine.totals.events[EVENT_MAIL] = 7;
-	s->engine.totals.outcomes[OUTCOME_FAILURE] = 1100;
+	s->engine.totals.outcomes[OUTCOME_FAILURE] = 1095;
+	s->engine.totals.outcomes[OUTCOME_UNKNOWN] = 5;
 	s->engine.totals.outcomes[OUTCOME_SUCCESS] = 100;
 	s->workers.value[COUNTER_RX_PKTS] = 1234567;
 	s->workers.value[COUNTER_DECODE_MAIL] = 1000;
@@ -156,6 +165,8 @@ fill(struct stage *s)
 		"\"bytes\":0,\"first_ns\":0,\"last_ns\":0}\n"
 		"{\"event\":\"damaged\",\"file\":\"two\\u001b[31m.pcap\",\"packets\":0,\"why\":"
 		"\"cut short\"}\n");
+	s->report.signatures = &fixture_matched;
+	s->report.signature_count = 1;
 	s->report.eve_path = "./smtap-out/eve.json";
 	s->report.trouble = "the dataplane ended early";
 }
@@ -203,12 +214,88 @@ text_is_as_the_golden_file_has_it(void **state)
 	free(text);
 }
 
+static bool
+says(struct stage *s, const char *words)
+{
+	char *text = printed(&s->report, report_text);
+	bool found = strstr(text, words) != NULL;
+
+	free(text);
+	return found;
+}
+
+static bool
+says_complete(struct stage *s)
+{
+	char *text = printed(&s->report, report_json);
+	json_t *o = json_loads(text, 0, NULL);
+	bool complete = json_is_true(json_object_get(o, "complete"));
+
+	json_decref(o);
+	free(text);
+	return complete;
+}
+
+#define ALL_WELL "Nothing is known to be missing."
+#define NOBODY "Nobody was seen guessing passwords."
+
+static void
+nothing_is_missing_only_when_all_was_read_and_understood(void **state)
+{
+	struct stage *s = *state;
+
+	s->workers.value[COUNTER_DECODE_MAIL] = 1;
+	assert_true(says(s, ALL_WELL) && says_complete(s));
+	s->report.trouble = "stopped by a signal";
+	assert_true(says(s, "What came after the end: stopped by a signal."));
+	assert_false(says(s, ALL_WELL) || says_complete(s));
+	s->report.trouble = NULL;
+	s->engine.totals.outcomes[OUTCOME_UNKNOWN] = 1;
+	assert_true(says(s, "1  login attempts whose outcome was not seen"));
+	assert_false(says(s, ALL_WELL));
+	s->engine.totals.outcomes[OUTCOME_UNKNOWN] = 0;
+	feed(s, "{\"event\":\"capture\",\"file\":\"a\",\"link\":\"raw\",\"packets\":3,"
+		"\"bytes\":9,\"first_ns\":1,\"last_ns\":2}\n"
+		"{\"event\":\"damaged\",\"file\":\"a\",\"packets\":3,\"why\":\"cut short\"}\n");
+	assert_true(says(s, "1  captures damaged"));
+	assert_false(says(s, ALL_WELL) || says_complete(s));
+}
+
+static void
+no_packet_on_the_mail_ports_is_said_and_not_called_well(void **state)
+{
+	static const struct config_ports one = {.port = {587}, .count = 1};
+	struct stage *s = *state;
+
+	s->workers.value[COUNTER_RX_PKTS] = 9;
+	assert_true(says(s, "No packet was on the mail ports 25, 587; see --ports."));
+	assert_false(says(s, ALL_WELL) || says(s, NOBODY) || says(s, "SMTP commands"));
+	s->report.ports = &one;
+	assert_true(says(s, "no packet was on the mail port 587; see --ports."));
+}
+
+static void
+a_signature_that_matched_is_told_and_nobody_is_not_said(void **state)
+{
+	struct stage *s = *state;
+
+	s->workers.value[COUNTER_DECODE_MAIL] = 1;
+	assert_true(says(s, NOBODY) && !says(s, "SIGNATURES"));
+	s->report.signatures = &fixture_matched;
+	s->report.signature_count = 1;
+	assert_false(says(s, NOBODY));
+	assert_true(says(s, "SIGNATURES: 1"));
+	assert_true(says(s, "          1,500  Java lookup\\x1B[2J at the start of a header (4201, "
+			    "severity critical)"));
+}
+
 static void
 nothing_found_says_so(void **state)
 {
 	struct stage *s = *state;
-	char *text = printed(&s->report, report_text);
 
+	s->workers.value[COUNTER_RX_PKTS] = s->workers.value[COUNTER_DECODE_MAIL] = 12;
+	char *text = printed(&s->report, report_text);
 	check_golden("empty", text);
 	free(text);
 }
@@ -276,6 +363,10 @@ json_is_one_object_with_the_same_facts(void **state)
 	json_t *success = json_object_get(json_array_get(incidents, 0), "success");
 	assert_string_equal(json_string_value(json_object_get(success, "account")), "dave");
 	assert_int_equal(json_array_size(json_object_get(o, "top_sources")), 3);
+	json_t *signature = json_array_get(json_object_get(o, "signatures"), 0);
+	assert_int_equal(json_integer_value(json_object_get(signature, "signature_id")), 4201);
+	assert_int_equal(json_integer_value(json_object_get(signature, "matches")), 1500);
+	assert_int_equal(json_array_size(json_object_get(o, "mail_ports")), 2);
 	json_t *two = json_array_get(json_object_get(o, "captures"), 1);
 	assert_string_equal(json_string_value(json_object_get(two, "damage")), "cut short");
 	assert_true(json_is_false(json_object_get(o, "complete")));
@@ -337,6 +428,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(text_is_as_the_golden_file_has_it),
+		TEST(nothing_is_missing_only_when_all_was_read_and_understood),
+		TEST(no_packet_on_the_mail_ports_is_said_and_not_called_well),
+		TEST(a_signature_that_matched_is_told_and_nobody_is_not_said),
 		TEST(nothing_found_says_so),
 		TEST(lines_stay_within_100_columns_and_hold_no_control_bytes),
 		TEST(attempt_count_of_an_account_that_is_not_named_is_not_made_up),
