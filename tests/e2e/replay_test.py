@@ -397,7 +397,6 @@ def a_capture_off_the_mail_ports_says_which_they_are():
         r = replay("-o", f.output(), "--ports", "587,2525", f.capture)
         expect_status(r, 0)
         expect("No packet was on the mail ports 587, 2525; see --ports." in r.stdout, r.stdout)
-        expect("Nothing is known" not in r.stdout, "it says that nothing is missing")
 
 
 @case
@@ -558,8 +557,7 @@ def a_terminated_replay_reports_what_it_read():
             r.process.send_signal(number)
             done = r.end()
             expect_one_line(done, 1, "interrupted")
-            expect("packets" in done.stdout, "no report")
-            expect("Nothing is known" not in done.stdout, "it says that nothing is missing")
+            expect("packets" in done.stdout and "Nothing is known" not in done.stdout, "its report")
 
 
 @case

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Who may include whom (doc/architecture.md, Layers). Fails with file:line for each #include that crosses a layer.
+"""Who may include whom (doc/architecture.md, Layers).
+
+Fails with file:line for each #include that crosses a layer.
 
     layers.py               check the project
     layers.py --self-test   check that each kind of violation is found
