@@ -5,7 +5,8 @@ usage: score_test.py SMTAP   (prints TAP)
 
 Runs ../shared/corpus/score with 1, 2 and 4 workers. Labels are written from the servers' logs;
 where such a log names an account otherwise than the client did on the wire, the scorer's complaint
-is expected, word for word: see LABELS.
+is expected, word for word: see LABELS. When it disappears or changes, its entry is stale: the test
+fails.
 """
 import pathlib
 import re
@@ -16,6 +17,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from golden import SHARED, Tap  # noqa: E402
 
 DETECTORS = "bruteforce,spray,stuffing,distributed,compromise,stale_credential"
+
+WHY = "the label names the account otherwise than the wire"
 
 # Usernames are told as the client sent them. Cyrus SASL logs them with its realm, which is not on
 # the wire; one label is a list cut short by "...".
@@ -56,9 +59,12 @@ def main():
         if not found:
             tap.point(f"{workers} workers", ["the scorer said nothing", stderr[-300:]])
         for name, off in found.items():
-            known = off and off == LABELS.get(name)
-            tap.point(f"{name}, {workers} workers", off,
-                      expected=known and "the label names the account otherwise than the wire")
+            known = LABELS.get(name)
+            if known and off != known:
+                off = [*off, f"LABELS is stale: {known} was expected"]
+            tap.point(f"{name}, {workers} workers", off, expected=off == known and WHY)
+        for name in LABELS.keys() - found.keys():
+            tap.point(f"{name}, {workers} workers", ["LABELS is stale: no such capture"])
     return tap.end()
 
 
