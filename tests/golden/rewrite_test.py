@@ -4,9 +4,10 @@
 usage: rewrite_test.py SMTAP   (prints TAP)
 
 Captures are rewritten: each payload byte in a segment of its own; payloads cut at random; frames in
-another order within a window; every frame twice. Each is replayed with 1, 2 and 4 workers and
-compared with the original: AUTH attempts (all of them but when, and on which flow id) and incidents
-as they closed. The random numbers are seeded: a failure is there again the next time.
+another order within a window; every frame twice. Each is replayed and compared with the original:
+AUTH attempts (all of them but when, and on which flow id) and incidents as they closed. The bundled
+captures are replayed with 1, 2 and 4 workers, those of ../shared/corpus up to a size with one. The
+random numbers are seeded: a failure is there again the next time.
 """
 import pathlib
 import random
@@ -16,11 +17,11 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from formats import ETHERNET, pcap  # noqa: E402
-from golden import GOLDEN, SHARED, Replay, Tap, difference, ports_of  # noqa: E402
+from golden import (GOLDEN, SHARED, Replay, Tap, corpus, difference,  # noqa: E402
+                    ports_of, side_by_side)
 from pcapgen import checksum  # noqa: E402
 
-CORPUS = ("03a-hydra-cram-md5-postfix", "15c-benign-users-login", "16a-ipv6-hydra-login-postfix",
-          "20a-hydra-login-exch2003", "20e-exch-ntlm-clients", "23-one-session-error-limit")
+LARGEST_BYTES = 1_600_000  # of a capture in the corpus
 WORKERS = (1, 2, 4)
 WINDOW = 4  # frames that may change places
 
@@ -129,6 +130,12 @@ def reordered(frames, rng):
     return out
 
 
+# Captures that a rewriting may change, and why.
+EXCEPTIONS = {
+    ("17-05-overlap-conflict-after", "reordered"):
+        "a forged copy of a segment that follows the true one comes first when they change places",
+}
+
 WRITINGS = (one_byte_segments, random_cuts, reordered, every_frame_twice)
 
 
@@ -139,31 +146,47 @@ def compare(run, original):
             + difference(run.incidents(), original.incidents()))
 
 
+def rewritten_run(smtap, capture, writing, workers):
+    # A generator of its own for each: what comes before changes nothing.
+    rng = random.Random(f"{capture.stem} {writing.__name__}")
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "in.pcap")
+        path.write_bytes(pcap(writing(read_pcap(capture), rng), ETHERNET))
+        return [Replay(smtap, [path], n, ports_of(capture)) for n in workers]
+
+
+def examine(smtap, capture, workers):
+    """[(name, what is off, why that is expected)]"""
+    original = Replay(smtap, [capture], ports=ports_of(capture))
+    off = [original.stderr.strip()] if original.status else []
+    if not original.attempts() and capture.parent == GOLDEN:
+        off.append("no attempts: nothing is compared")
+    points = [(f"{capture.stem}: {len(original.attempts())} attempts", off, None)]
+    for n in workers[1:]:
+        run = Replay(smtap, [capture], n, ports_of(capture))
+        points.append((f"{capture.stem}, {n} workers", compare(run, original), None))
+    for writing in WRITINGS:
+        why = EXCEPTIONS.get((capture.stem, writing.__name__))
+        for n, run in zip(workers, rewritten_run(smtap, capture, writing, workers)):
+            off = compare(run, original)
+            if why and not off:
+                off, why = ["this one is right now: no exception is needed"], None
+            points.append((f"{capture.stem}, {writing.__name__}, {n} workers", off, why))
+    return points
+
+
 def main():
     smtap, tap = sys.argv[1], Tap()
     only = sys.argv[2] if len(sys.argv) > 2 else ""
-    captures = sorted(GOLDEN.glob("*.pcap"))
+    works = [(c, WORKERS) for c in sorted(GOLDEN.glob("*.pcap"))]
     if (SHARED / "corpus").exists():
-        captures += [SHARED / "corpus" / f"{n}.pcap" for n in CORPUS]
+        works += [(c, WORKERS[:1]) for c in corpus(LARGEST_BYTES)]
     else:
         tap.skip("corpus", "no ../shared/corpus: the bundled captures alone")
-    for capture in (c for c in captures if only in c.stem):
-        ports, frames = ports_of(capture), read_pcap(capture)
-        original = Replay(smtap, [capture], ports=ports)
-        tap.point(f"{capture.stem}: {len(original.attempts())} attempts",
-                  [] if original.attempts() else ["no attempts: nothing is compared"])
-        for workers in WORKERS[1:]:
-            tap.point(f"{capture.stem}, {workers} workers",
-                      compare(Replay(smtap, [capture], workers, ports), original))
-        for writing in WRITINGS:
-            # A generator of its own for each: what comes before changes nothing.
-            rewritten = writing(frames, random.Random(f"{capture.stem} {writing.__name__}"))
-            with tempfile.TemporaryDirectory() as folder:
-                path = pathlib.Path(folder, "in.pcap")
-                path.write_bytes(pcap(rewritten, ETHERNET))
-                for workers in WORKERS:
-                    tap.point(f"{capture.stem}, {writing.__name__}, {workers} workers",
-                              compare(Replay(smtap, [path], workers, ports), original))
+    works = [w for w in works if only in w[0].stem]
+    for points in side_by_side(lambda w: examine(smtap, *w), works):
+        for name, off, why in points:
+            tap.point(name, off, expected=why)
     return tap.end()
 
 

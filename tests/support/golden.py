@@ -1,4 +1,5 @@
 """What the golden tests share: running smtap, and saying how it went, in TAP."""
+import concurrent.futures
 import json
 import pathlib
 import subprocess
@@ -45,6 +46,25 @@ class Replay:
             for e in self.events
             if e["event_type"] == "alert" and e["smtap"].get("state") == "closed"
         )
+
+
+AT_ONCE = 2  # replays that run side by side
+
+
+def side_by_side(function, works):
+    """function(work) of each, AT_ONCE at a time; the results in the order of works."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from pool.map(function, works)
+
+
+def corpus(largest=None):
+    """The labelled captures whose dialogues are in clear, the smallest first."""
+    found = []
+    for label in (SHARED / "corpus").glob("*.json"):
+        capture = label.with_suffix(".pcap")
+        if capture.exists() and not json.loads(label.read_text()).get("inferred"):
+            found.append((capture.stat().st_size, capture))
+    return [c for size, c in sorted(found) if largest is None or size <= largest]
 
 
 class Tap:
