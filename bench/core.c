@@ -29,6 +29,8 @@ open_ring(struct core *core)
 
 	if (ring_writer_open(&w->ring, RING_SLOTS, boot_id) != 0)
 		return -1;
+	/* As after its first turn: the kernel clears the pages now and not while we measure. */
+	memset(w->ring.slots, 0, RING_SLOTS * sizeof(w->ring.slots[0]));
 	if (ring_reader_open(&core->reader, w->ring.memfd, 0, boot_id) != 0)
 		return -1;
 	return ring_writer_set_cursor(&w->ring, core->reader.cursor_memfd);
