@@ -14,9 +14,18 @@
 #include "dataplane/io/queue.h"
 #include "dataplane/pipeline/pipeline.h"
 
-#define WORKER_BURST 32
+#define WORKER_BURST 32 /* packets of one receive */
+/*
+ * One turn goes on receiving while the queue gives full bursts, until it has so
+ * many packets, or so many of mail: the pipeline looks its sessions up together.
+ */
+#define WORKER_TURN_MAX 1024
+#define WORKER_MAIL_ENOUGH 32
+#define WORKER_MAIL_MAX (WORKER_MAIL_ENOUGH - 1 + WORKER_BURST)
 /* Segments of an mbuf that are looked at; what follows is a gap to TCP. */
 #define WORKER_SEGMENTS_MAX 8
+
+_Static_assert(WORKER_MAIL_MAX <= PIPELINE_BURST_MAX, "a turn is one burst of the pipeline");
 
 struct worker {
 	struct queue *queue;
@@ -32,16 +41,18 @@ struct worker {
 	uint64_t watermark_ns; /* every packet before it was handled */
 	uint64_t absorbed_pkts;
 	uint64_t absorbed_bytes;
-	struct pipeline_packet packets[WORKER_BURST];
-	struct span segments[WORKER_BURST][WORKER_SEGMENTS_MAX];
+	/* The mail of a turn, as received and as decoded. */
+	struct rte_mbuf *mail[WORKER_MAIL_MAX];
+	struct pipeline_packet packets[WORKER_MAIL_MAX];
+	struct span segments[WORKER_MAIL_MAX][WORKER_SEGMENTS_MAX];
 };
 
 /* Fill in emit for the ring; the rest is the caller's to set. */
 void worker_init_emit(struct worker *w);
 
 /*
- * One turn: receive a burst, run it to completion, publish. How many packets there were. For
- * who brings the packets himself (bench); worker_run is made of it.
+ * One turn: receive, run to completion, publish. How many packets there were. For who brings
+ * the packets himself (bench); worker_run is made of it.
  */
 uint16_t worker_poll(struct worker *w);
 
