@@ -12,8 +12,8 @@
  *
  * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
  * keys: hash all and prefetch their buckets, compare tags and prefetch the entries
- * (a wrong tag passes in about 10 of 65536), compare keys and prefetch the
- * line after the entry's head, which the owner reads next.
+ * (a wrong tag passes in about 10 of 65536), compare keys. All lines of an entry are
+ * asked for, not the head alone: the owner reads most of them next, and each would be a miss.
  *
  * Cost of an entry: entry_bytes, 13 to 26 bytes of bucket, 8 of order.
  *
@@ -45,6 +45,8 @@
 /* Slots used at most in a bucket on average: half. */
 #define BUCKET_LOAD (BUCKET_SLOTS / 2)
 #define CAPACITY_MAX (1u << 30)
+/* Of an entry's cache lines: what a lookup asks the memory for ahead of its use. */
+#define PREFETCH_LINES_MAX 8u
 
 _Static_assert(HASH_WORDS % 2 == 0, "the hash takes words in pairs");
 
@@ -220,6 +222,18 @@ flow_table_find(struct flow_table *t, const struct flow_key *key)
 	return table_find(t, key, key_hash(t, key));
 }
 
+static void
+entry_prefetch(const struct flow_table *t, uint32_t index)
+{
+	const struct flow *f = flow_at(t, index);
+	size_t lines = t->entry_bytes / sizeof(*f);
+
+	if (lines > PREFETCH_LINES_MAX)
+		lines = PREFETCH_LINES_MAX;
+	for (size_t i = 0; i < lines; i++)
+		__builtin_prefetch(f + i, 1);
+}
+
 void
 flow_table_find_bulk(
 	struct flow_table *t, const struct flow_key *const keys[], unsigned n, uint32_t out[])
@@ -235,15 +249,13 @@ flow_table_find_bulk(
 		unsigned found = bucket_match(home, hash_tag(hash[i]));
 		out[i] = found ? home->index[__builtin_ctz(found)] : FLOW_NONE;
 		if (found)
-			__builtin_prefetch(flow_at(t, out[i]));
+			entry_prefetch(t, out[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (out[i] == FLOW_NONE && bucket_at(t, hash[i], 0)->reach == 0)
 			continue;
 		if (out[i] == FLOW_NONE || !key_equal(&flow_at(t, out[i])->key, keys[i]))
 			out[i] = table_find(t, keys[i], hash[i]);
-		if (out[i] != FLOW_NONE)
-			__builtin_prefetch(flow_at(t, out[i]) + 1);
 	}
 }
 
