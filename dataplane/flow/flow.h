@@ -79,6 +79,9 @@ void flow_table_find_bulk(
 /* One key, when a bulk result has become stale within a burst. */
 uint32_t flow_table_find(struct flow_table *t, const struct flow_key *key);
 
+/* Is a bulk result still right? False for FLOW_NONE: the key may have come since. */
+bool flow_table_holds(const struct flow_table *t, uint32_t index, const struct flow_key *key);
+
 /*
  * Add a key that is not there. The owner's part of the entry is zeroed; no deadline is set.
  * FLOW_NONE when full: the caller then evicts (flow_table_victim) or refuses.

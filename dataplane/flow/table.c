@@ -222,6 +222,15 @@ flow_table_find(struct flow_table *t, const struct flow_key *key)
 	return table_find(t, key, key_hash(t, key));
 }
 
+bool
+flow_table_holds(const struct flow_table *t, uint32_t index, const struct flow_key *key)
+{
+	if (index == FLOW_NONE)
+		return false;
+	const struct flow *f = flow_at(t, index);
+	return f->in_use && key_equal(&f->key, key);
+}
+
 static void
 entry_prefetch(const struct flow_table *t, uint32_t index)
 {

@@ -265,7 +265,7 @@ packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct f
 {
 	const struct decode_packet *d = &pkt->decoded;
 
-	if (p->table_changed)
+	if (p->table_changed && !flow_table_holds(p->table, index, key))
 		index = flow_table_find(p->table, key);
 	if (index == FLOW_NONE)
 		index = session_open(p, key, pkt, swapped);
