@@ -22,6 +22,13 @@
 
 #include "dataplane/smtp/state.h"
 
+/* The note, when it holds kinds. Only then it is looked at: it is seldom in the cache. */
+static struct note *
+kinds_note(const struct run *r)
+{
+	return r->s->queue_len < SMTP_QUEUE_INLINE ? NULL : smtp_note_peek(r);
+}
+
 static void
 texts_write(struct note *note, const uint8_t *data, size_t len)
 {
@@ -78,9 +85,9 @@ kinds_push(struct run *r, uint8_t entry)
 static bool
 kinds_full(const struct run *r)
 {
-	const struct note *note = smtp_note_peek(r);
+	const struct note *note = kinds_note(r);
 
-	return r->s->queue_len == SMTP_QUEUE_INLINE && note && note->kinds_len == SMTP_QUEUE_NOTE;
+	return note && note->kinds_len == SMTP_QUEUE_NOTE;
 }
 
 void
@@ -120,7 +127,7 @@ void
 smtp_queue_pop(struct run *r, struct queued *out)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note_peek(r);
+	struct note *note = kinds_note(r);
 
 	out->kind = COMMAND_NONE;
 	out->has_text = false;
@@ -145,6 +152,7 @@ smtp_queue_pop(struct run *r, struct queued *out)
 		note->kinds_len--;
 	}
 	out->kind = (enum command_kind)(entry & ~COMMAND_HAS_TEXT);
+	note = smtp_note_peek(r);
 	if (!(entry & COMMAND_HAS_TEXT) || !note)
 		return;
 	out->has_text = true;
@@ -154,7 +162,7 @@ smtp_queue_pop(struct run *r, struct queued *out)
 uint32_t
 smtp_queue_len(const struct run *r)
 {
-	const struct note *note = smtp_note_peek(r);
+	const struct note *note = kinds_note(r);
 
 	return (uint32_t)r->s->queue_len + (note ? note->kinds_len : 0) + r->s->skipped;
 }
@@ -163,7 +171,7 @@ bool
 smtp_queue_has(const struct run *r, enum command_kind kind)
 {
 	const struct state *s = r->s;
-	const struct note *note = smtp_note_peek(r);
+	const struct note *note = kinds_note(r);
 
 	for (unsigned i = 0; i < s->queue_len; i++)
 		if ((s->queue[(s->queue_head + i) % SMTP_QUEUE_INLINE] & ~COMMAND_HAS_TEXT) == kind)
