@@ -310,6 +310,10 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 		key_of[i] = &keys[i];
 	}
 	flow_table_find_bulk(p->table, key_of, n, index);
+	for (unsigned i = 0; i < n; i++) {
+		if (index[i] != FLOW_NONE && session_at(p, index[i])->smtp_open)
+			smtp_prefetch(&p->smtp, &session_at(p, index[i])->smtp);
+	}
 	p->table_changed = false;
 	for (unsigned i = 0; i < n; i++) {
 		pipeline_clock(p, packets[i].clock_ns);

@@ -200,6 +200,20 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
 
+void
+smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
+{
+	const struct state *s = (const struct state *)session->state;
+
+	if (s->note == BLOCKS_NONE || s->client == CLIENT_BODY || s->client == CLIENT_TLS)
+		return;
+	const struct note *note = blocks_at(ctx->blocks, s->note);
+	__builtin_prefetch(note, 1);
+	__builtin_prefetch(note->helo, 1);
+	__builtin_prefetch(note->username, 1);
+	__builtin_prefetch(note->texts, 1);
+}
+
 static bool
 looks_tls(const uint8_t *data)
 {

@@ -49,6 +49,9 @@ struct smtp_session {
  */
 void smtp_open(struct smtp_ctx *ctx, struct smtp_session *s, bool from_start);
 
+/* Bytes of an open session come soon: ask the memory for what they will touch. */
+void smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *s);
+
 /* Bytes of one side, in order; any cutting. time_ns: of their packet. */
 void smtp_input(struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side,
 	const uint8_t *data, size_t len, uint64_t time_ns);
