@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/vector.h"
 #include "dataplane/decode/decode.h"
 #include "dataplane/decode/layer.h"
 
@@ -27,7 +28,7 @@ fold(uint64_t sum)
  * Not folded. The two 32-bit halves of each word are added in their own 64-bit
  * sums: no carry to look after for 16 GiB, so the loop vectorises.
  */
-static uint64_t
+static inline uint64_t
 sum_bytes(const uint8_t *p, size_t len)
 {
 	uint64_t low = 0;
@@ -48,6 +49,14 @@ sum_bytes(const uint8_t *p, size_t len)
 	return low + high;
 }
 
+/* The same for a payload, in the widest vectors that pay. Elsewhere the call costs more. */
+VECTOR_CLONES
+static uint64_t
+sum_long(const uint8_t *p, size_t len)
+{
+	return sum_bytes(p, len);
+}
+
 /* The payload in all its spans; false when bytes are missing. */
 static bool
 sum_payload(const struct decode_packet *packet, const uint8_t *data, const struct span *more,
@@ -56,10 +65,10 @@ sum_payload(const struct decode_packet *packet, const uint8_t *data, const struc
 	uint32_t left = packet->payload_wire_len - packet->payload_len;
 	bool odd = packet->payload_len & 1;
 
-	*sum = sum_bytes(data + packet->payload_offset, packet->payload_len);
+	*sum = sum_long(data + packet->payload_offset, packet->payload_len);
 	for (unsigned i = 0; i < more_count && left > 0; i++) {
 		uint32_t len = more[i].len < left ? (uint32_t)more[i].len : left;
-		uint16_t part = fold(sum_bytes(more[i].data, len));
+		uint16_t part = fold(sum_long(more[i].data, len));
 		*sum += odd ? __builtin_bswap16(part) : part;
 		odd ^= len & 1;
 		left -= len;

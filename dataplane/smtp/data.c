@@ -21,6 +21,7 @@
  */
 #include <string.h>
 
+#include "base/vector.h"
 #include "dataplane/smtp/state.h"
 
 static void
@@ -184,6 +185,7 @@ header_step(struct run *r, const uint8_t *data, size_t len)
  * Blocks are looked at as a whole, which compilers turn into vector code: bodies
  * without such a pair pass at memory speed.
  */
+VECTOR_CLONES
 static size_t
 find_lf_dot(const uint8_t *d, size_t len)
 {
