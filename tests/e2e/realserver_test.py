@@ -3,10 +3,10 @@
 
 usage: realserver_test.py SMTAP [UNPACKED]   (prints TAP)
 
-UNPACKED: a folder with the files of Debian's postfix, dovecot-core and hydra, for a machine that
-has not installed them; see scripts/deps. Everything runs in two network namespaces of its own, joined by a
-virtual cable; on the server's end of it tcpdump listens. Nothing is left behind. Skipped where the
-namespaces cannot be made or a program is missing.
+UNPACKED: a folder with the files of Debian's postfix, dovecot-core and hydra, for a machine
+that has not installed them; see scripts/deps. Everything runs in two network namespaces of its
+own, joined by a virtual cable; on the server's end of it tcpdump listens. Nothing is left behind.
+Skipped where the namespaces cannot be made or a program is missing.
 """
 import base64
 import collections
