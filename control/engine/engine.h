@@ -81,6 +81,7 @@ struct detector_info {
 	const char *mitre;
 	unsigned severity;
 	unsigned signature_id;
+	const char *counted; /* what `attempts` of its incidents counts; NULL: AUTH attempts */
 };
 
 const struct detector_info *detector_info(unsigned detector);

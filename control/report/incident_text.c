@@ -104,6 +104,14 @@ say_from_to(struct draft *d, const struct incident *i, const char *server)
 static void
 say_who(struct draft *d, const struct incident *i)
 {
+	if (detector_info(i->detector)->counted) {
+		say(d, "Seen from ");
+		say_which(d, i->top_sources, i->sources, "source");
+		say(d, " at ");
+		say_which(d, i->top_targets, i->targets, "server");
+		say(d, ".");
+		return;
+	}
 	switch (i->subject_type) {
 	case SUBJECT_SOURCE:
 	case SUBJECT_PREFIX:
@@ -137,19 +145,28 @@ static void
 print_counts(struct draft *d, const struct incident *i, FILE *out)
 {
 	char from[WORDS_TIME_MAX], to[WORDS_TIME_MAX];
+	const char *counted = detector_info(i->detector)->counted;
 
 	words_time(i->first_seen_ns, from);
 	words_time(i->last_seen_ns, to);
 	/* The date once when it is the same. */
 	say(d, "%s to %s UTC: ", from, strncmp(from, to, 11) == 0 ? to + 11 : to);
-	say_count(d, i->attempts, "attempt", "attempts");
-	say(d, ", ");
-	say_count(d, i->failures, "failure", "failures");
-	say(d, ", ");
-	say_count(d, i->successes, "login", "logins");
-	say(d, "; ");
-	say_count(d, i->accounts, "account", "accounts");
-	say(d, ", ");
+	if (counted) {
+		char number[WORDS_NUMBER_MAX];
+
+		say(d, "%s %s; ", words_number(i->attempts, number), counted);
+	} else {
+		say_count(d, i->attempts, "attempt", "attempts");
+		say(d, ", ");
+		say_count(d, i->failures, "failure", "failures");
+		say(d, ", ");
+		say_count(d, i->successes, "login", "logins");
+		say(d, "; ");
+	}
+	if (!counted || i->accounts) {
+		say_count(d, i->accounts, "account", "accounts");
+		say(d, ", ");
+	}
 	say_count(d, i->sources, "source", "sources");
 	say(d, ", ");
 	say_count(d, i->targets, "server", "servers");
