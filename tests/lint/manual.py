@@ -126,7 +126,7 @@ def detectors():
     text = (TOP / "control/engine/advice.c").read_text()
     names = dict(re.findall(r'#define (CATEGORY_\w+) "([^"]*)"', text))
     row = re.compile(r'\[DETECTOR_\w+\] = \{"(\w+)",\s*"([^"]*)",\s*(CATEGORY_\w+),\s*'
-                     r'"([^"]*)",\s*(\d), (\d+)\}')
+                     r'"([^"]*)",\s*(\d), (\d+)(?:,\s*"[^"]*")?\}')
     return [(name, sid, mitre, severity, names[category], title)
             for name, title, category, mitre, severity, sid in row.findall(text)]
 
