@@ -1,6 +1,7 @@
 """The files of the project, for the lint tests."""
 
 import pathlib
+import shutil
 import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -8,16 +9,17 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 
 def project_files(top=TOP):
     """Paths below top, relative to it: what git tracks or would; without git, all but builds."""
-    git = subprocess.run(
-        ["git", "-C", str(top), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True, check=False)
-    if git.returncode == 0 and git.stdout:
+    listing = ["git", "-C", str(top), "ls-files", "-z"]
+    listing += ["--cached", "--others", "--exclude-standard"]
+    git = shutil.which("git") and subprocess.run(listing, capture_output=True, check=False)
+    if git and git.returncode == 0 and git.stdout:
         names = [pathlib.PurePath(n) for n in git.stdout.decode().split("\0") if n]
         return sorted(n for n in names if (top / n).is_file())
     found = []
     for path in top.rglob("*"):
         name = path.relative_to(top)
-        hidden = any(p.startswith(("build", "__pycache__")) or p == ".git" for p in name.parts)
+        made = ("build", "smtap-out", "__pycache__")
+        hidden = any(p.startswith(made) or p == ".git" for p in name.parts)
         if path.is_file() and not hidden:
             found.append(pathlib.PurePath(name))
     return sorted(found)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -107,22 +108,26 @@ icmp_code_gives_way_to_the_type_that_answers(void **state)
 }
 
 static void
-ids_of_the_whole_baseline(void **state)
+baseline_path(char path[4096])
 {
 	const char *source = getenv("SMTAP_SOURCE");
+
+	snprintf(path, 4096, "%s/../shared/schema/community-id-baseline.json",
+		source ? source : ".");
+}
+
+static void
+ids_of_the_whole_baseline(void **state)
+{
 	char path[4096];
 	json_error_t error;
 	json_t *rows, *row;
 	size_t i;
 
 	(void)state;
-	snprintf(path, sizeof(path), "%s/../shared/schema/community-id-baseline.json",
-		source ? source : ".");
+	baseline_path(path);
 	rows = json_load_file(path, 0, &error);
-	if (!rows) {
-		print_message("# no ../shared/schema/community-id-baseline.json: skipped\n");
-		skip();
-	}
+	assert_non_null(rows);
 	json_array_foreach(rows, i, row)
 	{
 		struct row r = {0};
@@ -183,11 +188,19 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ids_of_a_few_baseline_rows),
 		cmocka_unit_test(icmp_code_gives_way_to_the_type_that_answers),
-		cmocka_unit_test(ids_of_the_whole_baseline),
 		cmocka_unit_test(time_is_utc_with_microseconds),
 		cmocka_unit_test(flow_id_is_exact_in_a_double_and_never_zero),
 		cmocka_unit_test(enhanced_code_of_class_zero_is_none),
+		cmocka_unit_test(ids_of_the_whole_baseline), /* last: left out without its file */
 	};
+	size_t count = sizeof(tests) / sizeof(tests[0]);
+	char path[4096];
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	/* Not cmocka's skip(): it prints "not ok", which TAP readers take for a failure. */
+	baseline_path(path);
+	if (access(path, R_OK) != 0) {
+		printf("# ids_of_the_whole_baseline is skipped: no ../shared/schema\n");
+		count--;
+	}
+	return _cmocka_run_group_tests("community_id", tests, count, NULL, NULL);
 }
