@@ -28,7 +28,7 @@ checksum_good(
 	}
 	if (stream_is(s, CSUM_BAD) && !stream_is(s, STREAM_MOVED)) {
 		held_drop_all(ctx, s);
-		s->flags &= (uint16_t) ~(STREAM_RST | STREAM_SHOWN | STREAM_PAYLOAD);
+		s->flags &= (uint16_t) ~(STREAM_RST | STREAM_SHOWN);
 		if (segment->flags & TCP_SYN || segment->seq != s->next_seq)
 			s->flags &= (uint16_t) ~(STREAM_SYN | STREAM_PLACED);
 	}
@@ -213,8 +213,6 @@ input_payload(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return TCP_IGNORED;
 	}
-	if (span > !!(segment->flags & TCP_FIN))
-		s->flags |= STREAM_PAYLOAD;
 	input_take(ctx, conn, dir, segment, span);
 	return TCP_ACCEPTED;
 }

@@ -15,7 +15,6 @@ enum {
 	STREAM_SEEN = 1 << 0,     /* a segment of this side was accepted */
 	STREAM_SYN = 1 << 1,      /* base_seq is ISN + 1 */
 	STREAM_PLACED = 1 << 2,   /* next_seq is valid */
-	STREAM_PAYLOAD = 1 << 3,  /* bytes were seen */
 	STREAM_MOVED = 1 << 4,    /* next_seq has passed bytes: delivered or missed */
 	STREAM_FIN = 1 << 5,      /* its FIN was delivered */
 	STREAM_RST = 1 << 6,      /* its RST was delivered */
