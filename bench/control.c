@@ -3,7 +3,7 @@
  * export. Three mixtures, one line each:
  *   crowd   a million sources, one or two attempts each, room for all of them
  *   flood   the same into the default tables: nearly each event evicts
- *   attack  256 sources that never stop: each event grows an open incident
+ *   attack  256 sources that never stop: each event grows an open finding
  */
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,7 @@ report(const struct bench_options *options, const struct feed *feed, uint64_t ev
 		rate[i] = 1e3 / ns[i];
 	bench_line_text(line, "mixture", feed->mixture->name);
 	bench_line_count(line, "events", events);
-	bench_line_count(line, "incidents", totals.incidents);
+	bench_line_count(line, "incidents", totals.findings);
 	bench_line_count(line, "evicted_sources", totals.evicted_sources);
 	bench_line_samples(line, "mevents_per_s", rate, options->repeats);
 	bench_line_samples(line, "ns_per_event", ns, options->repeats);

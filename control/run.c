@@ -7,7 +7,7 @@
  * an event's own EVE line comes before the alert that it causes.
  *
  * It ends when the rings have ended, when the dataplane has gone (what it had
- * published is handled first), or on a signal. In each case incidents are
+ * published is handled first), or on a signal. In each case findings are
  * closed, the stats line and the report are written: what was seen is never
  * lost with the run.
  *
@@ -146,18 +146,18 @@ read_patterns(struct run *run)
 }
 
 static void
-on_incident(void *arg, const struct incident *incident, enum incident_state state,
+on_finding(void *arg, const struct finding *finding, enum finding_state state,
 	const struct event *event)
 {
 	struct run *run = arg;
 
-	eve_incident(run->eve, incident, state, event);
+	eve_finding(run->eve, finding, state, event);
 }
 
 static int
 open_engine(struct run *run)
 {
-	struct engine_sink sink = {.incident = on_incident, .arg = run};
+	struct engine_sink sink = {.finding = on_finding, .arg = run};
 
 	run->engine = engine_open(&run->options->config, &sink);
 	return run->engine ? 0 : fail(EXIT_FAILED, "out of memory for the tables");

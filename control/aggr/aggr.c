@@ -6,7 +6,7 @@
  * under a keyed hash (table.h), taken when control starts: untouched pages
  * cost nothing. A subject carries the same counters whatever its class:
  *   total     since it is in the table: for the report
- *   episode   since the present run of failing attempts began: an incident's evidence
+ *   episode   since the present run of failing attempts began: a finding's evidence
  *   window    10 minutes, an hour, a day: what verdicts are made of
  * Distinct counts in windows are exact: a pair (or, for a prefix's sources, the
  * source) remembers when it was last counted and is moved, not added again.
@@ -23,7 +23,7 @@
  *
  * Always: what a view points to is pinned from aggr_auth to aggr_settle, so
  * that finding one thing never evicts another of the same event; a subject
- * with an open incident is pinned until that closes.
+ * with an open finding is pinned until that closes.
  *
  * What an attacker would try. To push himself out of the table with a flood of
  * addresses: lists (table.c) make the flood evict itself. To mix logins of an
@@ -387,7 +387,7 @@ subject_list(const struct aggr_subject *s)
 {
 	uint32_t guesses = window_guesses(&s->window, WINDOW_DAY);
 
-	if (aggr_has_incident(s))
+	if (aggr_has_finding(s))
 		return TABLE_PINNED;
 	if (guesses >= HIGH_GUESSES)
 		return TABLE_HIGH;
@@ -411,7 +411,7 @@ aggr_settle(struct aggr *a, const struct aggr_view *v)
 		if (v->subject[type] != NULL)
 			table_touch(&a->class[type].table, v->index[type],
 				subject_list(v->subject[type]));
-	/* More mistakes than are forgiven, yet no incident came of them: let them go. */
+	/* More mistakes than are forgiven, yet no finding came of them: let them go. */
 	if (v->pair != NULL && v->success && !aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
 		!aggr_under_attack(v->subject[SUBJECT_PREFIX]) &&
 		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]))
@@ -435,7 +435,7 @@ aggr_release(struct aggr *a, enum subject_type type, uint32_t index)
 {
 	struct aggr_subject *s = &a->class[type].subjects[index];
 
-	if (aggr_has_incident(s))
+	if (aggr_has_finding(s))
 		return;
 	window_clear(&s->window);
 	s->episode.last_guess_clock_ns = 0;

@@ -19,13 +19,13 @@
 #include "control/aggr/passwords.h"
 #include "control/aggr/table.h"
 #include "control/aggr/window.h"
-#include "control/incident/incident.h"
+#include "control/incident/finding.h"
 
 #define AGGR_TOP 8       /* pairs with the most attempts that a subject remembers */
 #define AGGR_TARGETS 4   /* servers that a subject knows by name */
-#define AGGR_REFS 6      /* incidents that can be open on one subject, by detector */
+#define AGGR_REFS 6      /* findings that can be open on one subject, by detector */
 #define AGGR_HARMLESS 5  /* the one of them that is no attack (a stale credential) */
-#define AGGR_NO_REF 0    /* no incident is open */
+#define AGGR_NO_REF 0    /* no finding is open */
 #define AGGR_PAIR_FPS 5  /* different passwords that a pair remembers */
 #define AGGR_GAP_SHARE 5 /* gaps that differ by less than 1/5 are alike */
 
@@ -54,7 +54,7 @@ struct aggr_total {
 
 /*
  * A run of attempts that do not succeed, and what succeeds between them. It
- * ends when none came for aggregate.episode_gap, or with its incident.
+ * ends when none came for aggregate.episode_gap, or with its finding.
  */
 struct aggr_episode {
 	uint64_t attempts;
@@ -87,7 +87,7 @@ struct aggr_subject {
 	uint8_t reserved[2];
 	uint32_t prefix_mark;           /* of a source: the prefix's episode that counted it */
 	uint64_t prefix_guess_clock_ns; /* of a source: when the prefix last counted it; or 0 */
-	uint32_t incidents[AGGR_REFS];  /* by detector; AGGR_NO_REF */
+	uint32_t findings[AGGR_REFS];   /* by detector; AGGR_NO_REF */
 	struct aggr_total total;
 	struct aggr_episode episode;
 	struct window window;
@@ -139,10 +139,10 @@ aggr_pair_guesses(const struct aggr_pair *pair)
 }
 
 static inline bool
-aggr_has_incident(const struct aggr_subject *subject)
+aggr_has_finding(const struct aggr_subject *subject)
 {
 	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
-		if (subject->incidents[i] != AGGR_NO_REF)
+		if (subject->findings[i] != AGGR_NO_REF)
 			return true;
 	return false;
 }
@@ -151,7 +151,7 @@ static inline bool
 aggr_under_attack(const struct aggr_subject *subject)
 {
 	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
-		if (subject->incidents[i] != AGGR_NO_REF && i != AGGR_HARMLESS)
+		if (subject->findings[i] != AGGR_NO_REF && i != AGGR_HARMLESS)
 			return true;
 	return false;
 }
@@ -189,8 +189,8 @@ struct aggr {
 	const struct config *config; /* borrowed */
 	struct siphash_key key;
 	struct aggr_class class[SUBJECT_TYPE_COUNT];
-	char (*account_names)[INCIDENT_NAME_MAX + 1]; /* owned; as first sent */
-	struct hll *server_sources;                   /* owned */
+	char (*account_names)[SUBJECT_NAME_MAX + 1]; /* owned; as first sent */
+	struct hll *server_sources;                  /* owned */
 	struct table pair_table;
 	struct aggr_pair *pairs; /* owned */
 	struct blocks passwords;
@@ -210,11 +210,11 @@ bool aggr_auth(struct aggr *a, const struct event *event, struct aggr_view *view
 /* The event is dealt with: everything that it touched goes to the list where it belongs. */
 void aggr_settle(struct aggr *a, const struct aggr_view *view);
 
-/* May one more subject of this type be kept for its incident? Half of them may. */
+/* May one more subject of this type be kept for its finding? Half of them may. */
 bool aggr_can_pin(const struct aggr *a, enum subject_type type);
 
 /*
- * An incident on this subject is over. With the last of them goes what led to
+ * A finding on this subject is over. With the last of them goes what led to
  * it, so that only new evidence opens another.
  */
 void aggr_release(struct aggr *a, enum subject_type type, uint32_t index);
@@ -224,8 +224,8 @@ void aggr_mark_stale(struct aggr *a, struct aggr_view *view);
 
 /* As exported: 192.0.2.1, 192.0.2.0/24, 2001:db8::/64, the account as first sent. */
 void aggr_subject_name(
-	const struct aggr *a, const struct aggr_subject *subject, char out[INCIDENT_NAME_MAX + 1]);
-void aggr_addr_name(const struct addr *addr, char out[INCIDENT_NAME_MAX + 1]);
+	const struct aggr *a, const struct aggr_subject *subject, char out[SUBJECT_NAME_MAX + 1]);
+void aggr_addr_name(const struct addr *addr, char out[SUBJECT_NAME_MAX + 1]);
 
 /* The pair's account, or source, or NULL when it is no longer in the table. */
 const struct aggr_subject *aggr_pair_account(const struct aggr *a, const struct aggr_pair *pair);

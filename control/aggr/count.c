@@ -130,7 +130,7 @@ server_guess(struct aggr_view *v)
 static void
 count_guess(struct aggr *a, struct aggr_view *v)
 {
-	/* A stale pair has an incident of its own; elsewhere it would only be noise. */
+	/* A stale pair has a finding of its own; elsewhere it would only be noise. */
 	bool stale = v->pair->flags & PAIR_STALE;
 
 	v->guess = pair_judge(v->pair, &v->event->auth, a->config->typos);

@@ -1,7 +1,7 @@
 /*
  * An episode: the attempts of a subject from the first that failed, through
  * whatever comes between, until none failed for aggregate.episode_gap and no
- * incident is open. It is what an incident shows as its evidence, so that one
+ * finding is open. It is what a finding shows as its evidence, so that one
  * which opens at the tenth guess tells of all ten.
  */
 #include <string.h>
@@ -13,7 +13,7 @@ episode_active(const struct aggr *a, const struct aggr_subject *s, uint64_t cloc
 {
 	if (s->episode.last_guess_clock_ns == 0)
 		return false;
-	return aggr_has_incident(s) ||
+	return aggr_has_finding(s) ||
 	       clock_ns - s->episode.last_guess_clock_ns <= a->config->aggr_episode_gap;
 }
 

@@ -6,22 +6,22 @@
 #include "control/aggr/internal.h"
 
 void
-aggr_addr_name(const struct addr *addr, char out[INCIDENT_NAME_MAX + 1])
+aggr_addr_name(const struct addr *addr, char out[SUBJECT_NAME_MAX + 1])
 {
 	if (addr_is_v4(addr))
-		inet_ntop(AF_INET, addr->bytes + 12, out, INCIDENT_NAME_MAX + 1);
+		inet_ntop(AF_INET, addr->bytes + 12, out, SUBJECT_NAME_MAX + 1);
 	else
-		inet_ntop(AF_INET6, addr->bytes, out, INCIDENT_NAME_MAX + 1);
+		inet_ntop(AF_INET6, addr->bytes, out, SUBJECT_NAME_MAX + 1);
 }
 
 void
 aggr_subject_name(
-	const struct aggr *a, const struct aggr_subject *subject, char out[INCIDENT_NAME_MAX + 1])
+	const struct aggr *a, const struct aggr_subject *subject, char out[SUBJECT_NAME_MAX + 1])
 {
 	size_t index = (size_t)(subject - a->class[subject->type].subjects);
 
 	if (subject->type == SUBJECT_ACCOUNT) {
-		memcpy(out, a->account_names[index], INCIDENT_NAME_MAX + 1);
+		memcpy(out, a->account_names[index], SUBJECT_NAME_MAX + 1);
 		return;
 	}
 	aggr_addr_name(&subject->addr, out);

@@ -3,7 +3,7 @@
  *
  * The same words are what our own server tells a spammer, so the client must
  * be known as ours (track/role.c) and the server not; else nothing is said.
- * Which list it was is in the incident's signatures: patterns 2300 to 2399.
+ * Which list it was is in the finding's signatures: patterns 2300 to 2399.
  */
 #include "control/detect/tracked.h"
 

@@ -4,12 +4,12 @@
  * In the order of certainty:
  *   - the source had guessed at this account often enough (over any time up to
  *     a day of silence), and now logs in;
- *   - the source is attacking (an open incident of its own or of its prefix),
+ *   - the source is attacking (an open finding of its own or of its prefix),
  *     and logs in to an account that it did not use before the attack began;
  *   - the account is under a distributed attack, and a source logs in that had
  *     no login for it before that began.
- * The login may also come first, and the incident after (the third account of a
- * sprayed list): then the verdict falls when the incident opens.
+ * The login may also come first, and the finding after (the third account of a
+ * sprayed list): then the verdict falls when the finding opens.
  *
  * Not a compromise: up to detect.typos mistakes before a login; a device whose
  * forgotten password was mended at last; the account's owner logging in from
@@ -60,7 +60,7 @@ of_attacked(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct aggr_subject *account = detect_subject(view, SUBJECT_ACCOUNT);
 
-	if (account == NULL || account->incidents[DETECTOR_DISTRIBUTED] == AGGR_NO_REF)
+	if (account == NULL || account->findings[DETECTOR_DISTRIBUTED] == AGGR_NO_REF)
 		return false;
 	out->confidence = aggr_pair_guesses(view->at->pair) > 0 ? 85 : 50;
 	return true;
@@ -72,7 +72,7 @@ judge_login(const struct detect_view *view, struct detect_verdict *out)
 	const struct aggr_view *at = view->at;
 	enum detect_role role = at->subject[SUBJECT_ACCOUNT] != NULL ? ROLE_ACCOUNT : ROLE_SOURCE;
 
-	if (at->subject[role]->incidents[DETECTOR_COMPROMISE] != AGGR_NO_REF || at->known_good)
+	if (at->subject[role]->findings[DETECTOR_COMPROMISE] != AGGR_NO_REF || at->known_good)
 		return false;
 	out->role = role;
 	out->confidence = 95;
@@ -91,7 +91,7 @@ judge_earlier(const struct detect_view *view, struct detect_verdict *out)
 		return false;
 	pair = &view->aggr->pairs[source->episode.success_pair];
 	account = aggr_pair_account(view->aggr, pair);
-	if (account == NULL || account->incidents[DETECTOR_COMPROMISE] != AGGR_NO_REF)
+	if (account == NULL || account->findings[DETECTOR_COMPROMISE] != AGGR_NO_REF)
 		return false;
 	if (aggr_pair_source(view->aggr, pair) != source)
 		return false;

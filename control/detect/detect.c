@@ -9,14 +9,14 @@ const detect_fn detectors[DETECTOR_AUTH_COUNT] = {
 bool
 detect_many_accounts(const struct aggr_subject *subject)
 {
-	return subject->incidents[DETECTOR_SPRAY] != AGGR_NO_REF ||
-	       subject->incidents[DETECTOR_STUFFING] != AGGR_NO_REF;
+	return subject->findings[DETECTOR_SPRAY] != AGGR_NO_REF ||
+	       subject->findings[DETECTOR_STUFFING] != AGGR_NO_REF;
 }
 
 bool
 detect_classified(const struct aggr_subject *subject)
 {
-	return subject->incidents[DETECTOR_BRUTEFORCE] != AGGR_NO_REF ||
+	return subject->findings[DETECTOR_BRUTEFORCE] != AGGR_NO_REF ||
 	       detect_many_accounts(subject);
 }
 

@@ -38,7 +38,7 @@ judge_account(const struct detect_view *view, struct detect_verdict *out)
 	const struct need day = {
 		WINDOW_DAY, c->dist_sources_day, c->dist_passwords_day, c->dist_blind_sources_day};
 
-	if (account == NULL || account->incidents[DETECTOR_DISTRIBUTED] != AGGR_NO_REF)
+	if (account == NULL || account->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF)
 		return false;
 	if (!account_over(account, &hour) && !account_over(account, &day))
 		return false;
@@ -55,7 +55,7 @@ explained(const struct detect_view *view)
 
 	return detect_classified(detect_subject(view, SUBJECT_SOURCE)) ||
 	       detect_classified(detect_subject(view, SUBJECT_PREFIX)) ||
-	       (account != NULL && account->incidents[DETECTOR_DISTRIBUTED] != AGGR_NO_REF);
+	       (account != NULL && account->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF);
 }
 
 static bool
@@ -66,7 +66,7 @@ judge_server(const struct detect_view *view, struct detect_verdict *out)
 	const uint32_t *sum = server->window.sum[WINDOW_HOUR];
 	uint32_t guesses = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT] + sum[WINDOW_BLIND];
 
-	if (server->incidents[DETECTOR_DISTRIBUTED] != AGGR_NO_REF || explained(view))
+	if (server->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF || explained(view))
 		return false;
 	if (sum[WINDOW_PEERS] < c->dist_server_sources || guesses < c->dist_server_guesses ||
 		guesses < 2 * sum[WINDOW_SUCCESS])

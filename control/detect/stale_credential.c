@@ -35,7 +35,7 @@ detect_stale_credential(const struct detect_view *view, struct detect_verdict *o
 	if (detect_classified(source))
 		return false;
 	if ((pair->flags & PAIR_STALE) &&
-		source->incidents[DETECTOR_STALE_CREDENTIAL] != AGGR_NO_REF)
+		source->findings[DETECTOR_STALE_CREDENTIAL] != AGGR_NO_REF)
 		return false;
 	if (pair->repeats < c->stale_repeats || span_s < c->stale_span / NS_PER_S)
 		return false;

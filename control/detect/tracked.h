@@ -20,13 +20,13 @@ struct tracked_input {
 	const struct config *config;
 };
 
-/* What a kind of distinct thing is, for the incident's figures. */
+/* What a kind of distinct thing is, for the finding's figures. */
 enum tracked_thing { THING_NONE, THING_TARGET, THING_ACCOUNT, THING_SOURCE, THING_WORD };
 
 struct tracked_detector {
 	uint32_t event_types; /* bits 1 << enum event_type */
 	unsigned confidence;  /* 0..100 */
-	uint64_t again_ns;    /* least time between two incidents of one subject */
+	uint64_t again_ns;    /* least time between two findings of one subject */
 	enum tracked_thing things[TRACK_THINGS];
 	/* What the event means: how many notes were put into out. */
 	unsigned (*read)(const struct tracked_input *in, struct track_note out[TRACKED_NOTES]);

@@ -1,4 +1,4 @@
-/* What each detector means, and what to do about an incident. */
+/* What each detector means, and what to do about a finding. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -91,7 +91,7 @@ static void __attribute__((format(printf, 2, 3))) say(struct text *t, const char
 }
 
 static void
-say_success(struct text *t, const struct incident *i)
+say_success(struct text *t, const struct finding *i)
 {
 	if (i->successes == 0)
 		return;
@@ -107,7 +107,7 @@ say_success(struct text *t, const struct incident *i)
 }
 
 static void
-advise_source(struct text *t, const struct incident *i)
+advise_source(struct text *t, const struct finding *i)
 {
 	say(t, "Block %s on the mail ports.", i->subject);
 	say_success(t, i);
@@ -123,7 +123,7 @@ advise_source(struct text *t, const struct incident *i)
 }
 
 static void
-advise_stuffing(struct text *t, const struct incident *i)
+advise_stuffing(struct text *t, const struct finding *i)
 {
 	say(t, "Block %s on the mail ports. It has a list of stolen account and password pairs.",
 		i->subject);
@@ -133,7 +133,7 @@ advise_stuffing(struct text *t, const struct incident *i)
 }
 
 static void
-advise_distributed(struct text *t, const struct incident *i)
+advise_distributed(struct text *t, const struct finding *i)
 {
 	if (i->subject_type == SUBJECT_ACCOUNT)
 		say(t,
@@ -153,7 +153,7 @@ advise_distributed(struct text *t, const struct incident *i)
 }
 
 static void
-advise_compromise(struct text *t, const struct incident *i)
+advise_compromise(struct text *t, const struct finding *i)
 {
 	bool account = i->subject_type == SUBJECT_ACCOUNT;
 
@@ -177,7 +177,7 @@ advise_compromise(struct text *t, const struct incident *i)
 }
 
 static void
-advise_stale(struct text *t, const struct incident *i)
+advise_stale(struct text *t, const struct finding *i)
 {
 	const char *account = i->top_accounts[0].name;
 
@@ -189,31 +189,31 @@ advise_stale(struct text *t, const struct incident *i)
 }
 
 size_t
-incident_advice(const struct incident *incident, char *out, size_t out_len)
+finding_advice(const struct finding *finding, char *out, size_t out_len)
 {
 	struct text t = {out, out_len, 0};
 
 	if (out_len == 0)
 		return 0;
 	out[0] = '\0';
-	if (incident->detector >= DETECTOR_TRACKED_FIRST && incident->detector < DETECTOR_COUNT)
-		return tracked_advice(incident, out, out_len);
-	switch ((enum detector)incident->detector) {
+	if (finding->detector >= DETECTOR_TRACKED_FIRST && finding->detector < DETECTOR_COUNT)
+		return tracked_advice(finding, out, out_len);
+	switch ((enum detector)finding->detector) {
 	case DETECTOR_BRUTEFORCE:
 	case DETECTOR_SPRAY:
-		advise_source(&t, incident);
+		advise_source(&t, finding);
 		break;
 	case DETECTOR_STUFFING:
-		advise_stuffing(&t, incident);
+		advise_stuffing(&t, finding);
 		break;
 	case DETECTOR_DISTRIBUTED:
-		advise_distributed(&t, incident);
+		advise_distributed(&t, finding);
 		break;
 	case DETECTOR_COMPROMISE:
-		advise_compromise(&t, incident);
+		advise_compromise(&t, finding);
 		break;
 	case DETECTOR_STALE_CREDENTIAL:
-		advise_stale(&t, incident);
+		advise_stale(&t, finding);
 		break;
 #define X(id, name) case DETECTOR_##id:
 		TRACKED_DETECTORS(X)

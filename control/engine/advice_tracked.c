@@ -1,4 +1,4 @@
-/* What to do about incidents of the detectors of track. %s is the subject. */
+/* What to do about findings of the detectors of track. %s is the subject. */
 #include <string.h>
 
 #include "control/engine/internal.h"
@@ -57,10 +57,10 @@ static const struct advice advices[DETECTOR_COUNT] = {
 };
 
 size_t
-tracked_advice(const struct incident *incident, char *out, size_t out_len)
+tracked_advice(const struct finding *finding, char *out, size_t out_len)
 {
-	const struct advice *a = &advices[incident->detector];
-	const char *parts[] = {a->before, incident->subject, a->after};
+	const struct advice *a = &advices[finding->detector];
+	const char *parts[] = {a->before, finding->subject, a->after};
 	size_t len = 0;
 
 	for (unsigned i = 0; i < 3; i++) {

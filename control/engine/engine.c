@@ -2,19 +2,19 @@
  * Theory of operation.
  *
  * One AUTH event goes through four steps: what is due by its clock closes; the
- * counters take it (aggr) and leave a view; the open incidents of the subjects
+ * counters take it (aggr) and leave a view; the open findings of the subjects
  * that it touched grow; the detectors are asked, each about this view alone,
- * and what they say opens an incident. Every event, whatever its type, then
+ * and what they say opens a finding. Every event, whatever its type, then
  * goes to the detectors of track (tracked.c). Work per event is bounded: four
  * subjects, two pairs, DETECTOR_AUTH_COUNT verdicts, TRACKED_NOTES for each
  * other detector, CLOSE_MAX closings.
  *
- * Same events, same incidents: nothing here or below walks a hash table in an
+ * Same events, same findings: nothing here or below walks a hash table in an
  * order that its random key decides, or looks at the value of a fingerprint.
  * Verdicts come in the order of the events; closings in the order of their
  * deadlines.
  *
- * An incident and its subject refer to each other: subject.incidents[detector]
+ * A finding and its subject refer to each other: subject.findings[detector]
  * is the entry in the book (book_ref), entry.subject the index of the subject,
  * which is pinned in its table for as long.
  */
@@ -60,34 +60,34 @@ engine_close(struct engine *engine)
 }
 
 void
-engine_tell(struct engine *engine, struct book_entry *entry, enum incident_state state,
+engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event)
 {
-	if (entry->incident.detector < DETECTOR_TRACKED_FIRST)
-		incident_refresh(engine, entry);
+	if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
+		finding_refresh(engine, entry);
 	else
 		tracked_refresh(engine, entry);
 	if (event != NULL)
-		entry->incident.last_flow = event->head.flow;
+		entry->finding.last_flow = event->head.flow;
 	book_told(entry, engine->clock_ns);
-	if (engine->sink.incident != NULL)
-		engine->sink.incident(engine->sink.arg, &entry->incident, state, event);
+	if (engine->sink.finding != NULL)
+		engine->sink.finding(engine->sink.arg, &entry->finding, state, event);
 }
 
 static void
-close_incident(struct engine *engine, struct book_entry *entry)
+close_finding(struct engine *engine, struct book_entry *entry)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 	struct aggr_subject *s;
 
 	book_end(&engine->book, entry);
-	engine_tell(engine, entry, INCIDENT_CLOSED, NULL);
+	engine_tell(engine, entry, FINDING_CLOSED, NULL);
 	if (i->detector >= DETECTOR_TRACKED_FIRST) {
 		track_release(&engine->track, entry->subject);
 		return;
 	}
 	s = &engine->aggr.class[i->subject_type].subjects[entry->subject];
-	s->incidents[i->detector] = AGGR_NO_REF;
+	s->findings[i->detector] = AGGR_NO_REF;
 	aggr_release(&engine->aggr, i->subject_type, entry->subject);
 }
 
@@ -99,35 +99,35 @@ close_expired(struct engine *engine)
 
 		if (entry == NULL)
 			return;
-		close_incident(engine, entry);
+		close_finding(engine, entry);
 	}
 }
 
-/* Each open incident of what the event touched, if it concerns it, grows by one attempt. */
+/* Each open finding of what the event touched, if it concerns it, grows by one attempt. */
 static void
 grow_open(struct engine *engine, const struct aggr_view *view)
 {
 	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
 		for (unsigned d = 0; view->subject[type] != NULL && d < DETECTOR_AUTH_COUNT; d++) {
-			uint32_t ref = view->subject[type]->incidents[d];
+			uint32_t ref = view->subject[type]->findings[d];
 			struct book_entry *entry;
 
 			if (ref == AGGR_NO_REF)
 				continue;
 			entry = book_at(&engine->book, ref);
-			if (!incident_concerns(&entry->incident, view))
+			if (!finding_concerns(&entry->finding, view))
 				continue;
-			incident_grow(engine, entry, view);
+			finding_grow(engine, entry, view);
 			if (book_due(&engine->book, entry, engine->clock_ns))
-				engine_tell(engine, entry, INCIDENT_UPDATE, view->event);
+				engine_tell(engine, entry, FINDING_UPDATE, view->event);
 		}
 	}
 }
 
-static struct incident_subject
+static struct finding_subject
 resolve(struct engine *engine, const struct aggr_view *view, enum detect_role role)
 {
-	struct incident_subject out = {.type = SUBJECT_ACCOUNT};
+	struct finding_subject out = {.type = SUBJECT_ACCOUNT};
 
 	if (role == ROLE_EARLIER_ACCOUNT) {
 		out.earlier =
@@ -143,10 +143,10 @@ resolve(struct engine *engine, const struct aggr_view *view, enum detect_role ro
 }
 
 static void
-open_incident(struct engine *engine, struct aggr_view *view, enum detector detector,
+open_finding(struct engine *engine, struct aggr_view *view, enum detector detector,
 	const struct detect_verdict *verdict)
 {
-	struct incident_subject subject = resolve(engine, view, verdict->role);
+	struct finding_subject subject = resolve(engine, view, verdict->role);
 	const struct event_auth *auth = &view->event->auth;
 	struct book_entry *entry;
 
@@ -157,19 +157,19 @@ open_incident(struct engine *engine, struct aggr_view *view, enum detector detec
 	entry = book_add(&engine->book);
 	if (entry == NULL)
 		return;
-	entry->incident.detector = detector;
-	entry->incident.confidence = verdict->confidence;
+	entry->finding.detector = detector;
+	entry->finding.confidence = verdict->confidence;
 	if ((auth->flags & AUTH_INFERRED) && auth->confidence < verdict->confidence)
-		entry->incident.confidence = auth->confidence;
-	incident_seed(engine, entry, &subject, view);
-	subject.subject->incidents[detector] = book_ref(&engine->book, entry);
+		entry->finding.confidence = auth->confidence;
+	finding_seed(engine, entry, &subject, view);
+	subject.subject->findings[detector] = book_ref(&engine->book, entry);
 	if (verdict->role == ROLE_EARLIER_ACCOUNT)
 		table_touch(
 			&engine->aggr.class[SUBJECT_ACCOUNT].table, subject.index, TABLE_PINNED);
 	if (detector == DETECTOR_STALE_CREDENTIAL)
 		aggr_mark_stale(&engine->aggr, view);
 	book_watch(&engine->book, entry);
-	engine_tell(engine, entry, INCIDENT_OPEN, view->event);
+	engine_tell(engine, entry, FINDING_OPEN, view->event);
 }
 
 /* The source has a stale credential on display; here is another. */
@@ -178,9 +178,9 @@ merge_stale(struct engine *engine, struct aggr_view *view, uint32_t ref)
 {
 	struct book_entry *entry = book_at(&engine->book, ref);
 
-	incident_merge_stale(entry, view);
+	finding_merge_stale(entry, view);
 	aggr_mark_stale(&engine->aggr, view);
-	incident_grow(engine, entry, view);
+	finding_grow(engine, entry, view);
 }
 
 static void
@@ -194,9 +194,9 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 
 		if (!detectors[d](&asked, &verdict))
 			continue;
-		ref = resolve(engine, view, verdict.role).subject->incidents[d];
+		ref = resolve(engine, view, verdict.role).subject->findings[d];
 		if (ref == AGGR_NO_REF)
-			open_incident(engine, view, d, &verdict);
+			open_finding(engine, view, d, &verdict);
 		else if (d == DETECTOR_STALE_CREDENTIAL)
 			merge_stale(engine, view, ref);
 	}
@@ -244,9 +244,9 @@ engine_finish(struct engine *engine)
 		uint32_t first = book->heap[0];
 
 		for (uint32_t n = 1; n < book->heap_len; n++)
-			if (book->entries[book->heap[n]].incident.id <
-				book->entries[first].incident.id)
+			if (book->entries[book->heap[n]].finding.id <
+				book->entries[first].finding.id)
 				first = book->heap[n];
-		close_incident(engine, &book->entries[first]);
+		close_finding(engine, &book->entries[first]);
 	}
 }

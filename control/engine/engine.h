@@ -1,6 +1,6 @@
 /*
- * engine: the event-to-incident part of control: aggr (windowed counters) ->
- * detect (verdicts) -> incident. No I/O, no clock of its own: time is that of
+ * engine: the event-to-finding part of control: aggr (windowed counters) ->
+ * detect (verdicts) -> finding. No I/O, no clock of its own: time is that of
  * the events. intake feeds it; export and report read from it.
  */
 #ifndef SMTAP_CONTROL_ENGINE_H
@@ -11,14 +11,14 @@
 
 #include "config/config.h"
 #include "contract/event.h"
-#include "control/incident/incident.h"
+#include "control/incident/finding.h"
 
 struct engine;
 
 struct engine_sink {
-	/* An incident opened, was updated (rate-limited) or closed. event is the one that
+	/* A finding opened, was updated (rate-limited) or closed. event is the one that
 	   caused it; NULL when quiet time or the end did. */
-	void (*incident)(void *arg, const struct incident *incident, enum incident_state state,
+	void (*finding)(void *arg, const struct finding *finding, enum finding_state state,
 		const struct event *event);
 	void *arg;
 };
@@ -30,7 +30,7 @@ void engine_close(struct engine *engine);
 /* One validated event, in merge order. */
 void engine_event(struct engine *engine, const struct event *event);
 
-/* How many losses the sensor knows of so far (intake_lost); stamped on incidents. */
+/* How many losses the sensor knows of so far (intake_lost); stamped on findings. */
 void engine_set_loss(struct engine *engine, uint64_t loss);
 
 /* No event follows: close what is open (state closed, as of the last event's time). */
@@ -38,7 +38,7 @@ void engine_finish(struct engine *engine);
 
 /* For the report: totals and the busiest, most failures first, ties by name. */
 struct engine_row {
-	char name[INCIDENT_NAME_MAX + 1];
+	char name[SUBJECT_NAME_MAX + 1];
 	uint64_t attempts;
 	uint64_t failures;
 	uint64_t successes;
@@ -59,21 +59,21 @@ struct engine_totals {
 	uint64_t evicted_sources; /* from full tables */
 	uint64_t evicted_accounts;
 	uint64_t evicted_trackers; /* subjects of the detectors of connections and mail */
-	uint64_t incidents;
-	uint64_t untracked;         /* AUTH events that found no room in any table */
-	uint64_t untracked_notes;   /* what found no room among trackers */
-	uint64_t incidents_refused; /* all entries were open, or half of a table under incidents */
+	uint64_t findings;
+	uint64_t untracked;        /* AUTH events that found no room in any table */
+	uint64_t untracked_notes;  /* what found no room among trackers */
+	uint64_t findings_refused; /* all entries were open, or half of a table under findings */
 };
 
 size_t engine_top(
 	const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max);
 void engine_totals(const struct engine *engine, struct engine_totals *out);
 
-/* All incidents so far, by id; pointers stay valid until engine_close. */
-size_t engine_incidents(const struct engine *engine, const struct incident **out, size_t max);
+/* All findings so far, by id; pointers stay valid until engine_close. */
+size_t engine_findings(const struct engine *engine, const struct finding **out, size_t max);
 
 /* A detector's name, ATT&CK techniques (comma separated), title, category, severity
-   (1 high .. 3 low) and advice for an incident. */
+   (1 high .. 3 low) and advice for a finding. */
 struct detector_info {
 	const char *name;
 	const char *title;
@@ -81,10 +81,10 @@ struct detector_info {
 	const char *mitre;
 	unsigned severity;
 	unsigned signature_id;
-	const char *counted; /* what `attempts` of its incidents counts; NULL: AUTH attempts */
+	const char *counted; /* what `attempts` of its findings counts; NULL: AUTH attempts */
 };
 
 const struct detector_info *detector_info(unsigned detector);
-size_t incident_advice(const struct incident *incident, char *out, size_t out_len);
+size_t finding_advice(const struct finding *finding, char *out, size_t out_len);
 
 #endif

@@ -1,4 +1,4 @@
-/* How an incident takes in its evidence: when it opens, and with each attempt. */
+/* How a finding takes in its evidence: when it opens, and with each attempt. */
 #include <string.h>
 
 #include "control/engine/internal.h"
@@ -10,7 +10,7 @@ struct named {
 };
 
 static void
-name_subject(const void *arg, char out[INCIDENT_NAME_MAX + 1])
+name_subject(const void *arg, char out[SUBJECT_NAME_MAX + 1])
 {
 	const struct named *named = arg;
 
@@ -37,7 +37,7 @@ offer_pair(struct engine *engine, struct book_entry *entry, const struct aggr_pa
 	const struct aggr_subject *account = aggr_pair_account(&engine->aggr, pair);
 	const struct aggr_subject *source = aggr_pair_source(&engine->aggr, pair);
 	const struct book_offer what = {.count = pair->attempts, .succeeded = pair->successes > 0};
-	enum subject_type type = entry->incident.subject_type;
+	enum subject_type type = entry->finding.subject_type;
 
 	if (type == SUBJECT_ACCOUNT && source != NULL)
 		offer(engine, entry, BOOK_SOURCES, source, &what);
@@ -49,7 +49,7 @@ offer_pair(struct engine *engine, struct book_entry *entry, const struct aggr_pa
 static void
 offer_self(struct engine *engine, struct book_entry *entry)
 {
-	const struct incident *i = &entry->incident;
+	const struct finding *i = &entry->finding;
 	const struct aggr_subject *self =
 		&engine->aggr.class[i->subject_type].subjects[entry->subject];
 	const struct book_offer what = {.count = i->attempts, .succeeded = i->successes > 0};
@@ -95,7 +95,7 @@ seed_tops(struct engine *engine, struct book_entry *entry, const struct aggr_sub
 }
 
 static void
-seed_pair(struct incident *i, const struct aggr_pair *pair, const struct aggr_view *view)
+seed_pair(struct finding *i, const struct aggr_pair *pair, const struct aggr_view *view)
 {
 	uint64_t age_ns = pair->attempts > 0 ? view->event->head.time_ns - pair->first_ns : 0;
 
@@ -107,7 +107,7 @@ seed_pair(struct incident *i, const struct aggr_pair *pair, const struct aggr_vi
 }
 
 static void
-seed_episode(struct incident *i, const struct aggr_episode *episode)
+seed_episode(struct finding *i, const struct aggr_episode *episode)
 {
 	i->attempts = episode->attempts;
 	i->failures = episode->failures;
@@ -125,7 +125,7 @@ raise_to(uint64_t *value, uint64_t least)
 
 /* Captures may be given out of their order in time: the first and the last need not be so. */
 static void
-saw_at(struct incident *i, uint64_t time_ns)
+saw_at(struct finding *i, uint64_t time_ns)
 {
 	if (time_ns < i->first_seen_ns)
 		i->first_seen_ns = time_ns;
@@ -133,7 +133,7 @@ saw_at(struct incident *i, uint64_t time_ns)
 }
 
 static void
-set_success(struct engine *engine, struct incident *i, const struct aggr_pair *pair,
+set_success(struct engine *engine, struct finding *i, const struct aggr_pair *pair,
 	uint64_t time_ns, uint64_t attempt)
 {
 	const struct aggr_subject *account = aggr_pair_account(&engine->aggr, pair);
@@ -148,7 +148,7 @@ set_success(struct engine *engine, struct incident *i, const struct aggr_pair *p
 
 /* Which guess worked: this event's, or one before. */
 static void
-seed_success(struct engine *engine, struct incident *i, const struct incident_subject *subject,
+seed_success(struct engine *engine, struct finding *i, const struct finding_subject *subject,
 	const struct aggr_view *view)
 {
 	const struct aggr_episode *episode = &subject->subject->episode;
@@ -171,10 +171,10 @@ seed_success(struct engine *engine, struct incident *i, const struct incident_su
 }
 
 void
-incident_seed(struct engine *engine, struct book_entry *entry,
-	const struct incident_subject *subject, const struct aggr_view *view)
+finding_seed(struct engine *engine, struct book_entry *entry, const struct finding_subject *subject,
+	const struct aggr_view *view)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 	const struct aggr_episode *episode = &subject->subject->episode;
 	const struct aggr_pair *pair = subject->earlier ? subject->earlier : view->pair;
 	bool current = episode->attempts > 0 && episode->last_clock_ns == view->clock_ns;
@@ -198,32 +198,32 @@ incident_seed(struct engine *engine, struct book_entry *entry,
 	seed_success(engine, i, subject, view);
 	book_add_sample(i, &view->event->head.flow);
 	book_add_signatures(i, view->event->auth.signatures);
-	incident_refresh(engine, entry);
+	finding_refresh(engine, entry);
 }
 
 void
-incident_merge_stale(struct book_entry *entry, const struct aggr_view *view)
+finding_merge_stale(struct book_entry *entry, const struct aggr_view *view)
 {
-	/* This event itself is counted when the incident grows. */
-	entry->incident.attempts += view->pair->attempts - 1;
-	entry->incident.failures += view->pair->failures;
-	entry->incident.failures -= view->event->auth.outcome == OUTCOME_FAILURE;
+	/* This event itself is counted when the finding grows. */
+	entry->finding.attempts += view->pair->attempts - 1;
+	entry->finding.failures += view->pair->failures;
+	entry->finding.failures -= view->event->auth.outcome == OUTCOME_FAILURE;
 }
 
 bool
-incident_concerns(const struct incident *incident, const struct aggr_view *view)
+finding_concerns(const struct finding *finding, const struct aggr_view *view)
 {
 	bool stale = view->pair->flags & PAIR_STALE;
 
-	if (incident->subject_type == SUBJECT_PREFIX && view->prefix_pair == NULL)
+	if (finding->subject_type == SUBJECT_PREFIX && view->prefix_pair == NULL)
 		return false;
-	if (incident->detector == DETECTOR_STALE_CREDENTIAL)
+	if (finding->detector == DETECTOR_STALE_CREDENTIAL)
 		return stale && !view->success;
 	return !stale && !view->known_good;
 }
 
 static uint64_t
-source_count(const struct incident *i, const struct aggr_view *view)
+source_count(const struct finding *i, const struct aggr_view *view)
 {
 	const struct aggr_subject *source = view->subject[SUBJECT_SOURCE];
 
@@ -231,17 +231,17 @@ source_count(const struct incident *i, const struct aggr_view *view)
 						 : source->episode.attempts;
 }
 
-/* Names of an incident whose subject remembers no pairs of both kinds. */
+/* Names of a finding whose subject remembers no pairs of both kinds. */
 static void
 grow_tops(struct engine *engine, struct book_entry *entry, const struct aggr_view *view)
 {
 	const struct aggr_subject *account = view->subject[SUBJECT_ACCOUNT];
-	enum subject_type type = entry->incident.subject_type;
+	enum subject_type type = entry->finding.subject_type;
 	struct book_offer what = {.succeeded = view->success};
 
 	offer_pair(engine, entry, type == SUBJECT_PREFIX ? view->prefix_pair : view->pair);
 	if (type == SUBJECT_PREFIX || type == SUBJECT_SERVER) {
-		what.count = source_count(&entry->incident, view);
+		what.count = source_count(&entry->finding, view);
 		offer(engine, entry, BOOK_SOURCES, view->subject[SUBJECT_SOURCE], &what);
 	}
 	if (type == SUBJECT_SERVER && account != NULL) {
@@ -251,9 +251,9 @@ grow_tops(struct engine *engine, struct book_entry *entry, const struct aggr_vie
 }
 
 void
-incident_grow(struct engine *engine, struct book_entry *entry, const struct aggr_view *view)
+finding_grow(struct engine *engine, struct book_entry *entry, const struct aggr_view *view)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 
 	i->attempts++;
 	i->failures += view->event->auth.outcome == OUTCOME_FAILURE;
@@ -270,7 +270,7 @@ incident_grow(struct engine *engine, struct book_entry *entry, const struct aggr
 static void
 refresh_distinct(struct engine *engine, struct book_entry *entry, const struct aggr_subject *s)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 
 	switch (i->subject_type) {
 	case SUBJECT_SOURCE:
@@ -297,9 +297,9 @@ refresh_distinct(struct engine *engine, struct book_entry *entry, const struct a
 }
 
 void
-incident_refresh(struct engine *engine, struct book_entry *entry)
+finding_refresh(struct engine *engine, struct book_entry *entry)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 	const struct aggr_subject *s =
 		&engine->aggr.class[i->subject_type].subjects[entry->subject];
 

@@ -1,4 +1,4 @@
-/* What the report reads: totals, the busiest, the incidents. */
+/* What the report reads: totals, the busiest, the findings. */
 #include <string.h>
 
 #include "control/engine/internal.h"
@@ -78,17 +78,17 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.evicted_sources = a->class[SUBJECT_SOURCE].table.evicted,
 		.evicted_accounts = a->class[SUBJECT_ACCOUNT].table.evicted,
 		.evicted_trackers = engine->track.table.evicted,
-		.incidents = engine->book.opened,
+		.findings = engine->book.opened,
 		.untracked = a->untracked,
 		.untracked_notes = engine->track.untracked,
-		.incidents_refused = engine->book.refused + engine->unpinned,
+		.findings_refused = engine->book.refused + engine->unpinned,
 	};
 	memcpy(out->events, engine->events, sizeof(out->events));
 	memcpy(out->outcomes, engine->outcomes, sizeof(out->outcomes));
 }
 
 size_t
-engine_incidents(const struct engine *engine, const struct incident **out, size_t max)
+engine_findings(const struct engine *engine, const struct finding **out, size_t max)
 {
 	return book_list(&engine->book, out, max);
 }

@@ -1,7 +1,7 @@
 /*
  * The detectors of track in the engine: what an event adds to their counters,
- * and the incidents that come of it. An incident of theirs refers to a tracker
- * (book_entry.subject is its index, tracker.incident the entry), never to a
+ * and the findings that come of it. A finding of theirs refers to a tracker
+ * (book_entry.subject is its index, tracker.finding the entry), never to a
  * subject of aggr.
  */
 #include <string.h>
@@ -21,7 +21,7 @@ struct named {
 };
 
 static void
-name_it(const void *arg, char out[INCIDENT_NAME_MAX + 1])
+name_it(const void *arg, char out[SUBJECT_NAME_MAX + 1])
 {
 	const struct named *n = arg;
 
@@ -38,8 +38,8 @@ static void
 offer_one(struct engine *engine, struct book_entry *entry, enum book_top top,
 	const struct named *named)
 {
-	struct incident *i = &entry->incident;
-	struct incident_top *all[BOOK_TOPS] = {i->top_accounts, i->top_sources, i->top_targets};
+	struct finding *i = &entry->finding;
+	struct finding_top *all[BOOK_TOPS] = {i->top_accounts, i->top_sources, i->top_targets};
 	struct book_offer offer = {.count = 1, .name = name_it, .arg = named};
 
 	if (named->addr != NULL)
@@ -86,15 +86,15 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct event
 	account.len = account_of(event, &account.text);
 	if (account.len > 0)
 		offer_one(engine, entry, BOOK_ACCOUNTS, &account);
-	book_add_sample(&entry->incident, &event->head.flow);
+	book_add_sample(&entry->finding, &event->head.flow);
 	if (event->head.type == EVENT_SESSION)
-		book_add_signatures(&entry->incident, event->session.signatures);
+		book_add_signatures(&entry->finding, event->session.signatures);
 	if (event->head.type == EVENT_AUTH)
-		book_add_signatures(&entry->incident, event->auth.signatures);
+		book_add_signatures(&entry->finding, event->auth.signatures);
 	if (event->head.type == EVENT_SIGNATURE) {
 		const uint32_t one[4] = {event->signature.pattern_id};
 
-		book_add_signatures(&entry->incident, one);
+		book_add_signatures(&entry->finding, one);
 	}
 }
 
@@ -108,7 +108,7 @@ raise_to(uint64_t *value, uint64_t least)
 void
 tracked_refresh(struct engine *engine, struct book_entry *entry)
 {
-	struct incident *i = &entry->incident;
+	struct finding *i = &entry->finding;
 	const struct track_subject *s = &engine->track.subjects[entry->subject];
 	const struct tracked_detector *d = detector_of(i->detector);
 
@@ -137,7 +137,7 @@ tracked_refresh(struct engine *engine, struct book_entry *entry)
 
 /* Captures may be given out of their order in time. */
 static void
-saw_at(struct incident *i, uint64_t time_ns)
+saw_at(struct finding *i, uint64_t time_ns)
 {
 	if (time_ns < i->first_seen_ns)
 		i->first_seen_ns = time_ns;
@@ -148,8 +148,8 @@ static void
 grow(struct engine *engine, struct track_subject *s, const struct track_note *note,
 	const struct event *event)
 {
-	struct book_entry *entry = book_at(&engine->book, s->incident);
-	struct incident *i = &entry->incident;
+	struct book_entry *entry = book_at(&engine->book, s->finding);
+	struct finding *i = &entry->finding;
 
 	if (!note->bad && !note->soft)
 		return;
@@ -158,14 +158,14 @@ grow(struct engine *engine, struct track_subject *s, const struct track_note *no
 	i->last_clock_ns = engine->clock_ns;
 	add_evidence(engine, entry, event);
 	if (book_due(&engine->book, entry, engine->clock_ns))
-		engine_tell(engine, entry, INCIDENT_UPDATE, event);
+		engine_tell(engine, entry, FINDING_UPDATE, event);
 }
 
 static void
 open_tracked(struct engine *engine, struct track_subject *s, const struct event *event)
 {
 	struct book_entry *entry;
-	struct incident *i;
+	struct finding *i;
 
 	if (!track_can_pin(&engine->track)) {
 		engine->unpinned++;
@@ -174,7 +174,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	entry = book_add(&engine->book);
 	if (entry == NULL)
 		return;
-	i = &entry->incident;
+	i = &entry->finding;
 	i->detector = s->detector;
 	i->subject_type = (enum subject_type)s->type;
 	i->confidence = detector_of(s->detector)->confidence;
@@ -189,10 +189,10 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	i->last_flow = event->head.flow;
 	book_add_sample(i, &s->run.first_flow);
 	add_evidence(engine, entry, event);
-	s->incident = book_ref(&engine->book, entry);
+	s->finding = book_ref(&engine->book, entry);
 	s->fired_clock_ns = engine->clock_ns;
 	book_watch(&engine->book, entry);
-	engine_tell(engine, entry, INCIDENT_OPEN, event);
+	engine_tell(engine, entry, FINDING_OPEN, event);
 }
 
 static void
@@ -208,7 +208,7 @@ take_note(struct engine *engine, unsigned detector, const struct track_note *not
 		return;
 	evidence = d->weigh(s, engine->config);
 	again = s->fired_clock_ns == 0 || engine->clock_ns - s->fired_clock_ns >= d->again_ns;
-	if (s->incident != 0)
+	if (s->finding != 0)
 		grow(engine, s, note, event);
 	else if (evidence >= 100 && (note->bad || note->soft) && again)
 		open_tracked(engine, s, event);

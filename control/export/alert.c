@@ -1,4 +1,4 @@
-/* EVE alerts, and those of incidents among them. */
+/* EVE alerts, and those of findings among them. */
 #include "control/export/community_id.h"
 #include "control/export/format.h"
 #include "control/export/line.h"
@@ -18,13 +18,12 @@ line_subject_type(enum subject_type type)
 }
 
 const char *
-line_state(enum incident_state state)
+line_state(enum finding_state state)
 {
-	static const char *const names[INCIDENT_STATE_COUNT] = {[INCIDENT_OPEN] = "open",
-		[INCIDENT_UPDATE] = "update",
-		[INCIDENT_CLOSED] = "closed"};
+	static const char *const names[FINDING_STATE_COUNT] = {
+		[FINDING_OPEN] = "open", [FINDING_UPDATE] = "update", [FINDING_CLOSED] = "closed"};
 
-	return state < INCIDENT_STATE_COUNT ? names[state] : "?";
+	return state < FINDING_STATE_COUNT ? names[state] : "?";
 }
 
 /* A word in a list of one, as rule metadata has it. */
@@ -61,11 +60,11 @@ line_alert(const struct alert_rule *rule)
 }
 
 static void
-put_top(json_t *object, const char *key, const struct incident_top top[INCIDENT_TOP])
+put_top(json_t *object, const char *key, const struct finding_top top[FINDING_TOP])
 {
 	json_t *list = json_array();
 
-	for (unsigned i = 0; i < INCIDENT_TOP && top[i].name[0]; i++) {
+	for (unsigned i = 0; i < FINDING_TOP && top[i].name[0]; i++) {
 		json_t *one = json_object();
 
 		line_put_string(one, "name", top[i].name);
@@ -77,13 +76,13 @@ put_top(json_t *object, const char *key, const struct incident_top top[INCIDENT_
 }
 
 static void
-put_samples(json_t *object, const struct incident *incident)
+put_samples(json_t *object, const struct finding *finding)
 {
 	json_t *list = json_array();
 	char id[COMMUNITY_ID_MAX];
 
-	for (unsigned i = 0; i < incident->sample_count && i < INCIDENT_SAMPLES; i++) {
-		format_community_id(&incident->samples[i], id, sizeof(id));
+	for (unsigned i = 0; i < finding->sample_count && i < FINDING_SAMPLES; i++) {
+		format_community_id(&finding->samples[i], id, sizeof(id));
 		json_array_append_new(list, json_string(id));
 	}
 	json_object_set_new(object, "samples", list);
@@ -91,72 +90,72 @@ put_samples(json_t *object, const struct incident *incident)
 
 /* Which guess worked. */
 static void
-put_success(json_t *object, const struct incident *incident)
+put_success(json_t *object, const struct finding *finding)
 {
 	json_t *success;
 
-	if (!incident->success_time_ns)
+	if (!finding->success_time_ns)
 		return;
 	success = json_object();
-	line_put_string(success, "account", incident->success_account);
-	line_put_time(success, "timestamp", incident->success_time_ns);
-	line_put_number(success, "attempt", incident->success_attempt);
+	line_put_string(success, "account", finding->success_account);
+	line_put_time(success, "timestamp", finding->success_time_ns);
+	line_put_number(success, "attempt", finding->success_attempt);
 	json_object_set_new(object, "success", success);
 }
 
 json_t *
-line_incident(const struct incident *incident, enum incident_state state,
-	const struct pattern_set *patterns)
+line_finding(
+	const struct finding *finding, enum finding_state state, const struct pattern_set *patterns)
 {
 	json_t *o = json_object();
 	char advice[512];
 
-	line_put_string(o, "detector", detector_info(incident->detector)->name);
-	line_put_string(o, "subject_type", line_subject_type(incident->subject_type));
-	line_put_string(o, "subject", incident->subject);
-	line_put_number(o, "incident_id", incident->id);
+	line_put_string(o, "detector", detector_info(finding->detector)->name);
+	line_put_string(o, "subject_type", line_subject_type(finding->subject_type));
+	line_put_string(o, "subject", finding->subject);
+	line_put_number(o, "incident_id", finding->id);
 	line_put_string(o, "state", line_state(state));
-	line_put_time(o, "first_seen", incident->first_seen_ns);
-	line_put_time(o, "last_seen", incident->last_seen_ns);
-	line_put_number(o, "attempts", incident->attempts);
-	line_put_number(o, "failures", incident->failures);
-	line_put_number(o, "successes", incident->successes);
-	line_put_number(o, "accounts", incident->accounts);
-	line_put_number(o, "targets", incident->targets);
-	line_put_number(o, "sources", incident->sources);
-	line_put_number(o, "distinct_passwords", incident->passwords);
-	line_put_bool(o, "distinct_passwords_at_least", incident->passwords_capped);
-	put_top(o, "top_accounts", incident->top_accounts);
-	put_top(o, "top_sources", incident->top_sources);
-	put_top(o, "top_targets", incident->top_targets);
-	put_success(o, incident);
-	line_put_number(o, "confidence", incident->confidence);
-	line_put_number(o, "sensor_loss", incident->sensor_loss);
-	put_samples(o, incident);
-	line_put_patterns(o, "patterns", patterns, incident->signatures);
-	if (incident_advice(incident, advice, sizeof(advice)) > 0)
+	line_put_time(o, "first_seen", finding->first_seen_ns);
+	line_put_time(o, "last_seen", finding->last_seen_ns);
+	line_put_number(o, "attempts", finding->attempts);
+	line_put_number(o, "failures", finding->failures);
+	line_put_number(o, "successes", finding->successes);
+	line_put_number(o, "accounts", finding->accounts);
+	line_put_number(o, "targets", finding->targets);
+	line_put_number(o, "sources", finding->sources);
+	line_put_number(o, "distinct_passwords", finding->passwords);
+	line_put_bool(o, "distinct_passwords_at_least", finding->passwords_capped);
+	put_top(o, "top_accounts", finding->top_accounts);
+	put_top(o, "top_sources", finding->top_sources);
+	put_top(o, "top_targets", finding->top_targets);
+	put_success(o, finding);
+	line_put_number(o, "confidence", finding->confidence);
+	line_put_number(o, "sensor_loss", finding->sensor_loss);
+	put_samples(o, finding);
+	line_put_patterns(o, "patterns", patterns, finding->signatures);
+	if (finding_advice(finding, advice, sizeof(advice)) > 0)
 		line_put_string(o, "advice", advice);
 	return o;
 }
 
 void
-eve_incident(struct eve *eve, const struct incident *incident, enum incident_state state,
+eve_finding(struct eve *eve, const struct finding *finding, enum finding_state state,
 	const struct event *event)
 {
-	const struct detector_info *info = detector_info(incident->detector);
-	const struct event_flow *flow = incident->last_flow.flow_id ? &incident->last_flow : NULL;
+	const struct detector_info *info = detector_info(finding->detector);
+	const struct event_flow *flow = finding->last_flow.flow_id ? &finding->last_flow : NULL;
 	struct alert_rule rule = {.signature_id = info->signature_id,
 		.detector = info->name,
 		.title = info->title,
 		.category = info->category,
 		.mitre = info->mitre,
 		.severity = info->severity,
-		.confidence = incident->confidence};
+		.confidence = finding->confidence};
 
 	json_t *line =
-		line_start("alert", event ? event->head.time_ns : incident->last_seen_ns, flow);
+		line_start("alert", event ? event->head.time_ns : finding->last_seen_ns, flow);
 	json_object_set_new(line, "alert", line_alert(&rule));
-	json_object_set_new(line, "smtap", line_incident(incident, state, eve->patterns));
+	json_object_set_new(line, "smtap", line_finding(finding, state, eve->patterns));
 	line_end(eve, line);
 	eve->counters.alerts++;
 	eve_flush(eve);

@@ -1,11 +1,11 @@
 /*
- * EVE: events and incidents as JSON, one object a line, valid against Suricata's
+ * EVE: events and findings as JSON, one object a line, valid against Suricata's
  * published schema but for the keys `smtp_auth` and `smtap` (doc/man/smtap-eve.5).
  *
  *   smtp_auth  each AUTH attempt
  *   smtp       each mail transaction, at its end, with its recipients
  *   flow       each session, at its end
- *   alert      an incident opened, updated or closed; a pattern of role signature
+ *   alert      a finding opened, updated or closed; a pattern of role signature
  *   stats      once, at the end
  *
  * The same events give the same lines. No line holds a password or what stands
@@ -18,7 +18,7 @@
 #include "contract/counters.h"
 #include "contract/event.h"
 #include "control/engine/engine.h"
-#include "control/incident/incident.h"
+#include "control/incident/finding.h"
 #include "control/intake/intake.h"
 #include "patterns/pattern.h"
 
@@ -69,7 +69,7 @@ struct eve *eve_open(const struct eve_options *options);
 void eve_event(struct eve *eve, const struct event *event);
 
 /* As an engine_sink has it; event may be NULL. Flushes. */
-void eve_incident(struct eve *eve, const struct incident *incident, enum incident_state state,
+void eve_finding(struct eve *eve, const struct finding *finding, enum finding_state state,
 	const struct event *event);
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);

@@ -70,10 +70,10 @@ struct alert_rule {
 json_t *line_alert(const struct alert_rule *rule);
 
 /* "open", "update", "closed". */
-const char *line_state(enum incident_state state);
+const char *line_state(enum finding_state state);
 
-/* What an alert, or the report, says of an incident. */
-json_t *line_incident(const struct incident *incident, enum incident_state state,
+/* What an alert, or the report, says of a finding. */
+json_t *line_finding(const struct finding *finding, enum finding_state state,
 	const struct pattern_set *patterns);
 
 /* Every counter there is, by its name. */

@@ -66,7 +66,7 @@ signature_object(const struct eve *eve, const struct eve_told *told, const struc
 		line_subject_type(match->from_server ? SUBJECT_SERVER : SUBJECT_SOURCE));
 	format_addr(&told->subject, addr);
 	line_put_string(o, "subject", addr);
-	line_put_string(o, "state", line_state(told->told ? INCIDENT_UPDATE : INCIDENT_OPEN));
+	line_put_string(o, "state", line_state(told->told ? FINDING_UPDATE : FINDING_OPEN));
 	line_put_time(o, "first_seen", told->first_ns);
 	line_put_time(o, "last_seen", told->last_ns);
 	line_put_number(o, "pattern_id", pattern->id);

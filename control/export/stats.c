@@ -26,8 +26,8 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 	line_put_number(o, "engine_evicted_trackers", stats->engine->evicted_trackers);
 	line_put_number(o, "engine_untracked", stats->engine->untracked);
 	line_put_number(o, "engine_untracked_notes", stats->engine->untracked_notes);
-	line_put_number(o, "engine_incidents_refused", stats->engine->incidents_refused);
-	line_put_number(o, "engine_incidents", stats->engine->incidents);
+	line_put_number(o, "engine_incidents_refused", stats->engine->findings_refused);
+	line_put_number(o, "engine_incidents", stats->engine->findings);
 	return o;
 }
 

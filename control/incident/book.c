@@ -1,7 +1,7 @@
 /*
  * Theory of operation.
  *
- * Entries are taken at start. An open incident is in a heap by its deadline:
+ * Entries are taken at start. An open finding is in a heap by its deadline:
  * the end of the quiet time after its last attempt. Attempts move the deadline
  * without touching the heap; what comes up too early is put back where it
  * belongs, so each attempt costs nothing and each closing a few steps. The
@@ -9,11 +9,11 @@
  * in each run.
  *
  * The quiet time of an attack that is slow by itself is longer: four of its
- * own mean gaps, so that a printer that tries every hour is one incident.
+ * own mean gaps, so that a printer that tries every hour is one finding.
  *
  * When all entries are used, the one that closed first is used anew; when all
- * are open, new incidents are refused and counted. An attacker who wants that
- * must run as many attacks at once as incident.table allows, and each of them
+ * are open, new findings are refused and counted. An attacker who wants that
+ * must run as many attacks at once as finding.table allows, and each of them
  * is on display.
  */
 #include "control/incident/book.h"
@@ -79,13 +79,13 @@ book_add(struct book *book)
 		return NULL;
 	}
 	memset(entry, 0, sizeof(*entry));
-	entry->incident.id = ++book->opened;
+	entry->finding.id = ++book->opened;
 	entry->at = BOOK_NOT_IN_HEAP;
 	return entry;
 }
 
 static uint64_t
-deadline(const struct book *book, const struct incident *i)
+deadline(const struct book *book, const struct finding *i)
 {
 	uint64_t quiet = book->config->incident_quiet;
 	uint64_t gap = 0;
@@ -107,7 +107,7 @@ before(const struct book *book, uint32_t a, uint32_t b)
 
 	if (x->deadline_ns != y->deadline_ns)
 		return x->deadline_ns < y->deadline_ns;
-	return x->incident.id < y->incident.id;
+	return x->finding.id < y->finding.id;
 }
 
 static void
@@ -153,7 +153,7 @@ heap_down(struct book *book, uint32_t at)
 void
 book_watch(struct book *book, struct book_entry *entry)
 {
-	entry->deadline_ns = deadline(book, &entry->incident);
+	entry->deadline_ns = deadline(book, &entry->finding);
 	heap_put(book, book->heap_len++, (uint32_t)(entry - book->entries));
 	heap_up(book, entry->at);
 }
@@ -164,7 +164,7 @@ book_expired(struct book *book, uint64_t now_ns)
 	/* Each turn closes one or moves one to its true place: at most heap_len turns. */
 	while (book->heap_len > 0) {
 		struct book_entry *entry = &book->entries[book->heap[0]];
-		uint64_t due = deadline(book, &entry->incident);
+		uint64_t due = deadline(book, &entry->finding);
 
 		if (entry->deadline_ns > now_ns)
 			return NULL;
@@ -188,7 +188,7 @@ book_end(struct book *book, struct book_entry *entry)
 		heap_down(book, book->entries[last].at);
 	}
 	entry->at = BOOK_NOT_IN_HEAP;
-	entry->incident.closed = true;
+	entry->finding.closed = true;
 	book->closed[(book->closed_first + book->closed_len++) % book->capacity] =
 		(uint32_t)(entry - book->entries);
 }
@@ -196,7 +196,7 @@ book_end(struct book *book, struct book_entry *entry)
 bool
 book_due(const struct book *book, const struct book_entry *entry, uint64_t now_ns)
 {
-	const struct incident *i = &entry->incident;
+	const struct finding *i = &entry->finding;
 	uint64_t waited_ns = now_ns - entry->told_clock_ns;
 	uint64_t interval_ns = book->config->incident_update;
 
@@ -214,28 +214,28 @@ void
 book_told(struct book_entry *entry, uint64_t now_ns)
 {
 	entry->told_clock_ns = now_ns;
-	entry->told_attempts = entry->incident.attempts;
-	entry->told_successes = entry->incident.successes;
+	entry->told_attempts = entry->finding.attempts;
+	entry->told_successes = entry->finding.successes;
 }
 
 static int
 by_id(const void *a, const void *b)
 {
-	const struct incident *const *x = a;
-	const struct incident *const *y = b;
+	const struct finding *const *x = a;
+	const struct finding *const *y = b;
 
 	return ((*x)->id > (*y)->id) - ((*x)->id < (*y)->id);
 }
 
 size_t
-book_list(const struct book *book, const struct incident **out, size_t max)
+book_list(const struct book *book, const struct finding **out, size_t max)
 {
 	/* Ids are without holes, and entries are used anew in the order of closing, so those
 	   that remain may begin anywhere: gather, then sort. */
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < book->used && n < max; i++)
-		out[n++] = &book->entries[i].incident;
+		out[n++] = &book->entries[i].finding;
 	qsort(out, n, sizeof(*out), by_id);
 	return n;
 }

@@ -1,24 +1,24 @@
 /*
- * The book of incidents: open ones and those that were. It counts, keeps the
+ * The book of findings: open ones and those that were. It counts, keeps the
  * names with the most attempts, and knows when each falls silent. What a
  * subject is, and who is told, is the engine's business.
  */
-#ifndef SMTAP_CONTROL_INCIDENT_BOOK_H
-#define SMTAP_CONTROL_INCIDENT_BOOK_H
+#ifndef SMTAP_CONTROL_FINDING_BOOK_H
+#define SMTAP_CONTROL_FINDING_BOOK_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/config.h"
-#include "control/incident/incident.h"
+#include "control/incident/finding.h"
 
 enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
 
 #define BOOK_NOT_IN_HEAP UINT32_MAX
 
 struct book_entry {
-	struct incident incident;
-	uint64_t top_key[BOOK_TOPS][INCIDENT_TOP]; /* tells names apart; order of the tops */
+	struct finding finding;
+	uint64_t top_key[BOOK_TOPS][FINDING_TOP]; /* tells names apart; order of the tops */
 	uint8_t top_len[BOOK_TOPS];
 	uint32_t subject; /* the engine's index of it */
 	uint32_t at;      /* in the heap */
@@ -46,7 +46,7 @@ int book_open(struct book *book, const struct config *config);
 void book_close(struct book *book);
 
 /*
- * A new incident with its id, all else zero; put it under watch with
+ * A new finding with its id, all else zero; put it under watch with
  * book_watch once its clocks are set. NULL when no entry is free or closed.
  */
 struct book_entry *book_add(struct book *book);
@@ -56,7 +56,7 @@ void book_watch(struct book *book, struct book_entry *entry);
 uint32_t book_ref(const struct book *book, const struct book_entry *entry);
 struct book_entry *book_at(const struct book *book, uint32_t ref);
 
-/* The incident that was silent for longest, if its time had come by now_ns; or NULL. */
+/* The finding that was silent for longest, if its time had come by now_ns; or NULL. */
 struct book_entry *book_expired(struct book *book, uint64_t now_ns);
 
 /* It is over. It stays readable until its entry is used anew. */
@@ -71,7 +71,7 @@ struct book_offer {
 	uint64_t key;
 	uint64_t count;
 	bool succeeded;
-	void (*name)(const void *arg, char out[INCIDENT_NAME_MAX + 1]); /* when needed */
+	void (*name)(const void *arg, char out[SUBJECT_NAME_MAX + 1]); /* when needed */
 	const void *arg;
 };
 
@@ -80,10 +80,10 @@ void book_offer(struct book_entry *entry, enum book_top top, const struct book_o
 /* Most first, ties by name. */
 void book_sort(struct book_entry *entry);
 
-void book_add_sample(struct incident *incident, const struct event_flow *flow);
-void book_add_signatures(struct incident *incident, const uint32_t signatures[4]);
+void book_add_sample(struct finding *finding, const struct event_flow *flow);
+void book_add_signatures(struct finding *finding, const uint32_t signatures[4]);
 
 /* By id; returns how many were put into out. */
-size_t book_list(const struct book *book, const struct incident **out, size_t max);
+size_t book_list(const struct book *book, const struct finding **out, size_t max);
 
 #endif

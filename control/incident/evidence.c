@@ -1,18 +1,18 @@
-/* An incident's evidence: names, sample flows, tools. */
+/* A finding's evidence: names, sample flows, tools. */
 #include <string.h>
 
 #include "control/incident/book.h"
 
-static struct incident_top *
+static struct finding_top *
 tops(struct book_entry *entry, enum book_top top)
 {
 	switch (top) {
 	case BOOK_ACCOUNTS:
-		return entry->incident.top_accounts;
+		return entry->finding.top_accounts;
 	case BOOK_SOURCES:
-		return entry->incident.top_sources;
+		return entry->finding.top_sources;
 	case BOOK_TARGETS:
-		return entry->incident.top_targets;
+		return entry->finding.top_targets;
 	case BOOK_TOPS:
 		break;
 	}
@@ -23,7 +23,7 @@ tops(struct book_entry *entry, enum book_top top)
 void
 book_offer(struct book_entry *entry, enum book_top top, const struct book_offer *offer)
 {
-	struct incident_top *all = tops(entry, top);
+	struct finding_top *all = tops(entry, top);
 	uint64_t *keys = entry->top_key[top];
 	uint8_t *len = &entry->top_len[top];
 	unsigned at = 0;
@@ -34,7 +34,7 @@ book_offer(struct book_entry *entry, enum book_top top, const struct book_offer 
 			least = at;
 		at++;
 	}
-	if (at == *len && *len == INCIDENT_TOP) {
+	if (at == *len && *len == FINDING_TOP) {
 		if (offer->count <= all[least].count)
 			return;
 		at = least;
@@ -51,7 +51,7 @@ book_offer(struct book_entry *entry, enum book_top top, const struct book_offer 
 }
 
 static bool
-goes_before(const struct incident_top *a, const struct incident_top *b)
+goes_before(const struct finding_top *a, const struct finding_top *b)
 {
 	if (a->count != b->count)
 		return a->count > b->count;
@@ -61,12 +61,12 @@ goes_before(const struct incident_top *a, const struct incident_top *b)
 static void
 sort_one(struct book_entry *entry, enum book_top top)
 {
-	struct incident_top *all = tops(entry, top);
+	struct finding_top *all = tops(entry, top);
 	uint64_t *keys = entry->top_key[top];
 
 	for (unsigned i = 1; i < entry->top_len[top]; i++) {
 		for (unsigned j = i; j > 0 && goes_before(&all[j], &all[j - 1]); j--) {
-			struct incident_top t = all[j];
+			struct finding_top t = all[j];
 			uint64_t key = keys[j];
 
 			all[j] = all[j - 1];
@@ -85,25 +85,25 @@ book_sort(struct book_entry *entry)
 }
 
 void
-book_add_sample(struct incident *incident, const struct event_flow *flow)
+book_add_sample(struct finding *finding, const struct event_flow *flow)
 {
-	for (unsigned i = 0; i < incident->sample_count; i++)
-		if (incident->samples[i].flow_id == flow->flow_id)
+	for (unsigned i = 0; i < finding->sample_count; i++)
+		if (finding->samples[i].flow_id == flow->flow_id)
 			return;
-	if (incident->sample_count < INCIDENT_SAMPLES)
-		incident->samples[incident->sample_count++] = *flow;
+	if (finding->sample_count < FINDING_SAMPLES)
+		finding->samples[finding->sample_count++] = *flow;
 }
 
 void
-book_add_signatures(struct incident *incident, const uint32_t signatures[4])
+book_add_signatures(struct finding *finding, const uint32_t signatures[4])
 {
 	for (unsigned i = 0; i < 4 && signatures[i] != 0; i++) {
 		for (unsigned at = 0; at < 4; at++) {
-			if (incident->signatures[at] == signatures[i])
+			if (finding->signatures[at] == signatures[i])
 				break;
-			if (incident->signatures[at] != 0)
+			if (finding->signatures[at] != 0)
 				continue;
-			incident->signatures[at] = signatures[i];
+			finding->signatures[at] = signatures[i];
 			break;
 		}
 	}

@@ -7,19 +7,19 @@
 #include "control/report/report.h"
 
 #define ROWS 100
-#define INCIDENTS_MAX 4096
+#define FINDINGS_MAX 4096
 
 static json_t *
-incidents(const struct report *r)
+findings(const struct report *r)
 {
-	const struct incident **list = calloc(INCIDENTS_MAX, sizeof(const struct incident *));
-	size_t n = list ? engine_incidents(r->engine, list, INCIDENTS_MAX) : 0;
+	const struct finding **list = calloc(FINDINGS_MAX, sizeof(const struct finding *));
+	size_t n = list ? engine_findings(r->engine, list, FINDINGS_MAX) : 0;
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < n; i++) {
 		const struct detector_info *info = detector_info(list[i]->detector);
-		json_t *one = line_incident(
-			list[i], list[i]->closed ? INCIDENT_CLOSED : INCIDENT_UPDATE, r->patterns);
+		json_t *one = line_finding(
+			list[i], list[i]->closed ? FINDING_CLOSED : FINDING_UPDATE, r->patterns);
 
 		line_put_number(one, "severity", info->severity);
 		line_put_string(one, "title", info->title);
@@ -119,7 +119,7 @@ totals_object(const struct report *r)
 	json_t *o = json_object(), *part = json_object();
 
 	engine_totals(r->engine, &totals);
-	line_put_number(o, "incidents", totals.incidents);
+	line_put_number(o, "incidents", totals.findings);
 	line_put_number(o, "sources", totals.sources);
 	line_put_number(o, "accounts", totals.accounts);
 	line_put_number(o, "servers", totals.servers);
@@ -148,7 +148,7 @@ report_json(const struct report *report, FILE *out)
 	line_put_bool(o, "complete", report_complete(report));
 	if (report->trouble)
 		line_put_string(o, "trouble", report->trouble);
-	json_object_set_new(o, "incidents", incidents(report));
+	json_object_set_new(o, "incidents", findings(report));
 	json_object_set_new(o, "top_sources", top(report, SUBJECT_SOURCE, "accounts"));
 	json_object_set_new(o, "top_accounts", top(report, SUBJECT_ACCOUNT, "sources"));
 	json_object_set_new(o, "signatures", signatures(report));

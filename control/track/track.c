@@ -4,7 +4,7 @@
  * A tracker is what one detector knows of one subject: counts in sliding
  * windows, two small sets of distinct things, a leaky level, what is usual for
  * it in ten minutes, and the present run of bad things, which becomes an
- * incident's evidence. All trackers live in one array of fixed capacity under
+ * finding's evidence. All trackers live in one array of fixed capacity under
  * a keyed hash (aggr/table.h), taken when control starts.
  *
  * Distinct counts are exact while the windows hold at most SEEN_THINGS things;
@@ -13,11 +13,11 @@
  *
  * What is usual: an exponentially weighted mean and variance of the bad things
  * in ten-minute bins, weight 1/n until a day was seen, 1/144 from then on;
- * empty bins count. A bin that ends while an incident is open teaches nothing,
+ * empty bins count. A bin that ends while a finding is open teaches nothing,
  * and none teaches more than four times the usual plus ten, so an attack does
  * not become the rule by lasting.
  *
- * Always: a tracker with an open incident is pinned; one that was just added
+ * Always: a tracker with an open finding is pinned; one that was just added
  * to is pinned until track_settle.
  *
  * What an attacker would try. To flood with fresh subjects so that his own
@@ -187,10 +187,10 @@ usual_advance(struct track_subject *s, uint64_t clock_ns)
 		u->bin = bin;
 	if (bin <= u->bin)
 		return;
-	if (s->incident == 0)
+	if (s->finding == 0)
 		usual_learn(u, u->count);
 	empty = bin - u->bin - 1;
-	for (uint32_t n = 0; s->incident == 0 && n < empty && n < EMPTY_BINS_MAX; n++)
+	for (uint32_t n = 0; s->finding == 0 && n < empty && n < EMPTY_BINS_MAX; n++)
 		usual_learn(u, 0);
 	u->bin = bin;
 	u->count = 0;
@@ -216,7 +216,7 @@ run_add(struct track *t, struct track_subject *s, const struct track_note *note,
 		run->good += note->good;
 		return;
 	}
-	if (run->bad == 0 || (over && s->incident == 0)) {
+	if (run->bad == 0 || (over && s->finding == 0)) {
 		*run = (struct track_run){.first_ns = event->head.time_ns,
 			.first_clock_ns = clock_ns,
 			.first_flow = event->head.flow};
@@ -290,7 +290,7 @@ track_settle(struct track *t, struct track_subject *s, unsigned evidence)
 {
 	enum table_list list = TABLE_IDLE;
 
-	if (s->incident != 0)
+	if (s->finding != 0)
 		list = TABLE_PINNED;
 	else if (evidence >= 50)
 		list = TABLE_HIGH;
@@ -304,7 +304,7 @@ track_release(struct track *t, uint32_t index)
 {
 	struct track_subject *s = &t->subjects[index];
 
-	s->incident = 0;
+	s->finding = 0;
 	window_clear(&s->window);
 	s->level = 0;
 	s->run = (struct track_run){0};
@@ -360,16 +360,16 @@ track_taken_has(const struct track *t, uint64_t hash)
 }
 
 void
-track_name(const struct track *t, const struct track_subject *s, char out[INCIDENT_NAME_MAX + 1])
+track_name(const struct track *t, const struct track_subject *s, char out[SUBJECT_NAME_MAX + 1])
 {
 	bool v4 = addr_is_v4(&s->addr);
 
 	if (s->type == SUBJECT_ACCOUNT) {
-		memcpy(out, t->names[track_index(t, s)], INCIDENT_NAME_MAX + 1);
+		memcpy(out, t->names[track_index(t, s)], SUBJECT_NAME_MAX + 1);
 		return;
 	}
 	inet_ntop(
-		v4 ? AF_INET : AF_INET6, s->addr.bytes + (v4 ? 12 : 0), out, INCIDENT_NAME_MAX + 1);
+		v4 ? AF_INET : AF_INET6, s->addr.bytes + (v4 ? 12 : 0), out, SUBJECT_NAME_MAX + 1);
 	if (s->type == SUBJECT_PREFIX)
 		strcat(out, v4 ? "/24" : "/64");
 }

@@ -16,7 +16,7 @@
 #include "contract/event.h"
 #include "control/aggr/table.h"
 #include "control/aggr/window.h"
-#include "control/incident/incident.h"
+#include "control/incident/finding.h"
 #include "control/track/seen.h"
 
 /* What a tracker's windows count; what each means is said by the detector. */
@@ -59,7 +59,7 @@ struct track_subject {
 	struct addr addr; /* not of an account */
 	uint8_t type;     /* enum subject_type */
 	uint8_t detector;
-	uint32_t incident;       /* its open incident (book_ref), or 0 */
+	uint32_t finding;        /* its open finding (book_ref), or 0 */
 	uint64_t fired_clock_ns; /* when its last one opened; 0: never */
 	uint64_t level_clock_ns;
 	double level; /* bad things, less what leaks away */
@@ -103,13 +103,13 @@ struct track {
 	const struct config *config; /* borrowed */
 	struct siphash_key key;
 	struct table table;
-	struct track_subject *subjects;       /* owned; aggregate.trackers */
-	char (*names)[INCIDENT_NAME_MAX + 1]; /* owned; of accounts */
-	struct table pending_table;           /* by session; full: the oldest goes */
-	struct track_pending *pending;        /* owned */
-	struct table taken_table;             /* no values; full: the oldest goes */
-	uint64_t clock_ns;                    /* never runs back */
-	uint64_t untracked;                   /* notes that found no room */
+	struct track_subject *subjects;      /* owned; aggregate.trackers */
+	char (*names)[SUBJECT_NAME_MAX + 1]; /* owned; of accounts */
+	struct table pending_table;          /* by session; full: the oldest goes */
+	struct track_pending *pending;       /* owned */
+	struct table taken_table;            /* no values; full: the oldest goes */
+	uint64_t clock_ns;                   /* never runs back */
+	uint64_t untracked;                  /* notes that found no room */
 };
 
 /* 0, -ENOMEM, or what getrandom said. */
@@ -136,10 +136,10 @@ struct track_subject *track_add(struct track *t, unsigned detector, const struct
 /* evidence: per cent of what the detector takes. What has most is evicted last. */
 void track_settle(struct track *t, struct track_subject *s, unsigned evidence);
 
-/* Its incident is over: only new evidence opens another. */
+/* Its finding is over: only new evidence opens another. */
 void track_release(struct track *t, uint32_t index);
 
-/* May one more tracker be kept for its incident? Half of them may. */
+/* May one more tracker be kept for its finding? Half of them may. */
 bool track_can_pin(const struct track *t);
 
 /* Remember a session's recipient until its message ends; the one before is forgotten. */
@@ -152,7 +152,7 @@ void track_taken_put(struct track *t, uint64_t hash);
 bool track_taken_has(const struct track *t, uint64_t hash);
 
 void track_name(
-	const struct track *t, const struct track_subject *s, char out[INCIDENT_NAME_MAX + 1]);
+	const struct track *t, const struct track_subject *s, char out[SUBJECT_NAME_MAX + 1]);
 
 static inline uint32_t
 track_sum(const struct track_subject *s, enum window_span span, enum track_field field)

@@ -364,7 +364,7 @@ static void
 account_names_differ_by_more_than_case(void **state)
 {
 	struct fixture *f = *state;
-	char name[INCIDENT_NAME_MAX + 1];
+	char name[SUBJECT_NAME_MAX + 1];
 
 	attempt(f, "192.0.2.1", "Alice@Corp.Example", "one");
 	attempt(f, "192.0.2.1", "alice@corp.example", "two");
@@ -377,7 +377,7 @@ static void
 subjects_are_named_as_operators_write_them(void **state)
 {
 	struct fixture *f = *state;
-	char name[INCIDENT_NAME_MAX + 1];
+	char name[SUBJECT_NAME_MAX + 1];
 
 	attempt(f, "192.0.2.77", "alice", "one");
 	aggr_subject_name(&f->a, f->view.subject[SUBJECT_PREFIX], name);

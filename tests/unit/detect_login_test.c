@@ -14,7 +14,7 @@ many_sources_at_one_account_are_distributed(void **state)
 		stream_wait(s, NS_PER_S);
 	}
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 1);
+	assert_int_equal(stream_findings(s), 1);
 	assert_non_null(stream_find(s, DETECTOR_DISTRIBUTED, "admin"));
 	assert_int_equal(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->attempts, 480);
 	assert_int_equal(stream_find(s, DETECTOR_DISTRIBUTED, "admin")->sources, 240);
@@ -61,7 +61,7 @@ many_sources_over_many_accounts_of_one_server_are_distributed(void **state)
 static void
 the_guess_that_worked_is_named(void **state)
 {
-	const struct incident *i;
+	const struct finding *i;
 
 	(void)state;
 	guess(A, "dave", 0, 70, NS_PER_S);
@@ -76,7 +76,7 @@ the_guess_that_worked_is_named(void **state)
 	i = stream_find(s, DETECTOR_BRUTEFORCE, A);
 	assert_int_equal(i->success_attempt, 71);
 	assert_int_equal(i->successes, 1);
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 }
 
 static void
@@ -98,7 +98,7 @@ a_sprayed_account_that_opens_is_a_compromise(void **state)
 			i == 77 ? OUTCOME_SUCCESS : OUTCOME_FAILURE);
 	engine_finish(s->engine);
 	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "user77"));
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 }
 
 static void
@@ -175,7 +175,7 @@ a_printer_with_an_unreadable_password_is_stale_by_its_timer(void **state)
 }
 
 static void
-a_printer_that_tries_each_hour_is_one_incident(void **state)
+a_printer_that_tries_each_hour_is_one_finding(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 100; i++) {
@@ -221,7 +221,7 @@ main(void)
 		T(an_owner_who_logs_in_while_one_source_guesses_is_no_compromise),
 		T(a_printer_is_stale_and_nothing_else),
 		T(a_printer_with_an_unreadable_password_is_stale_by_its_timer),
-		T(a_printer_that_tries_each_hour_is_one_incident),
+		T(a_printer_that_tries_each_hour_is_one_finding),
 		T(clients_of_a_server_whose_accounts_are_down_are_silent),
 	};
 #undef T

@@ -57,14 +57,14 @@ static inline void
 assert_silent(void)
 {
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 0);
+	assert_int_equal(stream_findings(s), 0);
 }
 
 static inline void
 assert_only(enum detector detector, const char *subject)
 {
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 1);
+	assert_int_equal(stream_findings(s), 1);
 	assert_non_null(stream_find(s, detector, subject));
 }
 

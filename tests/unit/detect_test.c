@@ -24,7 +24,7 @@ twenty_four_failures_of_the_server_alone_are_bruteforce(void **state)
 	engine_finish(s->engine);
 	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
 	assert_int_equal(stream_find(s, DETECTOR_COMPROMISE, A)->subject_type, SUBJECT_SOURCE);
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 }
 
 static void
@@ -183,7 +183,7 @@ two_passwords_over_many_accounts_are_spray_in_either_order(void **state)
 		stream_try(s, "203.0.113.61", numbered("u", i / 2), numbered("pw", i % 2),
 			OUTCOME_FAILURE);
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 	assert_non_null(stream_find(s, DETECTOR_SPRAY, "203.0.113.61"));
 	assert_int_equal(stream_find(s, DETECTOR_SPRAY, "198.51.100.60")->attempts, 220);
 	assert_int_equal(stream_find(s, DETECTOR_SPRAY, "198.51.100.60")->accounts, 110);
@@ -264,7 +264,7 @@ a_v6_prefix_full_of_sources_is_the_attacker(void **state)
 static void
 addresses_of_a_v6_prefix_that_is_the_attacker_are_not_attackers_too(void **state)
 {
-	const struct incident *i;
+	const struct finding *i;
 
 	(void)state;
 	for (unsigned n = 0; n < 400; n++) {
@@ -280,7 +280,7 @@ addresses_of_a_v6_prefix_that_is_the_attacker_are_not_attackers_too(void **state
 	assert_int_equal(i->attempts, 400);
 	assert_int_equal(i->sources, 40);
 	/* The first two, before it was known, and the account that all of them try. */
-	assert_true(stream_incidents(s) <= 4);
+	assert_true(stream_findings(s) <= 4);
 }
 
 static void
@@ -294,7 +294,7 @@ a_list_of_pairs_at_leisure_is_stuffing(void **state)
 	/* Slow it is too, and before there are pairs enough. */
 	assert_non_null(stream_find(s, DETECTOR_STUFFING, A));
 	assert_non_null(stream_find(s, DETECTOR_SLOW, A));
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 }
 
 static void

@@ -47,14 +47,14 @@ guess(unsigned from, unsigned to, uint64_t gap_ns)
 }
 
 static void
-ten_thousand_failures_are_one_incident(void **state)
+ten_thousand_failures_are_one_finding(void **state)
 {
-	const struct incident *i;
+	const struct finding *i;
 
 	(void)state;
 	guess(0, 10000, 100 * NS_PER_MS);
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 1);
+	assert_int_equal(stream_findings(s), 1);
 	i = stream_find(s, DETECTOR_BRUTEFORCE, A);
 	assert_int_equal(i->attempts, 10000);
 	assert_int_equal(i->failures, 10000);
@@ -66,17 +66,17 @@ ten_thousand_failures_are_one_incident(void **state)
 	assert_string_equal(i->top_targets[0].name, "203.0.113.25");
 	assert_int_equal(i->top_targets[0].count, 10000);
 	assert_string_equal(i->top_sources[0].name, A);
-	assert_int_equal(i->sample_count, INCIDENT_SAMPLES);
-	assert_int_equal(s->told[INCIDENT_OPEN], 1);
-	assert_int_equal(s->told[INCIDENT_CLOSED], 1);
+	assert_int_equal(i->sample_count, FINDING_SAMPLES);
+	assert_int_equal(s->told[FINDING_OPEN], 1);
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
 	/* 1000 s: by time every 5 minutes, by growth at 80, 800 and 8000. */
-	assert_in_range(s->told[INCIDENT_UPDATE], 3, 7);
+	assert_in_range(s->told[FINDING_UPDATE], 3, 7);
 }
 
 static void
-an_incident_tells_of_all_that_led_to_it(void **state)
+a_finding_tells_of_all_that_led_to_it(void **state)
 {
-	const struct incident *i;
+	const struct finding *i;
 	uint64_t start_ns = s->now_ns;
 
 	(void)state;
@@ -96,10 +96,10 @@ quiet_time_closes_when_a_later_event_comes(void **state)
 	guess(0, 20, NS_PER_S);
 	stream_wait(s, 29 * NS_PER_MIN);
 	stream_try(s, "192.0.2.1", "bob", "x", OUTCOME_SUCCESS);
-	assert_int_equal(s->told[INCIDENT_CLOSED], 0);
+	assert_int_equal(s->told[FINDING_CLOSED], 0);
 	stream_wait(s, 2 * NS_PER_MIN);
 	stream_try(s, "192.0.2.1", "bob", "x", OUTCOME_SUCCESS);
-	assert_int_equal(s->told[INCIDENT_CLOSED], 1);
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
 	assert_true(stream_find(s, DETECTOR_BRUTEFORCE, A)->closed);
 }
 
@@ -112,7 +112,7 @@ events_of_other_types_move_the_clock(void **state)
 	guess(0, 20, NS_PER_S);
 	e.head.clock_ns = s->now_ns + NS_PER_H;
 	engine_event(s->engine, &e);
-	assert_int_equal(s->told[INCIDENT_CLOSED], 1);
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
 }
 
 static void
@@ -122,18 +122,18 @@ after_closing_it_takes_new_evidence(void **state)
 	guess(0, 20, NS_PER_S);
 	stream_wait(s, 40 * NS_PER_MIN);
 	guess(20, 27, NS_PER_S);
-	assert_int_equal(stream_incidents(s), 1);
+	assert_int_equal(stream_findings(s), 1);
 	guess(27, 28, NS_PER_S);
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 	engine_finish(s->engine);
 	assert_string_equal(s->lines[s->line_count - 1],
 		"2 bruteforce 0 198.51.100.7 state 2 8/8/0 accounts 1 sources 1 passwords 8");
 }
 
-static const struct incident_top *
-target_named(const struct incident *i, const char *name)
+static const struct finding_top *
+target_named(const struct finding *i, const char *name)
 {
-	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+	for (unsigned k = 0; k < FINDING_TOP; k++)
 		if (strcmp(i->top_targets[k].name, name) == 0)
 			return &i->top_targets[k];
 	fail_msg("%s is not among the targets", name);
@@ -143,7 +143,7 @@ target_named(const struct incident *i, const char *name)
 static void
 the_server_that_let_the_guesser_in_is_the_one_that_is_said_to(void **state)
 {
-	const struct incident *i;
+	const struct finding *i;
 
 	(void)state;
 	guess(0, 8, NS_PER_S);
@@ -179,7 +179,7 @@ first_and_last_seen_hold_when_captures_are_out_of_order(void **state)
 	engine_event(s->engine, &e);
 	engine_finish(s->engine);
 	for (unsigned k = 0; k < 2; k++) {
-		const struct incident *i =
+		const struct finding *i =
 			stream_find(s, k == 0 ? DETECTOR_BRUTEFORCE : DETECTOR_COMPROMISE, NULL);
 
 		assert_non_null(i);
@@ -190,7 +190,7 @@ first_and_last_seen_hold_when_captures_are_out_of_order(void **state)
 }
 
 static void
-loss_is_stamped_on_incidents(void **state)
+loss_is_stamped_on_findings(void **state)
 {
 	(void)state;
 	engine_set_loss(s->engine, 42);
@@ -262,7 +262,7 @@ each_detector_has_words_and_a_number_of_its_own(void **state)
 {
 	(void)state;
 	for (unsigned d = 0; d < DETECTOR_COUNT; d++) {
-		struct incident i = {.detector = d, .subject = "X", .attempts = 1};
+		struct finding i = {.detector = d, .subject = "X", .attempts = 1};
 		char advice[1024];
 
 		assert_non_null(detector_info(d));
@@ -270,9 +270,9 @@ each_detector_has_words_and_a_number_of_its_own(void **state)
 		for (unsigned e = 0; e < d; e++)
 			assert_int_not_equal(
 				detector_info(d)->signature_id, detector_info(e)->signature_id);
-		assert_true(incident_advice(&i, advice, sizeof(advice)) > 40);
+		assert_true(finding_advice(&i, advice, sizeof(advice)) > 40);
 		assert_non_null(strchr(advice, 'X'));
-		assert_int_equal(incident_advice(&i, advice, 10), 9);
+		assert_int_equal(finding_advice(&i, advice, 10), 9);
 	}
 	assert_null(detector_info(DETECTOR_COUNT));
 }
@@ -285,10 +285,10 @@ advice_names_the_account_that_fell(void **state)
 	(void)state;
 	guess(0, 20, NS_PER_S);
 	stream_try(s, A, "alice", "right", OUTCOME_SUCCESS);
-	incident_advice(stream_find(s, DETECTOR_COMPROMISE, NULL), advice, sizeof(advice));
+	finding_advice(stream_find(s, DETECTOR_COMPROMISE, NULL), advice, sizeof(advice));
 	assert_non_null(strstr(advice, "password of alice"));
 	assert_non_null(strstr(advice, "Block " A));
-	incident_advice(stream_find(s, DETECTOR_BRUTEFORCE, NULL), advice, sizeof(advice));
+	finding_advice(stream_find(s, DETECTOR_BRUTEFORCE, NULL), advice, sizeof(advice));
 	assert_non_null(strstr(advice, "alice"));
 }
 
@@ -386,9 +386,9 @@ two_runs_with_two_keys_and_two_sets_of_fingerprints_say_the_same(void **state)
 }
 
 static void
-a_full_book_forgets_the_incident_that_closed_first(void **state)
+a_full_book_forgets_the_finding_that_closed_first(void **state)
 {
-	const struct incident *all[64];
+	const struct finding *all[64];
 
 	(void)state;
 	s->config.incident_table = 16;
@@ -403,14 +403,14 @@ a_full_book_forgets_the_incident_that_closed_first(void **state)
 		stream_wait(s, 10 * NS_PER_MIN);
 	}
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 40);
-	assert_int_equal(engine_incidents(s->engine, all, 64), 16);
+	assert_int_equal(stream_findings(s), 40);
+	assert_int_equal(engine_findings(s->engine, all, 64), 16);
 	assert_int_equal(all[0]->id, 25);
 	assert_int_equal(all[15]->id, 40);
 }
 
 static void
-a_book_whose_incidents_are_all_open_takes_no_more(void **state)
+a_book_whose_findings_are_all_open_takes_no_more(void **state)
 {
 	struct engine_totals t;
 
@@ -426,10 +426,10 @@ a_book_whose_incidents_are_all_open_takes_no_more(void **state)
 			guess_numbered(s, source, source, n);
 	}
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 16);
-	assert_int_equal(s->told[INCIDENT_CLOSED], 16);
+	assert_int_equal(stream_findings(s), 16);
+	assert_int_equal(s->told[FINDING_CLOSED], 16);
 	engine_totals(s->engine, &t);
-	assert_true(t.incidents_refused >= 24);
+	assert_true(t.findings_refused >= 24);
 }
 
 int
@@ -437,14 +437,14 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(ten_thousand_failures_are_one_incident),
-		T(an_incident_tells_of_all_that_led_to_it),
+		T(ten_thousand_failures_are_one_finding),
+		T(a_finding_tells_of_all_that_led_to_it),
 		T(quiet_time_closes_when_a_later_event_comes),
 		T(events_of_other_types_move_the_clock),
 		T(after_closing_it_takes_new_evidence),
 		T(the_server_that_let_the_guesser_in_is_the_one_that_is_said_to),
 		T(first_and_last_seen_hold_when_captures_are_out_of_order),
-		T(loss_is_stamped_on_incidents),
+		T(loss_is_stamped_on_findings),
 		T(inferred_attempts_lower_the_confidence),
 		T(the_busiest_come_first_and_ties_by_name),
 		T(totals_count_events_and_outcomes),
@@ -452,8 +452,8 @@ main(void)
 		T(advice_names_the_account_that_fell),
 		T(a_flood_of_spoofed_sources_does_not_hide_the_attacker),
 		T(two_runs_with_two_keys_and_two_sets_of_fingerprints_say_the_same),
-		T(a_full_book_forgets_the_incident_that_closed_first),
-		T(a_book_whose_incidents_are_all_open_takes_no_more),
+		T(a_full_book_forgets_the_finding_that_closed_first),
+		T(a_book_whose_findings_are_all_open_takes_no_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -269,15 +269,15 @@ session_is_a_flow_line(void **state)
 }
 
 static void
-incident_is_an_alert_with_its_evidence(void **state)
+finding_is_an_alert_with_its_evidence(void **state)
 {
 	struct stage *s = *state;
-	struct incident incident = fixture_incident();
+	struct finding finding = fixture_finding();
 	const struct event cause = fixture_auth("dave");
 	json_t *o, *x;
 
-	incident.detector = 1;
-	eve_incident(s->eve, &incident, INCIDENT_OPEN, &cause);
+	finding.detector = 1;
+	eve_finding(s->eve, &finding, FINDING_OPEN, &cause);
 	o = line(s, 0);
 	assert_string_equal(string_at(o, NULL, "event_type"), "alert");
 	assert_string_equal(string_at(o, NULL, "src_ip"), "198.51.100.9");
@@ -306,13 +306,13 @@ incident_is_an_alert_with_its_evidence(void **state)
 }
 
 static void
-incident_that_closes_in_silence_has_the_time_of_its_last_event(void **state)
+finding_that_closes_in_silence_has_the_time_of_its_last_event(void **state)
 {
 	struct stage *s = *state;
-	struct incident incident = fixture_incident();
+	struct finding finding = fixture_finding();
 	json_t *o;
 
-	eve_incident(s->eve, &incident, INCIDENT_CLOSED, NULL);
+	eve_finding(s->eve, &finding, FINDING_CLOSED, NULL);
 	o = line(s, 0);
 	assert_string_equal(string_at(o, NULL, "timestamp"), "2026-11-22T02:07:54.123456+0000");
 	assert_string_equal(string_at(o, "smtap", "state"), "closed");
@@ -415,7 +415,7 @@ stats_hold_every_counter(void **state)
 	struct stage *s = *state;
 	struct counters sum = {{0}};
 	struct intake_counters intake = {.events = 5};
-	struct engine_totals totals = {.incidents = 2};
+	struct engine_totals totals = {.findings = 2};
 	struct eve_stats stats = {&sum, &intake, &totals, TIME_NS, TIME_NS + 90 * NS_PER_S};
 	json_t *o, *counters;
 
@@ -486,8 +486,8 @@ main(void)
 		TEST(transaction_lists_its_recipients_with_brackets),
 		TEST(transaction_without_recipients_has_no_list),
 		TEST(session_is_a_flow_line),
-		TEST(incident_is_an_alert_with_its_evidence),
-		TEST(incident_that_closes_in_silence_has_the_time_of_its_last_event),
+		TEST(finding_is_an_alert_with_its_evidence),
+		TEST(finding_that_closes_in_silence_has_the_time_of_its_last_event),
 		TEST(signature_is_told_once_per_subject_and_interval),
 		TEST(matches_of_signatures_are_counted_told_or_not),
 		TEST(patterns_of_other_roles_make_no_alert),

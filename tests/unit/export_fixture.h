@@ -1,4 +1,4 @@
-/* What the tests of export and report share: events, an incident, and an engine that says so. */
+/* What the tests of export and report share: events, a finding, and an engine that says so. */
 #ifndef SMTAP_TESTS_UNIT_EXPORT_FIXTURE_H
 #define SMTAP_TESTS_UNIT_EXPORT_FIXTURE_H
 
@@ -34,9 +34,9 @@ detector_info(unsigned detector)
 }
 
 size_t
-incident_advice(const struct incident *incident, char *out, size_t out_len)
+finding_advice(const struct finding *finding, char *out, size_t out_len)
 {
-	return (size_t)snprintf(out, out_len, "Block %s.", incident->subject);
+	return (size_t)snprintf(out, out_len, "Block %s.", finding->subject);
 }
 
 static inline struct addr
@@ -122,10 +122,10 @@ fixture_mail(uint64_t flow_id, uint32_t transaction, uint32_t accepted)
 }
 
 /* 198.51.100.9 guessed dave's password on attempt 71. */
-static inline struct incident
-fixture_incident(void)
+static inline struct finding
+fixture_finding(void)
 {
-	struct incident i;
+	struct finding i;
 	const struct event e = fixture_event(EVENT_AUTH);
 
 	memset(&i, 0, sizeof(i));

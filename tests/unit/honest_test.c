@@ -131,7 +131,7 @@ live_a_day(uint64_t with_seed)
 {
 	static struct user users[USERS];
 	struct stream *s = stream_open();
-	const struct incident *all[1024];
+	const struct finding *all[1024];
 	size_t n;
 
 	seed = with_seed;
@@ -146,7 +146,7 @@ live_a_day(uint64_t with_seed)
 		stream_wait(s, STEP_NS);
 	}
 	engine_finish(s->engine);
-	n = engine_incidents(s->engine, all, 1024);
+	n = engine_findings(s->engine, all, 1024);
 	for (size_t i = 0; i < n; i++)
 		if (all[i]->detector != DETECTOR_STALE_CREDENTIAL)
 			fail_msg("seed %llu: %s on %s, confidence %u, %llu attempts",

@@ -12,8 +12,8 @@
 
 /* The engine of these tests. */
 struct engine {
-	struct incident incidents[3];
-	size_t incident_count;
+	struct finding findings[3];
+	size_t finding_count;
 	struct engine_row rows[2][3];
 	size_t row_count;
 	struct engine_totals totals;
@@ -35,12 +35,12 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 }
 
 size_t
-engine_incidents(const struct engine *engine, const struct incident **out, size_t max)
+engine_findings(const struct engine *engine, const struct finding **out, size_t max)
 {
-	size_t n = engine->incident_count < max ? engine->incident_count : max;
+	size_t n = engine->finding_count < max ? engine->finding_count : max;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = &engine->incidents[i];
+		out[i] = &engine->findings[i];
 	return n;
 }
 
@@ -119,11 +119,11 @@ row(struct stage *s, unsigned i, const char *source, const char *account)
 static void
 fill(struct stage *s)
 {
-	struct incident *two = &s->engine.incidents[1];
+	struct finding *two = &s->engine.findings[1];
 
-	s->engine.incidents[0] = fixture_incident();
-	s->engine.incidents[0].signatures[0] = 100;
-	*two = fixture_incident();
+	s->engine.findings[0] = fixture_finding();
+	s->engine.findings[0].signatures[0] = 100;
+	*two = fixture_finding();
 	two->id = 2;
 	two->detector = 1;
 	two->subject_type = SUBJECT_ACCOUNT;
@@ -134,16 +134,16 @@ fill(struct stage *s)
 	two->passwords_capped = false;
 	two->success_time_ns = 0;
 	two->sensor_loss = 12;
-	for (unsigned i = 0; i < INCIDENT_TOP; i++) {
+	for (unsigned i = 0; i < FINDING_TOP; i++) {
 		sprintf(two->top_sources[i].name, "2001:db8:ffff:ffff:ffff:ffff:ffff:%u", i + 1000);
 		two->top_sources[i].count = 100000 - i;
 	}
-	s->engine.incident_count = 2;
+	s->engine.finding_count = 2;
 	row(s, 0, "198.51.100.9", "dave");
 	row(s, 1, "2001:db8:bad:ffff:ffff:ffff:ffff:ffff",
 		"a-very-long-account-name-that-is-far-too-wide@corp.example");
 	row(s, 2, "192.0.2.1", "dävid@örtlich.example");
-	s->engine.totals.incidents = 2;
+	s->engine.totals.findings = 2;
 	s->engine.totals.sources = 3;
 	s->engine.totals.accounts = 3;
 	s->engine.totals.events[EVENT_AUTH] = 1200;
@@ -306,9 +306,9 @@ lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
 	struct stage *s = *state;
 
 	fill(s);
-	memset(s->engine.incidents[0].subject, 'w', INCIDENT_NAME_MAX);
-	memset(s->engine.incidents[0].top_accounts[0].name, 'z', INCIDENT_NAME_MAX);
-	memset(s->engine.incidents[0].success_account, 'z', INCIDENT_NAME_MAX);
+	memset(s->engine.findings[0].subject, 'w', SUBJECT_NAME_MAX);
+	memset(s->engine.findings[0].top_accounts[0].name, 'z', SUBJECT_NAME_MAX);
+	memset(s->engine.findings[0].success_account, 'z', SUBJECT_NAME_MAX);
 	char *text = printed(&s->report, report_text);
 	for (char *p = strtok(text, "\n"); p; p = strtok(NULL, "\n")) {
 		if (words_columns(p) > 100)
@@ -325,9 +325,9 @@ attempt_count_of_an_account_that_is_not_named_is_not_made_up(void **state)
 	struct stage *s = *state;
 
 	fill(s);
-	s->engine.incidents[0].accounts = 110;
-	strcpy(s->engine.incidents[0].success_account, "user077");
-	s->engine.incidents[0].success_attempt = 2;
+	s->engine.findings[0].accounts = 110;
+	strcpy(s->engine.findings[0].success_account, "user077");
+	s->engine.findings[0].success_attempt = 2;
 	char *text = printed(&s->report, report_text);
 	assert_non_null(strstr(text, "guessed the password of user077 on attempt 2 at 02:07:24."));
 	free(text);
@@ -358,9 +358,9 @@ json_is_one_object_with_the_same_facts(void **state)
 	assert_int_equal(strcspn(text, "\n") + 1, strlen(text));
 	json_t *o = json_loads(text, 0, NULL);
 	assert_non_null(o);
-	json_t *incidents = json_object_get(o, "incidents");
-	assert_int_equal(json_array_size(incidents), 2);
-	json_t *success = json_object_get(json_array_get(incidents, 0), "success");
+	json_t *findings = json_object_get(o, "incidents");
+	assert_int_equal(json_array_size(findings), 2);
+	json_t *success = json_object_get(json_array_get(findings, 0), "success");
 	assert_string_equal(json_string_value(json_object_get(success, "account")), "dave");
 	assert_int_equal(json_array_size(json_object_get(o, "top_sources")), 3);
 	json_t *signature = json_array_get(json_object_get(o, "signatures"), 0);

@@ -1,6 +1,6 @@
 /*
  * Synthetic AUTH events for the tests of aggr, detect and engine: a clock that
- * the test moves, and an engine whose incidents are counted.
+ * the test moves, and an engine whose findings are counted.
  */
 #ifndef SMTAP_TESTS_STREAM_H
 #define SMTAP_TESTS_STREAM_H
@@ -22,7 +22,7 @@ struct stream {
 	uint64_t order;
 	uint64_t salt; /* what fingerprints are made with */
 	const char *server;
-	unsigned told[INCIDENT_STATE_COUNT];
+	unsigned told[FINDING_STATE_COUNT];
 	char lines[STREAM_LINES][160]; /* what the sink heard, in order */
 	unsigned line_count;
 };
@@ -37,8 +37,7 @@ try {
 };
 
 static inline void
-stream_hear(
-	void *arg, const struct incident *i, enum incident_state state, const struct event *event)
+stream_hear(void *arg, const struct finding *i, enum finding_state state, const struct event *event)
 {
 	struct stream *s = arg;
 
@@ -59,7 +58,7 @@ stream_hear(
 static inline void
 stream_start(struct stream *s)
 {
-	const struct engine_sink sink = {.incident = stream_hear, .arg = s};
+	const struct engine_sink sink = {.finding = stream_hear, .arg = s};
 
 	s->now_ns = 1760000000 * NS_PER_S;
 	if (s->server == NULL)
@@ -155,12 +154,12 @@ stream_wait(struct stream *s, uint64_t ns)
 	s->now_ns += ns;
 }
 
-/* The incident of detector on subject (NULL: any), or NULL. */
-static inline const struct incident *
+/* The finding of detector on subject (NULL: any), or NULL. */
+static inline const struct finding *
 stream_find(struct stream *s, enum detector detector, const char *subject)
 {
-	static const struct incident *all[4096];
-	size_t n = engine_incidents(s->engine, all, 4096);
+	static const struct finding *all[4096];
+	size_t n = engine_findings(s->engine, all, 4096);
 
 	for (size_t i = 0; i < n; i++)
 		if (all[i]->detector == detector &&
@@ -170,12 +169,12 @@ stream_find(struct stream *s, enum detector detector, const char *subject)
 }
 
 static inline uint64_t
-stream_incidents(struct stream *s)
+stream_findings(struct stream *s)
 {
 	struct engine_totals totals;
 
 	engine_totals(s->engine, &totals);
-	return totals.incidents;
+	return totals.findings;
 }
 
 #endif

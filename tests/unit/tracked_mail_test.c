@@ -22,7 +22,7 @@ many_unknown_users_are_an_enumeration(void **state)
 		ask_for(A, SPAMMER, at_domain("user", i, "corp", 0), i % 10 ? 550 : 250);
 	engine_finish(s->engine);
 	assert_true(has(DETECTOR_ENUMERATION, A));
-	assert_int_equal(stream_incidents(s), 1);
+	assert_int_equal(stream_findings(s), 1);
 	assert_int_equal(stream_find(s, DETECTOR_ENUMERATION, A)->accounts, 27);
 }
 

@@ -230,7 +230,7 @@ auth_in_clear_is_told_once_per_server_and_day(void **state)
 		stream_wait(s, NS_PER_H);
 	}
 	engine_finish(s->engine);
-	assert_int_equal(stream_incidents(s), 2);
+	assert_int_equal(stream_findings(s), 2);
 	assert_true(has(DETECTOR_EXPOSURE, MX));
 }
 

@@ -1,5 +1,5 @@
-/* An incident in words: who attacked what from where, which guess worked, what to do. */
-#include "control/report/incident_text.h"
+/* A finding in words: who attacked what from where, which guess worked, what to do. */
+#include "control/report/finding_text.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -64,8 +64,7 @@ say_end(struct draft *d, FILE *out)
 
 /* The one, by name; or how many there are. */
 static void
-say_which(
-	struct draft *d, const struct incident_top top[INCIDENT_TOP], uint64_t n, const char *thing)
+say_which(struct draft *d, const struct finding_top top[FINDING_TOP], uint64_t n, const char *thing)
 {
 	char number[WORDS_NUMBER_MAX];
 
@@ -77,7 +76,7 @@ say_which(
 
 /* "24 passwords", "at least 60 passwords"; or what stands for them when they are not known. */
 static void
-say_passwords(struct draft *d, const struct incident *i, const char *unknown)
+say_passwords(struct draft *d, const struct finding *i, const char *unknown)
 {
 	char number[WORDS_NUMBER_MAX];
 
@@ -89,7 +88,7 @@ say_passwords(struct draft *d, const struct incident *i, const char *unknown)
 }
 
 static void
-say_from_to(struct draft *d, const struct incident *i, const char *server)
+say_from_to(struct draft *d, const struct finding *i, const char *server)
 {
 	say(d, " tried from ");
 	say_which(d, i->top_sources, i->sources, "source");
@@ -102,7 +101,7 @@ say_from_to(struct draft *d, const struct incident *i, const char *server)
 
 /* Who attacked what from where. */
 static void
-say_who(struct draft *d, const struct incident *i)
+say_who(struct draft *d, const struct finding *i)
 {
 	if (detector_info(i->detector)->counted) {
 		say(d, "Seen from ");
@@ -142,7 +141,7 @@ say_who(struct draft *d, const struct incident *i)
 }
 
 static void
-print_counts(struct draft *d, const struct incident *i, FILE *out)
+print_counts(struct draft *d, const struct finding *i, FILE *out)
 {
 	char from[WORDS_TIME_MAX], to[WORDS_TIME_MAX];
 	const char *counted = detector_info(i->detector)->counted;
@@ -176,9 +175,9 @@ print_counts(struct draft *d, const struct incident *i, FILE *out)
 
 /* Attempts on the account whose password was guessed; 0 when that is not known. */
 static uint64_t
-attempts_on(const struct incident *i, const char *account)
+attempts_on(const struct finding *i, const char *account)
 {
-	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+	for (unsigned k = 0; k < FINDING_TOP; k++)
 		if (strcmp(i->top_accounts[k].name, account) == 0)
 			return i->top_accounts[k].count;
 	return i->accounts <= 1 ? i->attempts : 0;
@@ -186,11 +185,11 @@ attempts_on(const struct incident *i, const char *account)
 
 /* Who logged in: the attacker himself, or the first source that did. */
 static const char *
-guesser(const struct incident *i, char addr[FORMAT_ADDR_MAX])
+guesser(const struct finding *i, char addr[FORMAT_ADDR_MAX])
 {
 	if (i->subject_type == SUBJECT_SOURCE)
 		return i->subject;
-	for (unsigned k = 0; k < INCIDENT_TOP; k++)
+	for (unsigned k = 0; k < FINDING_TOP; k++)
 		if (i->top_sources[k].name[0] && i->top_sources[k].succeeded)
 			return i->top_sources[k].name;
 	if (i->subject_type == SUBJECT_PREFIX)
@@ -200,7 +199,7 @@ guesser(const struct incident *i, char addr[FORMAT_ADDR_MAX])
 }
 
 static void
-print_success(struct draft *d, const struct incident *i, bool color, FILE *out)
+print_success(struct draft *d, const struct finding *i, bool color, FILE *out)
 {
 	char clock[WORDS_TIME_MAX], addr[FORMAT_ADDR_MAX], number[WORDS_NUMBER_MAX];
 	uint64_t all = attempts_on(i, i->success_account);
@@ -223,14 +222,14 @@ print_success(struct draft *d, const struct incident *i, bool color, FILE *out)
 }
 
 static void
-print_top(struct draft *d, const char *label, const struct incident_top top[INCIDENT_TOP],
+print_top(struct draft *d, const char *label, const struct finding_top top[FINDING_TOP],
 	uint64_t all, FILE *out)
 {
 	char number[WORDS_NUMBER_MAX];
 	unsigned n = 0;
 
 	say(d, "%s: ", label);
-	for (; n < INCIDENT_TOP && top[n].name[0]; n++) {
+	for (; n < FINDING_TOP && top[n].name[0]; n++) {
 		say(d, "%s", n > 0 ? ", " : "");
 		say_name(d, top[n].name);
 		say(d, " (%s%s)", words_number(top[n].count, number),
@@ -245,7 +244,7 @@ print_top(struct draft *d, const char *label, const struct incident_top top[INCI
 
 static void
 print_evidence(
-	struct draft *d, const struct incident *i, const struct pattern_set *patterns, FILE *out)
+	struct draft *d, const struct finding *i, const struct pattern_set *patterns, FILE *out)
 {
 	unsigned n = 0;
 
@@ -260,7 +259,7 @@ print_evidence(
 	}
 	if (n > 0)
 		say_end(d, out);
-	for (unsigned k = 0; k < i->sample_count && k < INCIDENT_SAMPLES; k++) {
+	for (unsigned k = 0; k < i->sample_count && k < FINDING_SAMPLES; k++) {
 		char id[40];
 
 		format_community_id(&i->samples[k], id, sizeof(id));
@@ -289,30 +288,30 @@ subject_phrase(enum subject_type type)
 }
 
 void
-incident_text(
-	const struct incident *incident, const struct pattern_set *patterns, bool color, FILE *out)
+finding_text(
+	const struct finding *finding, const struct pattern_set *patterns, bool color, FILE *out)
 {
-	const struct detector_info *info = detector_info(incident->detector);
+	const struct detector_info *info = detector_info(finding->detector);
 	struct draft d = {.len = 0};
 	char subject[WORDS_NAME_MAX], advice[1024], clean[1024];
 
 	fprintf(out, "%s[%" PRIu64 "] %s %s %s%s (severity %s, confidence %u %%)\n",
-		color ? BOLD : "", incident->id, info->name, subject_phrase(incident->subject_type),
-		words_name(incident->subject, 44, subject), color ? PLAIN : "",
-		severity_word(info->severity), incident->confidence);
+		color ? BOLD : "", finding->id, info->name, subject_phrase(finding->subject_type),
+		words_name(finding->subject, 44, subject), color ? PLAIN : "",
+		severity_word(info->severity), finding->confidence);
 	say(&d, "%s. ", info->title);
-	say_who(&d, incident);
+	say_who(&d, finding);
 	say_end(&d, out);
-	print_success(&d, incident, color, out);
-	print_counts(&d, incident, out);
-	if (incident->accounts > 1 || incident->subject_type == SUBJECT_ACCOUNT)
-		print_top(&d, "Accounts", incident->top_accounts, incident->accounts, out);
-	if (incident->sources > 1)
-		print_top(&d, "Sources", incident->top_sources, incident->sources, out);
-	if (incident->targets > 1)
-		print_top(&d, "Servers", incident->top_targets, incident->targets, out);
-	print_evidence(&d, incident, patterns, out);
-	if (incident_advice(incident, advice, sizeof(advice)) > 0) {
+	print_success(&d, finding, color, out);
+	print_counts(&d, finding, out);
+	if (finding->accounts > 1 || finding->subject_type == SUBJECT_ACCOUNT)
+		print_top(&d, "Accounts", finding->top_accounts, finding->accounts, out);
+	if (finding->sources > 1)
+		print_top(&d, "Sources", finding->top_sources, finding->sources, out);
+	if (finding->targets > 1)
+		print_top(&d, "Servers", finding->top_targets, finding->targets, out);
+	print_evidence(&d, finding, patterns, out);
+	if (finding_advice(finding, advice, sizeof(advice)) > 0) {
 		say(&d, "What to do: %s", words_clean(advice, clean, sizeof(clean)));
 		say_end(&d, out);
 	}

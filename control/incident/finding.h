@@ -1,9 +1,10 @@
 /*
- * An incident: one attack, however long, on one subject by one detector. It
- * opens, grows and closes; it carries its evidence.
+ * A finding: what one detector has against one subject, however long it lasts.
+ * It opens, grows and closes; it carries its evidence. An incident ties the
+ * findings of one attack together.
  */
-#ifndef SMTAP_CONTROL_INCIDENT_H
-#define SMTAP_CONTROL_INCIDENT_H
+#ifndef SMTAP_CONTROL_FINDING_H
+#define SMTAP_CONTROL_FINDING_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,24 +19,24 @@ enum subject_type {
 	SUBJECT_TYPE_COUNT
 };
 
-enum incident_state { INCIDENT_OPEN, INCIDENT_UPDATE, INCIDENT_CLOSED, INCIDENT_STATE_COUNT };
+enum finding_state { FINDING_OPEN, FINDING_UPDATE, FINDING_CLOSED, FINDING_STATE_COUNT };
 
-#define INCIDENT_TOP 8     /* accounts, targets and sources that are named */
-#define INCIDENT_SAMPLES 4 /* flows that are shown as evidence */
-#define INCIDENT_NAME_MAX 255
+#define FINDING_TOP 8     /* accounts, targets and sources that are named */
+#define FINDING_SAMPLES 4 /* flows that are shown as evidence */
+#define SUBJECT_NAME_MAX 255
 
-struct incident_top {
-	char name[INCIDENT_NAME_MAX + 1];
+struct finding_top {
+	char name[SUBJECT_NAME_MAX + 1];
 	uint64_t count;
 	bool succeeded; /* a login for it, or from it, worked */
 };
 
-struct incident {
+struct finding {
 	uint64_t id;       /* from 1; the same in each run over the same capture */
 	unsigned detector; /* enum detector */
 	enum subject_type subject_type;
-	char subject[INCIDENT_NAME_MAX + 1]; /* as exported */
-	uint64_t first_seen_ns;              /* packet time; never after last_seen_ns */
+	char subject[SUBJECT_NAME_MAX + 1]; /* as exported */
+	uint64_t first_seen_ns;             /* packet time; never after last_seen_ns */
 	uint64_t last_seen_ns;
 	uint64_t first_clock_ns;
 	uint64_t last_clock_ns;
@@ -49,15 +50,15 @@ struct incident {
 	bool passwords_capped; /* "at least" */
 	unsigned confidence;   /* 0..100 */
 	bool closed;
-	struct incident_top top_accounts[INCIDENT_TOP];
-	struct incident_top top_sources[INCIDENT_TOP];
-	struct incident_top top_targets[INCIDENT_TOP];
-	struct event_flow samples[INCIDENT_SAMPLES];
+	struct finding_top top_accounts[FINDING_TOP];
+	struct finding_top top_sources[FINDING_TOP];
+	struct finding_top top_targets[FINDING_TOP];
+	struct event_flow samples[FINDING_SAMPLES];
 	unsigned sample_count;
 	struct event_flow last_flow; /* of the event that opened or last updated it */
 	uint64_t sensor_loss;        /* losses known so far, as intake_lost counts; 0: none */
 	uint32_t signatures[4];      /* tools and servers named by patterns */
-	char success_account[INCIDENT_NAME_MAX + 1]; /* which guess worked, first */
+	char success_account[SUBJECT_NAME_MAX + 1]; /* which guess worked, first */
 	uint64_t success_time_ns;
 	uint64_t success_attempt; /* the how manieth attempt on that account it was */
 };
