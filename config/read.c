@@ -13,76 +13,19 @@
  * that form a cycle included); a file is at most FILE_MAX bytes.
  */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/utf8.h"
-#include "config/setting.h"
+#include "config/reader.h"
 
 #define FILE_MAX (1u << 20)
 #define KEY_SHOWN 48 /* bytes of a key that a message repeats */
-
-struct reader {
-	struct config *config;
-	const struct config_source *source;
-	yaml_document_t *document;
-	char *why;
-	size_t why_len;
-	unsigned seen[SETTINGS_MAX]; /* the line where each setting was set; 0: nowhere */
-};
 
 /* One map of the document: where it stands. */
 struct place {
 	char path[SETTING_NAME_MAX]; /* dotted, with a dot at the end; empty: the top */
 };
-
-__attribute__((format(printf, 3, 4))) static int
-fail_at(const struct reader *r, size_t line, const char *format, ...)
-{
-	int n = snprintf(r->why, r->why_len, "%s:%zu: ", r->source->name, line);
-	va_list args;
-
-	if (n < 0 || (size_t)n >= r->why_len)
-		return -EINVAL;
-	va_start(args, format);
-	vsnprintf(r->why + n, r->why_len - (size_t)n, format, args);
-	va_end(args);
-	return -EINVAL;
-}
-
-static size_t
-line_of(const yaml_node_t *node)
-{
-	return node->start_mark.line + 1;
-}
-
-/* Levenshtein distance; both at most SETTING_NAME_MAX - 1 long. */
-static unsigned
-distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-	unsigned row[SETTING_NAME_MAX];
-
-	for (size_t k = 0; k <= b_len; k++)
-		row[k] = (unsigned)k;
-	for (size_t i = 1; i <= a_len; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = (unsigned)i;
-		for (size_t k = 1; k <= b_len; k++) {
-			unsigned best = diagonal + (a[i - 1] != b[k - 1]);
-
-			diagonal = row[k];
-			if (row[k] + 1 < best)
-				best = row[k] + 1;
-			if (row[k - 1] + 1 < best)
-				best = row[k - 1] + 1;
-			row[k] = best;
-		}
-	}
-	return row[b_len];
-}
 
 /* The first n components of a dotted name; its length when it has fewer. */
 static size_t
@@ -113,7 +56,7 @@ nearest_name(const char *path, size_t *len)
 	for (size_t i = 0; i < config_setting_count; i++) {
 		const char *name = config_settings[i].name;
 		size_t n = components_len(name, depth);
-		unsigned d = n < SETTING_NAME_MAX ? distance(path, path_len, name, n) : best;
+		unsigned d = n < SETTING_NAME_MAX ? reader_distance(path, path_len, name, n) : best;
 
 		if (d < best) {
 			best = d;
@@ -143,11 +86,11 @@ fail_unknown(const struct reader *r, const struct place *place, const yaml_node_
 	shown[n] = '\0';
 	/* place->path is a known name, far shorter than its room. */
 	if (snprintf(path, sizeof(path), "%s%s", place->path, shown) >= (int)sizeof(path))
-		return fail_at(r, line_of(key), "unknown setting '%s'", shown);
+		return reader_fail(r, reader_line(key), "unknown setting '%s'", shown);
 	const char *near = nearest_name(path, &len);
 	if (!near)
-		return fail_at(r, line_of(key), "unknown setting '%s'", path);
-	return fail_at(r, line_of(key), "unknown setting '%s'; did you mean '%.*s'?", path,
+		return reader_fail(r, reader_line(key), "unknown setting '%s'", path);
+	return reader_fail(r, reader_line(key), "unknown setting '%s'; did you mean '%.*s'?", path,
 		(int)len, near);
 }
 
@@ -158,9 +101,9 @@ read_scalar(struct reader *r, const struct setting *s, const yaml_node_t *node)
 	char why[200];
 
 	if (strlen(text) != node->data.scalar.length)
-		return fail_at(r, line_of(node), "%s: holds a NUL byte", s->name);
+		return reader_fail(r, reader_line(node), "%s: holds a NUL byte", s->name);
 	if (setting_parse(s, r->config, text, why, sizeof(why)))
-		return fail_at(r, line_of(node), "%s: %s", s->name, why);
+		return reader_fail(r, reader_line(node), "%s: %s", s->name, why);
 	return 0;
 }
 
@@ -175,13 +118,13 @@ read_ports(struct reader *r, const struct setting *s, const yaml_node_t *node)
 		const yaml_node_t *one = yaml_document_get_node(r->document, *item);
 
 		if (one->type != YAML_SCALAR_NODE)
-			return fail_at(
-				r, line_of(one), "%s: expected a port from 1 to 65535", s->name);
+			return reader_fail(r, reader_line(one),
+				"%s: expected a port from 1 to 65535", s->name);
 		if (setting_add_port(&list, (const char *)one->data.scalar.value, why, sizeof(why)))
-			return fail_at(r, line_of(one), "%s: %s", s->name, why);
+			return reader_fail(r, reader_line(one), "%s: %s", s->name, why);
 	}
 	if (list.count < s->min)
-		return fail_at(r, line_of(node), "%s: expected at least one port", s->name);
+		return reader_fail(r, reader_line(node), "%s: expected at least one port", s->name);
 	memcpy((char *)r->config + s->offset, &list, sizeof(list));
 	return 0;
 }
@@ -192,13 +135,14 @@ read_setting(struct reader *r, const struct setting *s, const yaml_node_t *key, 
 	unsigned *seen = &r->seen[s - config_settings];
 
 	if (*seen)
-		return fail_at(r, line_of(key), "'%s' was set before, in line %u", s->name, *seen);
-	*seen = (unsigned)line_of(key);
+		return reader_fail(
+			r, reader_line(key), "'%s' was set before, in line %u", s->name, *seen);
+	*seen = (unsigned)reader_line(key);
 	if (node->type == YAML_SCALAR_NODE)
 		return read_scalar(r, s, node);
 	if (node->type == YAML_SEQUENCE_NODE && s->type == SETTING_PORTS)
 		return read_ports(r, s, node);
-	return fail_at(r, line_of(node), "%s: expected %s, not a %s", s->name,
+	return reader_fail(r, reader_line(node), "%s: expected %s, not a %s", s->name,
 		s->type == SETTING_PORTS ? "a list of ports" : "one value",
 		node->type == YAML_MAPPING_NODE ? "map" : "list");
 }
@@ -236,8 +180,8 @@ check_duplicate(struct reader *r, const yaml_node_t *map, const yaml_node_pair_t
 
 		if (strcmp((const char *)old->data.scalar.value,
 			    (const char *)key->data.scalar.value) == 0)
-			return fail_at(r, line_of(key), "'%s' was set before, in line %zu",
-				(const char *)key->data.scalar.value, line_of(old));
+			return reader_fail(r, reader_line(key), "'%s' was set before, in line %zu",
+				(const char *)key->data.scalar.value, reader_line(old));
 	}
 	return 0;
 }
@@ -266,8 +210,8 @@ read_pair(struct reader *r, const struct place *place, const yaml_node_pair_t *p
 	if (value->type == YAML_SCALAR_NODE && value->data.scalar.length == 0)
 		return 0;
 	if (value->type != YAML_MAPPING_NODE)
-		return fail_at(
-			r, line_of(value), "%.*s: expected a map of settings", n, below.path);
+		return reader_fail(
+			r, reader_line(value), "%.*s: expected a map of settings", n, below.path);
 	return read_map(r, &below, value);
 }
 
@@ -281,7 +225,7 @@ read_map(struct reader *r, const struct place *place, const yaml_node_t *map)
 
 		if (key->type != YAML_SCALAR_NODE ||
 			strlen((const char *)key->data.scalar.value) != key->data.scalar.length)
-			return fail_at(r, line_of(key), "expected the name of a setting");
+			return reader_fail(r, reader_line(key), "expected the name of a setting");
 		status = check_duplicate(r, map, pair);
 		if (!status)
 			status = read_pair(r, place, pair);
@@ -303,10 +247,10 @@ fail_syntax(const struct reader *r, const yaml_parser_t *parser)
 
 		for (size_t i = 0; i < parser->problem_offset && i < r->source->len; i++)
 			line += text[i] == '\n';
-		return fail_at(r, line, "not text in UTF-8: %s",
+		return reader_fail(r, line, "not text in UTF-8: %s",
 			parser->problem ? parser->problem : "unreadable");
 	}
-	return fail_at(r, parser->problem_mark.line + 1, "not YAML: %s%s%s",
+	return reader_fail(r, parser->problem_mark.line + 1, "not YAML: %s%s%s",
 		parser->context ? parser->context : "", parser->context ? ", " : "",
 		parser->problem ? parser->problem : "syntax error");
 }
@@ -320,7 +264,7 @@ read_root(struct reader *r, const yaml_node_t *root)
 		return read_map(r, &top, root);
 	if (root->type == YAML_SCALAR_NODE && root->data.scalar.length == 0)
 		return 0;
-	return fail_at(r, line_of(root), "expected a map of settings");
+	return reader_fail(r, reader_line(root), "expected a map of settings");
 }
 
 /* The first document, and no second one. */
@@ -338,7 +282,7 @@ read_documents(struct reader *r, yaml_parser_t *parser)
 		if (root && i == 0)
 			status = read_root(r, root);
 		else if (root)
-			status = fail_at(
+			status = reader_fail(
 				r, document.start_mark.line + 1, "a second document; expected one");
 		yaml_document_delete(&document);
 		if (status || !root)
