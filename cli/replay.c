@@ -245,7 +245,9 @@ replay_run(struct replay *r)
 		return command_fail(COMMAND_BAD, "-o: the path is too long");
 	if (!r->eve)
 		r->eve = eve;
-	return replay_start(r);
+	int status = replay_start(r);
+	config_free(&config);
+	return status;
 }
 
 int

@@ -71,6 +71,41 @@ config_defaults(struct config *config)
 	snprintf(config->output_dir, sizeof(config->output_dir), "./smtap-out");
 }
 
+void
+config_free(struct config *config)
+{
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++) {
+		free(config->rules[list].rule);
+		config->rules[list] = (struct config_rules){0};
+	}
+}
+
+static bool
+same_rules(const struct config_rules *a, const struct config_rules *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (unsigned i = 0; i < a->count; i++) {
+		struct config_rule rule = a->rule[i];
+
+		rule.line = b->rule[i].line;
+		if (memcmp(&rule, &b->rule[i], sizeof(rule)) != 0)
+			return false;
+	}
+	return true;
+}
+
+bool
+config_same(const struct config *a, const struct config *b)
+{
+	if (memcmp(a, b, offsetof(struct config, rules)) != 0)
+		return false;
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
+		if (!same_rules(&a->rules[list], &b->rules[list]))
+			return false;
+	return true;
+}
+
 /* A value as a message may show it: printable, and not too long. */
 static const char *
 quote(const char *text, char out[QUOTE_MAX + 4])

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config/rules.h"
 #include "config/settings.h"
 
 #define CONFIG_TEXT_MAX 256
@@ -32,9 +33,16 @@ struct config {
 	struct config_ports ports;         /* mail.ports; default 25 */
 	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
 	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
+	struct config_rules rules[CONFIG_RULE_LISTS]; /* last; suppress, allow; config_free */
 };
 
 void config_defaults(struct config *config);
+
+/* Give back what reading took; the rules are gone then. */
+void config_free(struct config *config);
+
+/* The same settings and rules? Where a rule stands in its file does not matter. */
+bool config_same(const struct config *a, const struct config *b);
 
 /*
  * Read a YAML file over the defaults. 0; or -EINVAL/-errno with one line

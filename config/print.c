@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "config/setting.h"
+#include "config/rules_internal.h"
 
 static void
 print_text(const char *text, FILE *out)
@@ -118,9 +118,74 @@ print_map(const struct config *config, const char *prefix, size_t prefix_len, un
 	}
 }
 
+static void
+print_range_of(const char *key, const struct prefix *range, const char **lead, FILE *out)
+{
+	char text[PREFIX_TEXT_MAX];
+
+	prefix_format(range, text);
+	fprintf(out, "%s%s: \"%s\"\n", *lead, key, text);
+	*lead = "    ";
+}
+
+static void
+print_detectors(uint64_t detectors, const char **lead, FILE *out)
+{
+	const char *comma = "";
+
+	fprintf(out, "%sdetector: [", *lead);
+	for (unsigned i = 0; config_detector_name(i); i++) {
+		if (!(detectors & 1ull << i))
+			continue;
+		fprintf(out, "%s%s", comma, config_detector_name(i));
+		comma = ", ";
+	}
+	fputs("]\n", out);
+	*lead = "    ";
+}
+
+static void
+print_rule(const struct config_rule *rule, FILE *out)
+{
+	char until[CONFIG_RULE_TIME_MAX];
+	const char *lead = "  - ";
+
+	if (rule->by_client)
+		print_range_of(rule->client.bits == PREFIX_BITS ? "source" : "prefix",
+			&rule->client, &lead, out);
+	if (rule->account[0]) {
+		fprintf(out, "%saccount: ", lead);
+		print_text(rule->account, out);
+		fputc('\n', out);
+		lead = "    ";
+	}
+	if (rule->by_server)
+		print_range_of("server", &rule->server, &lead, out);
+	if (rule->detectors)
+		print_detectors(rule->detectors, &lead, out);
+	config_rule_until(rule, until);
+	fprintf(out, "    until: %s\n    reason: ", until);
+	print_text(rule->reason, out);
+	fputc('\n', out);
+}
+
+/* Nothing for a list without rules. */
+static void
+print_rules(const struct config *config, enum config_rule_list list, FILE *out)
+{
+	const struct config_rules *rules = &config->rules[list];
+
+	if (rules->count > 0)
+		fprintf(out, "%s:\n", config_rule_list_name(list));
+	for (unsigned i = 0; i < rules->count; i++)
+		print_rule(&rules->rule[i], out);
+}
+
 int
 config_print(const struct config *config, FILE *out)
 {
 	print_map(config, "", 0, 0, out);
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
+		print_rules(config, list, out);
 	return ferror(out) ? -EIO : 0;
 }

@@ -17,7 +17,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
-#include "config/reader.h"
+#include "config/rules_internal.h"
 
 #define FILE_MAX (1u << 20)
 #define KEY_SHOWN 48 /* bytes of a key that a message repeats */
@@ -40,8 +40,8 @@ components_len(const char *name, unsigned n)
 }
 
 /*
- * The setting, or the map of settings, whose name is nearest to path; its length in *len. Or,
- * when path's last component is the name of a setting elsewhere, that one. NULL: none is near.
+ * The setting, map of settings or list of rules whose name is nearest to path; its length in *len.
+ * Or, when path's last component is the name of a setting elsewhere, that one. NULL: none is near.
  */
 static const char *
 nearest_name(const char *path, size_t *len)
@@ -62,6 +62,16 @@ nearest_name(const char *path, size_t *len)
 			best = d;
 			found = name;
 			*len = n;
+		}
+	}
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++) {
+		const char *name = config_rule_list_name(list);
+		unsigned d = reader_distance(path, path_len, name, strlen(name));
+
+		if (d < best) {
+			best = d;
+			found = name;
+			*len = strlen(name);
 		}
 	}
 	for (size_t i = 0; !found && i < config_setting_count; i++) {
@@ -200,6 +210,9 @@ read_pair(struct reader *r, const struct place *place, const yaml_node_pair_t *p
 
 	if (n < 0 || (size_t)n >= sizeof(below.path) - 1)
 		return fail_unknown(r, place, key);
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
+		if (strcmp(below.path, config_rule_list_name(list)) == 0)
+			return rules_read(r, list, value);
 	setting = find_setting(below.path);
 	if (setting)
 		return read_setting(r, setting, key, value);
@@ -299,6 +312,7 @@ config_parse(struct config *config, const struct config_source *source, char *wh
 	yaml_parser_t parser;
 	int status = -ENOMEM;
 
+	memset(draft.rules, 0, sizeof(draft.rules));
 	if (yaml_parser_initialize(&parser)) {
 		yaml_parser_set_input_string(&parser, source->text, source->len);
 		/* A UTF-16 file is legal YAML and surely a mistake here. */
@@ -308,9 +322,13 @@ config_parse(struct config *config, const struct config_source *source, char *wh
 	}
 	if (status == -ENOMEM)
 		snprintf(why, why_len, "%s: out of memory", source->name);
-	if (status == 0)
-		*config = draft;
-	return status;
+	if (status) {
+		config_free(&draft);
+		return status;
+	}
+	config_free(config);
+	*config = draft;
+	return 0;
 }
 
 int

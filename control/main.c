@@ -26,5 +26,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "smtap-control: standard output is closed\n");
 		return EXIT_FAILED;
 	}
-	return stdfds_finish("smtap-control", run_control(&options));
+	int status = run_control(&options);
+	config_free(&options.config);
+	return stdfds_finish("smtap-control", status);
 }

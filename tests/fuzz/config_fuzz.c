@@ -28,9 +28,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	fclose(f);
 	config_defaults(&again);
 	source = (struct config_source){"f", text, text_len};
-	if (config_parse(&again, &source, why, sizeof(why)) ||
-		memcmp(&config, &again, sizeof(config)) != 0)
+	if (config_parse(&again, &source, why, sizeof(why)) || !config_same(&config, &again))
 		abort();
+	config_free(&config);
+	config_free(&again);
 	free(text);
 	return 0;
 }

@@ -74,7 +74,8 @@ assert_round_trip(const struct config *config)
 	config_defaults(&again);
 	if (config_parse(&again, &source, why, sizeof(why)))
 		fail_msg("%s", why);
-	assert_memory_equal(config, &again, sizeof(again));
+	assert_true(config_same(config, &again));
+	config_free(&again);
 	free(text);
 }
 
@@ -123,6 +124,7 @@ check_one(const char *name)
 		/* Nothing of a bad file takes effect. */
 		assert_memory_equal(&config, &before, sizeof(config));
 	}
+	config_free(&config);
 	free(in);
 	free(ok);
 	free(err);
@@ -224,6 +226,110 @@ more_ports_than_there_is_room_for_is_an_error(void **state)
 	assert_string_equal(why, "more than 64 ports");
 }
 
+static struct config
+config_of(const char *text)
+{
+	struct config_source source = {"f", text, strlen(text)};
+	struct config config;
+	char why[300] = "";
+
+	config_defaults(&config);
+	if (config_parse(&config, &source, why, sizeof(why)))
+		fail_msg("%s", why);
+	return config;
+}
+
+static void
+a_rule_ends_with_its_day_or_at_its_second(void **state)
+{
+	struct config config =
+		config_of("suppress:\n"
+			  "- {detector: slow, until: 2026-12-31, reason: r}\n"
+			  "- {detector: slow, until: 2026-12-31T18:00:00Z, reason: r}\n"
+			  "- {detector: slow, until: never, reason: r}\n"
+			  "- {detector: slow, until: 1970-01-01T00:00:00Z, reason: r}\n");
+	const struct config_rule *rule = config.rules[CONFIG_SUPPRESS].rule;
+
+	(void)state;
+	assert_int_equal(config.rules[CONFIG_SUPPRESS].count, 4);
+	assert_int_equal(rule[0].until_ns, 1798761600ull * 1000000000);
+	assert_int_equal(rule[1].until_ns, 1798740000ull * 1000000000);
+	assert_int_equal(rule[2].until_ns, CONFIG_RULE_NEVER);
+	assert_int_equal(rule[3].until_ns, 0);
+	assert_round_trip(&config);
+	config_free(&config);
+}
+
+static void
+what_is_no_time_is_refused(void **state)
+{
+	static const char *const bad[] = {"2026-02-29", "2026-13-01", "2026-00-10", "2026-12-32",
+		"2026-1-1", "26-12-31", "1969-12-31", "2262-01-01", "2026-12-31T24:00:00Z",
+		"2026-12-31T23:59:60Z", "2026-12-31T18:00:00", "2026-12-31T18:00:00+01:00",
+		"2026-12-31 18:00:00", "tomorrow", "Never", "''", "2026-12-31Z"};
+	char text[200], why[300];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct config config;
+		struct config_source source = {"f", text, 0};
+
+		config_defaults(&config);
+		source.len = (size_t)snprintf(text, sizeof(text),
+			"suppress:\n- detector: slow\n  until: %s\n  reason: r\n", bad[i]);
+		if (config_parse(&config, &source, why, sizeof(why)) != -EINVAL)
+			fail_msg("%s was taken", bad[i]);
+		if (strncmp(why, "f:3: suppress: until: expected a day such as 2026-12-31", 55) !=
+			0)
+			fail_msg("%s", why);
+	}
+}
+
+static void
+a_list_has_its_rules_and_no_more_than_its_most(void **state)
+{
+	char *text = calloc(1, 100000), why[300];
+	struct config config;
+	size_t len = 7;
+
+	(void)state;
+	assert_non_null(text);
+	strcpy(text, "allow:\n");
+	for (unsigned i = 0; i < CONFIG_RULES_MAX; i++)
+		len += (size_t)sprintf(
+			text + len, "- {source: 192.0.%u.%u, reason: r}\n", i / 256, i % 256);
+	config = config_of(text);
+	assert_int_equal(config.rules[CONFIG_ALLOW].count, CONFIG_RULES_MAX);
+	assert_int_equal(config.rules[CONFIG_ALLOW].rule[1023].line, 1025);
+	assert_round_trip(&config);
+	strcpy(text + len, "- {source: 192.0.9.9, reason: r}\n");
+	struct config_source source = {"f", text, strlen(text)};
+	assert_int_equal(config_parse(&config, &source, why, sizeof(why)), -EINVAL);
+	assert_string_equal(why, "f:2: allow: 1025 rules; 1024 are the most");
+	/* Nothing of a bad file takes effect. */
+	assert_int_equal(config.rules[CONFIG_ALLOW].count, CONFIG_RULES_MAX);
+	config_free(&config);
+	assert_int_equal(config.rules[CONFIG_ALLOW].count, 0);
+	free(text);
+}
+
+static void
+configurations_with_other_rules_are_not_the_same(void **state)
+{
+	struct config a = config_of("allow: [{source: 192.0.2.7, reason: r}]\n");
+	struct config b = config_of("allow: [{source: 192.0.2.7, reason: s}]\n");
+	struct config c = config_of("\n\nallow:\n- {source: 192.0.2.7, reason: r}\n");
+	struct config d = config_of("");
+
+	(void)state;
+	assert_false(config_same(&a, &b));
+	assert_false(config_same(&a, &d));
+	assert_true(config_same(&a, &c));
+	config_free(&a);
+	config_free(&b);
+	config_free(&c);
+}
+
 static void
 missing_file_is_named(void **state)
 {
@@ -247,6 +353,10 @@ main(void)
 		cmocka_unit_test(default_of_each_setting_is_in_its_range),
 		cmocka_unit_test(port_list_is_numbers_and_commas),
 		cmocka_unit_test(more_ports_than_there_is_room_for_is_an_error),
+		cmocka_unit_test(a_rule_ends_with_its_day_or_at_its_second),
+		cmocka_unit_test(what_is_no_time_is_refused),
+		cmocka_unit_test(a_list_has_its_rules_and_no_more_than_its_most),
+		cmocka_unit_test(configurations_with_other_rules_are_not_the_same),
 		cmocka_unit_test(missing_file_is_named),
 	};
 
