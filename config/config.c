@@ -15,7 +15,6 @@
 
 #define PORT_MAX 65535
 #define PORTS_MAX (sizeof(((struct config_ports *)0)->port) / sizeof(uint16_t))
-#define QUOTE_MAX 96 /* bytes of a wrong value that a message repeats */
 
 /* clang-format off */
 const struct setting config_settings[] = {
@@ -34,6 +33,10 @@ const struct setting config_settings[] = {
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",
 		offsetof(struct config, pattern_dir), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+#define X(field, dotted, kind, most, text, yaml)                                                   \
+	{dotted, text, offsetof(struct config, field), 0, most, SETTING_LIST, element_##kind, yaml},
+	CONFIG_LISTS(X)
+#undef X
 };
 /* clang-format on */
 
@@ -106,9 +109,8 @@ config_same(const struct config *a, const struct config *b)
 	return true;
 }
 
-/* A value as a message may show it: printable, and not too long. */
-static const char *
-quote(const char *text, char out[QUOTE_MAX + 4])
+const char *
+setting_quote(const char *text, char out[QUOTE_MAX + 4])
 {
 	bool truncated;
 	size_t n =
@@ -159,12 +161,12 @@ parse_count(const struct setting *s, const char *text, uint64_t *out, char *why,
 	if (r == -EINVAL || (r == 0 && *rest)) {
 		snprintf(why, why_len,
 			"expected a whole number from %" PRIu64 " to %" PRIu64 ", not '%s'", s->min,
-			s->max, quote(text, shown));
+			s->max, setting_quote(text, shown));
 		return -EINVAL;
 	}
 	if (r || v < s->min || v > s->max) {
-		snprintf(why, why_len, "%s is outside %" PRIu64 " to %" PRIu64, quote(text, shown),
-			s->min, s->max);
+		snprintf(why, why_len, "%s is outside %" PRIu64 " to %" PRIu64,
+			setting_quote(text, shown), s->min, s->max);
 		return -EINVAL;
 	}
 	*out = v;
@@ -193,13 +195,14 @@ parse_duration(const struct setting *s, const char *text, uint64_t *out, char *w
 		unit = find_unit(rest);
 	if (r == -EINVAL || (r == 0 && !unit)) {
 		snprintf(why, why_len, "expected a duration such as 90s, 10m, 24h or 1d, not '%s'",
-			quote(text, shown));
+			setting_quote(text, shown));
 		return -EINVAL;
 	}
 	if (r || __builtin_mul_overflow(v, unit->ns, &ns) || ns < s->min || ns > s->max) {
 		setting_format_duration(s->min, low, sizeof(low));
 		setting_format_duration(s->max, high, sizeof(high));
-		snprintf(why, why_len, "%s is outside %s to %s", quote(text, shown), low, high);
+		snprintf(why, why_len, "%s is outside %s to %s", setting_quote(text, shown), low,
+			high);
 		return -EINVAL;
 	}
 	*out = ns;
@@ -219,7 +222,7 @@ parse_bool(const char *text, bool *out, char *why, size_t why_len)
 			return 0;
 		}
 	}
-	snprintf(why, why_len, "expected true or false, not '%s'", quote(text, shown));
+	snprintf(why, why_len, "expected true or false, not '%s'", setting_quote(text, shown));
 	return -EINVAL;
 }
 
@@ -256,7 +259,7 @@ setting_add_port(struct config_ports *ports, const char *text, char *why, size_t
 
 	if (parse_digits(text, &v, &rest) || *rest || v < 1 || v > PORT_MAX) {
 		snprintf(why, why_len, "expected a port from 1 to %u, not '%s'", PORT_MAX,
-			quote(text, shown));
+			setting_quote(text, shown));
 		return -EINVAL;
 	}
 	for (unsigned i = 0; i < ports->count; i++) {
@@ -318,6 +321,8 @@ setting_parse(const struct setting *setting, struct config *config, const char *
 		return config_parse_ports(field, text, why, why_len);
 	case SETTING_TEXT:
 		return parse_text(setting, text, field, why, why_len);
+	case SETTING_LIST:
+		break;
 	}
 	return -EINVAL;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config/list.h"
 #include "config/rules.h"
 #include "config/settings.h"
 
@@ -33,6 +34,9 @@ struct config {
 	struct config_ports ports;         /* mail.ports; default 25 */
 	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
 	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
+#define X(field, name, element, most, help, example) struct config_list field;
+	CONFIG_LISTS(X)
+#undef X
 	struct config_rules rules[CONFIG_RULE_LISTS]; /* last; suppress, allow; config_free */
 };
 

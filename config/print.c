@@ -9,6 +9,12 @@
 
 #include "config/rules_internal.h"
 
+static int
+indent(unsigned depth)
+{
+	return (int)(depth * 2);
+}
+
 static void
 print_text(const char *text, FILE *out)
 {
@@ -30,8 +36,22 @@ print_ports(const struct config_ports *ports, FILE *out)
 	fputc(']', out);
 }
 
+/* Each element on its own line, below the key. */
 static void
-print_value(const struct setting *s, const struct config *config, FILE *out)
+print_list(const struct config_list *list, unsigned depth, FILE *out)
+{
+	const char *element = NULL;
+
+	if (list->count == 0)
+		fputs("[]", out);
+	while ((element = config_list_next(list, element))) {
+		fprintf(out, "\n%*s- ", indent(depth + 1), "");
+		print_text(element, out);
+	}
+}
+
+static void
+print_value(const struct setting *s, const struct config *config, unsigned depth, FILE *out)
 {
 	const void *field = (const char *)config + s->offset;
 	char duration[32];
@@ -53,7 +73,18 @@ print_value(const struct setting *s, const struct config *config, FILE *out)
 	case SETTING_TEXT:
 		print_text(field, out);
 		break;
+	case SETTING_LIST:
+		print_list(field, depth, out);
+		break;
 	}
+}
+
+static bool
+is_filled_list(const struct setting *s, const struct config *config)
+{
+	const void *field = (const char *)config + s->offset;
+
+	return s->type == SETTING_LIST && ((const struct config_list *)field)->count > 0;
 }
 
 static void
@@ -72,6 +103,8 @@ print_range(const struct setting *s, FILE *out)
 		fprintf(out, " (%" PRIu64 " to %" PRIu64 " ports)", s->min, s->max);
 	if (s->type == SETTING_TEXT)
 		fprintf(out, " (%" PRIu64 " to %" PRIu64 " bytes)", s->min, s->max);
+	if (s->type == SETTING_LIST)
+		fprintf(out, " (at most %" PRIu64 ", such as %s)", s->max, s->example);
 }
 
 /* Is the map of name (its first len bytes) in the table before setting i? */
@@ -82,12 +115,6 @@ map_printed(const char *name, size_t len, size_t i)
 		if (strncmp(config_settings[k].name, name, len) == 0)
 			return true;
 	return false;
-}
-
-static int
-indent(unsigned depth)
-{
-	return (int)(depth * 2);
 }
 
 /* Everything below the map whose dotted name is the first prefix_len bytes of prefix. */
@@ -105,8 +132,10 @@ print_map(const struct config *config, const char *prefix, size_t prefix_len, un
 		if (!dot) {
 			fprintf(out, "%*s# %s", indent(depth), "", s->help);
 			print_range(s, out);
-			fprintf(out, "\n%*s%s: ", indent(depth), "", key);
-			print_value(s, config, out);
+			fprintf(out, "\n%*s%s:", indent(depth), "", key);
+			if (!is_filled_list(s, config))
+				fputc(' ', out);
+			print_value(s, config, depth, out);
 			fputc('\n', out);
 			continue;
 		}

@@ -13,6 +13,7 @@
  * that form a cycle included); a file is at most FILE_MAX bytes.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -139,6 +140,61 @@ read_ports(struct reader *r, const struct setting *s, const yaml_node_t *node)
 	return 0;
 }
 
+/* One more for a list, unless an element before it, in the node of list, is the same. */
+static int
+read_element(struct reader *r, const struct setting *s, const yaml_node_t *list_node,
+	const yaml_node_t *node, struct config_list *list)
+{
+	const char *text = (const char *)node->data.scalar.value;
+	char element[ELEMENT_MAX], why[200];
+	int before;
+
+	if (node->type != YAML_SCALAR_NODE)
+		return reader_fail(r, reader_line(node), "%s: expected a list of values such as %s",
+			s->name, s->example);
+	if (strlen(text) != node->data.scalar.length)
+		return reader_fail(r, reader_line(node), "%s: holds a NUL byte", s->name);
+	if (s->element(text, element, why, sizeof(why)))
+		return reader_fail(r, reader_line(node), "%s: %s", s->name, why);
+	before = config_list_find(list, element);
+	if (before >= 0)
+		return reader_fail(r, reader_line(node), "%s: '%s' is listed before, in line %zu",
+			s->name, element,
+			reader_line(yaml_document_get_node(
+				r->document, list_node->data.sequence.items.start[before])));
+	if (list->count == s->max)
+		return reader_fail(r, reader_line(node), "%s: more than %" PRIu64 " elements",
+			s->name, s->max);
+	if (config_list_add(list, element))
+		return reader_fail(r, reader_line(node), "%s: more than %u bytes in all", s->name,
+			CONFIG_LIST_BYTES);
+	return 0;
+}
+
+/* "local_nets:" with nothing behind it: somebody commented the elements out. */
+static bool
+is_nothing(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE && node->data.scalar.length == 0 &&
+	       node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+static int
+read_list(struct reader *r, const struct setting *s, const yaml_node_t *node)
+{
+	void *field = (char *)r->config + s->offset;
+	struct config_list *list = field;
+	int status = 0;
+
+	memset(list, 0, sizeof(*list));
+	if (is_nothing(node))
+		return 0;
+	for (yaml_node_item_t *item = node->data.sequence.items.start;
+		!status && item < node->data.sequence.items.top; item++)
+		status = read_element(r, s, node, yaml_document_get_node(r->document, *item), list);
+	return status;
+}
+
 static int
 read_setting(struct reader *r, const struct setting *s, const yaml_node_t *key, yaml_node_t *node)
 {
@@ -148,6 +204,12 @@ read_setting(struct reader *r, const struct setting *s, const yaml_node_t *key, 
 		return reader_fail(
 			r, reader_line(key), "'%s' was set before, in line %u", s->name, *seen);
 	*seen = (unsigned)reader_line(key);
+	if (s->type == SETTING_LIST && (node->type == YAML_SEQUENCE_NODE || is_nothing(node)))
+		return read_list(r, s, node);
+	if (s->type == SETTING_LIST)
+		return reader_fail(r, reader_line(node), "%s: expected a list such as %s, not %s",
+			s->name, s->example,
+			node->type == YAML_MAPPING_NODE ? "a map" : "one value");
 	if (node->type == YAML_SCALAR_NODE)
 		return read_scalar(r, s, node);
 	if (node->type == YAML_SEQUENCE_NODE && s->type == SETTING_PORTS)
@@ -307,13 +369,14 @@ read_documents(struct reader *r, yaml_parser_t *parser)
 int
 config_parse(struct config *config, const struct config_source *source, char *why, size_t why_len)
 {
-	struct config draft = *config;
-	struct reader r = {.config = &draft, .source = source, .why = why, .why_len = why_len};
+	struct config *draft = calloc(1, sizeof(*draft));
+	struct reader r = {.config = draft, .source = source, .why = why, .why_len = why_len};
 	yaml_parser_t parser;
 	int status = -ENOMEM;
 
-	memset(draft.rules, 0, sizeof(draft.rules));
-	if (yaml_parser_initialize(&parser)) {
+	if (draft && yaml_parser_initialize(&parser)) {
+		*draft = *config;
+		memset(draft->rules, 0, sizeof(draft->rules));
 		yaml_parser_set_input_string(&parser, source->text, source->len);
 		/* A UTF-16 file is legal YAML and surely a mistake here. */
 		yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
@@ -322,13 +385,14 @@ config_parse(struct config *config, const struct config_source *source, char *wh
 	}
 	if (status == -ENOMEM)
 		snprintf(why, why_len, "%s: out of memory", source->name);
-	if (status) {
-		config_free(&draft);
-		return status;
+	if (status == 0) {
+		config_free(config);
+		*config = *draft;
+	} else if (draft) {
+		config_free(draft);
 	}
-	config_free(config);
-	*config = draft;
-	return 0;
+	free(draft);
+	return status;
 }
 
 int

@@ -13,7 +13,18 @@ enum setting_type {
 	SETTING_BOOL,
 	SETTING_PORTS, /* min, max: how many */
 	SETTING_TEXT,  /* min, max: bytes */
+	SETTING_LIST,  /* min, max: elements */
 };
+
+#define QUOTE_MAX 96    /* bytes of a wrong value that a message repeats */
+#define ELEMENT_MAX 256 /* bytes of one element of a list, with its NUL */
+
+/*
+ * One element of a list: its text in the one form that it has, in out. 0, or
+ * -EINVAL with what is wrong and what would be right.
+ */
+typedef int (*setting_element_fn)(
+	const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
 
 struct setting {
 	const char *name; /* dotted */
@@ -22,6 +33,8 @@ struct setting {
 	uint64_t min;
 	uint64_t max;
 	enum setting_type type;
+	setting_element_fn element; /* of a list */
+	const char *example;        /* of a list; as YAML */
 };
 
 extern const struct setting config_settings[];
@@ -39,6 +52,13 @@ int setting_parse(const struct setting *setting, struct config *config, const ch
 
 /* One more port for a list. 0, or -EINVAL with a sentence. */
 int setting_add_port(struct config_ports *ports, const char *text, char *why, size_t why_len);
+
+/* element.c: what each kind of list is made of. */
+int element_net(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
+int element_domain(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
+
+/* A value as a message may show it: printable, and not too long. */
+const char *setting_quote(const char *text, char out[QUOTE_MAX + 4]);
 
 /* "90s", "10m": the largest unit that divides it. */
 void setting_format_duration(uint64_t ns, char *out, size_t out_len);

@@ -343,6 +343,65 @@ missing_file_is_named(void **state)
 	assert_true(config_read(&config, "/", why, sizeof(why)) < 0);
 }
 
+/* site: {KEY: [FORMAT of 0, of 1, ...]} */
+static int
+parse_many(struct config *config, const char *key, const char *format, unsigned n, char why[300])
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	assert_non_null(f);
+	fprintf(f, "site: {%s: [\n", key);
+	for (unsigned i = 0; i < n; i++) {
+		fprintf(f, format, i / 256, i % 256);
+		fputs(",\n", f);
+	}
+	fputs("]}\n", f);
+	fclose(f);
+	config_defaults(config);
+	struct config_source source = {"f", text, len};
+	int status = config_parse(config, &source, why, 300);
+	free(text);
+	return status;
+}
+
+static void
+lists_have_room_for_as_many_as_they_say_and_no_more(void **state)
+{
+	static struct config config;
+	char why[300] = "";
+
+	(void)state;
+	assert_int_equal(parse_many(&config, "local_nets", "10.%u.%u.0/24", 256, why), 0);
+	assert_int_equal(config.local_nets.count, 256);
+	assert_round_trip(&config);
+	assert_int_equal(parse_many(&config, "local_nets", "10.%u.%u.0/24", 257, why), -EINVAL);
+	assert_string_equal(why, "f:258: site.local_nets: more than 256 elements");
+	assert_int_equal(parse_many(&config, "local_domains", "d%u-%u.example", 1024, why), 0);
+	assert_int_equal(config.local_domains.count, 1024);
+	assert_round_trip(&config);
+	assert_int_equal(
+		parse_many(&config, "local_domains", "d%u-%u.example", 1025, why), -EINVAL);
+	assert_string_equal(why, "f:1026: site.local_domains: more than 1024 elements");
+}
+
+static void
+list_of_long_elements_ends_at_its_bytes(void **state)
+{
+	static struct config config;
+	char why[300] = "", format[300] = "";
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		strcat(format, "a23456789-123456789-123456789-123456789-123456789-123456789.");
+	strcat(format, "%u-%u");
+	assert_int_equal(parse_many(&config, "local_domains", format, 250, why), 0);
+	assert_int_equal(parse_many(&config, "local_domains", format, 300, why), -EINVAL);
+	assert_non_null(strstr(why, "site.local_domains: more than 65536 bytes in all"));
+	assert_int_equal(config.local_domains.count, 0);
+}
+
 int
 main(void)
 {
@@ -358,6 +417,8 @@ main(void)
 		cmocka_unit_test(a_list_has_its_rules_and_no_more_than_its_most),
 		cmocka_unit_test(configurations_with_other_rules_are_not_the_same),
 		cmocka_unit_test(missing_file_is_named),
+		cmocka_unit_test(lists_have_room_for_as_many_as_they_say_and_no_more),
+		cmocka_unit_test(list_of_long_elements_ends_at_its_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
