@@ -41,9 +41,14 @@
 	X(DURATION, incident_quiet, "incident.quiet", 30 * NS_PER_MIN, NS_PER_MIN, 24 * NS_PER_H,  \
 		"Quiet time after which an incident closes")                                       \
 	X(DURATION, incident_update, "incident.update_interval", 5 * NS_PER_MIN,                   \
-		NS_PER_S, 24 * NS_PER_H, "At most one update of an incident in this time")         \
+		NS_PER_S, 24 * NS_PER_H, "At most one update of a finding in this time")           \
+	X(COUNT, incident_alerts, "incident.alerts", 20, 1, 100000,                                \
+		"Alerts of one incident in that time, but for those that take it further")         \
+	X(DURATION, incident_remember, "incident.remember", 24 * NS_PER_H, NS_PER_MIN,             \
+		24 * 30 * NS_PER_H,                                                                \
+		"Time after its end in which what belongs to an incident opens it again")          \
 	X(COUNT, incident_table, "incident.table", 4096, 16, 1u << 20,                             \
-		"Incidents kept; past that the oldest closed one is forgotten")                    \
+		"Findings kept; past that the oldest closed one is forgotten")                     \
 	X(COUNT, typos, "detect.typos", 5, 0, 100,                                                 \
 		"Wrong passwords that a login from the same source forgives")                      \
 	X(COUNT, low_source, "detect.low_source", 7, 1, 1000,                                      \

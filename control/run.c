@@ -146,18 +146,17 @@ read_patterns(struct run *run)
 }
 
 static void
-on_finding(void *arg, const struct finding *finding, enum finding_state state,
-	const struct event *event)
+on_telling(void *arg, const struct engine_telling *telling)
 {
 	struct run *run = arg;
 
-	eve_finding(run->eve, finding, state, event);
+	eve_finding(run->eve, telling);
 }
 
 static int
 open_engine(struct run *run)
 {
-	struct engine_sink sink = {.finding = on_finding, .arg = run};
+	struct engine_sink sink = {.tell = on_telling, .arg = run};
 
 	run->engine = engine_open(&run->options->config, &sink);
 	return run->engine ? 0 : fail(EXIT_FAILED, "out of memory for the tables");

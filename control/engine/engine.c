@@ -39,13 +39,11 @@ engine_open(const struct config *config, const struct engine_sink *sink)
 		free(engine);
 		return NULL;
 	}
-	if (track_open(&engine->track, config) != 0 || book_open(&engine->book, config) != 0) {
-		track_close(&engine->track);
-		aggr_close(&engine->aggr);
-		free(engine);
-		return NULL;
-	}
-	return engine;
+	if (track_open(&engine->track, config) == 0 && book_open(&engine->book, config) == 0 &&
+		tell_open(engine) == 0)
+		return engine;
+	engine_close(engine);
+	return NULL;
 }
 
 void
@@ -53,25 +51,11 @@ engine_close(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
+	chain_close(&engine->chain);
 	book_close(&engine->book);
 	track_close(&engine->track);
 	aggr_close(&engine->aggr);
 	free(engine);
-}
-
-void
-engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
-	const struct event *event)
-{
-	if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
-		finding_refresh(engine, entry);
-	else
-		tracked_refresh(engine, entry);
-	if (event != NULL)
-		entry->finding.last_flow = event->head.flow;
-	book_told(entry, engine->clock_ns);
-	if (engine->sink.finding != NULL)
-		engine->sink.finding(engine->sink.arg, &entry->finding, state, event);
 }
 
 static void
@@ -154,7 +138,7 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 		engine->unpinned++;
 		return;
 	}
-	entry = book_add(&engine->book);
+	entry = engine_book_add(engine);
 	if (entry == NULL)
 		return;
 	entry->finding.detector = detector;
@@ -208,6 +192,7 @@ engine_event(struct engine *engine, const struct event *event)
 	struct aggr_view view;
 
 	engine->events[event->head.type]++;
+	engine->event = event;
 	if (event->head.clock_ns > engine->clock_ns)
 		engine->clock_ns = event->head.clock_ns;
 	close_expired(engine);
@@ -237,6 +222,7 @@ engine_finish(struct engine *engine)
 {
 	struct book *book = &engine->book;
 
+	engine->event = NULL;
 	while (book_expired(book, engine->clock_ns) != NULL)
 		close_expired(engine);
 	/* Opened first, closed first. */

@@ -11,15 +11,24 @@
 
 #include "config/config.h"
 #include "contract/event.h"
+#include "control/detect/info.h"
 #include "control/incident/finding.h"
+#include "control/incident/incident.h"
 
 struct engine;
 
+/* What is told: a finding, and the incident that it is part of, as they stand now. */
+struct engine_telling {
+	const struct finding *finding;
+	const struct incident *incident;
+	enum finding_state finding_state;
+	enum incident_state incident_state;
+	const struct event *event; /* that caused it; NULL when quiet time or the end did */
+};
+
 struct engine_sink {
-	/* A finding opened, was updated (rate-limited) or closed. event is the one that
-	   caused it; NULL when quiet time or the end did. */
-	void (*finding)(void *arg, const struct finding *finding, enum finding_state state,
-		const struct event *event);
+	/* A finding opened, was updated or closed (rate-limited, but for the last). */
+	void (*tell)(void *arg, const struct engine_telling *telling);
 	void *arg;
 };
 
@@ -59,6 +68,10 @@ struct engine_totals {
 	uint64_t evicted_sources; /* from full tables */
 	uint64_t evicted_accounts;
 	uint64_t evicted_trackers; /* subjects of the detectors of connections and mail */
+	uint64_t incidents;        /* those that turned out to be another are not counted twice */
+	uint64_t incidents_merged;
+	uint64_t incidents_reopened;
+	uint64_t alerts_held; /* for the next update interval of their incident */
 	uint64_t findings;
 	uint64_t untracked;        /* AUTH events that found no room in any table */
 	uint64_t untracked_notes;  /* what found no room among trackers */
@@ -72,19 +85,19 @@ void engine_totals(const struct engine *engine, struct engine_totals *out);
 /* All findings so far, by id; pointers stay valid until engine_close. */
 size_t engine_findings(const struct engine *engine, const struct finding **out, size_t max);
 
-/* A detector's name, ATT&CK techniques (comma separated), title, category, severity
-   (1 high .. 3 low) and advice for a finding. */
-struct detector_info {
-	const char *name;
-	const char *title;
-	const char *category;
-	const char *mitre;
-	unsigned severity;
-	unsigned signature_id;
-	const char *counted; /* what `attempts` of its findings counts; NULL: AUTH attempts */
-};
+/* All incidents that still have a finding there, by id; as long valid. */
+size_t engine_incidents(const struct engine *engine, const struct incident **out, size_t max);
 
-const struct detector_info *detector_info(unsigned detector);
+/* Those of its findings that are still there, in the order in which they joined. */
+size_t engine_incident_findings(const struct engine *engine, const struct incident *incident,
+	const struct finding **out, size_t max);
+
+/* What to do about it, from its detector alone. Returns the length; cut to out_len. */
 size_t finding_advice(const struct finding *finding, char *out, size_t out_len);
+
+/* What to do now that the incident has come to this stage, by name: whom to block, whose password
+   to change, which queue to look into. Empty where it has not come to it. */
+size_t incident_advice(
+	const struct incident *incident, enum stage stage, char *out, size_t out_len);
 
 #endif

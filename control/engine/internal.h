@@ -3,6 +3,7 @@
 #define SMTAP_CONTROL_ENGINE_INTERNAL_H
 
 #include "control/aggr/aggr.h"
+#include "control/chain/chain.h"
 #include "control/detect/detect.h"
 #include "control/detect/tracked.h"
 #include "control/engine/engine.h"
@@ -15,6 +16,8 @@ struct engine {
 	struct aggr aggr;
 	struct track track;
 	struct book book;
+	struct chain chain;
+	const struct event *event; /* in hand; NULL at the end */
 	uint64_t clock_ns;
 	uint64_t loss;
 	uint64_t unpinned; /* findings not opened: too many subjects are under one already */
@@ -30,7 +33,15 @@ struct finding_subject {
 	struct aggr_pair *earlier; /* the login that came before its attacker was known; or NULL */
 };
 
-/* engine.c: a finding opened, changed or closed; event may be NULL. */
+/* tell.c */
+
+/* 0 or -errno. */
+int tell_open(struct engine *engine);
+
+/* As book_add; whatever the entry was before is no longer part of an incident. */
+struct book_entry *engine_book_add(struct engine *engine);
+
+/* A finding opened, changed or closed; event may be NULL. */
 void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event);
 

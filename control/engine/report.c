@@ -78,6 +78,10 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.evicted_sources = a->class[SUBJECT_SOURCE].table.evicted,
 		.evicted_accounts = a->class[SUBJECT_ACCOUNT].table.evicted,
 		.evicted_trackers = engine->track.table.evicted,
+		.incidents = engine->chain.opened - engine->chain.merged,
+		.incidents_merged = engine->chain.merged,
+		.incidents_reopened = engine->chain.reopened,
+		.alerts_held = engine->chain.held,
 		.findings = engine->book.opened,
 		.untracked = a->untracked,
 		.untracked_notes = engine->track.untracked,
@@ -91,4 +95,17 @@ size_t
 engine_findings(const struct engine *engine, const struct finding **out, size_t max)
 {
 	return book_list(&engine->book, out, max);
+}
+
+size_t
+engine_incidents(const struct engine *engine, const struct incident **out, size_t max)
+{
+	return chain_list(&engine->chain, out, max);
+}
+
+size_t
+engine_incident_findings(const struct engine *engine, const struct incident *incident,
+	const struct finding **out, size_t max)
+{
+	return chain_findings(&engine->chain, incident, out, max);
 }

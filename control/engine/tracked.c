@@ -105,6 +105,21 @@ raise_to(uint64_t *value, uint64_t least)
 		*value = least;
 }
 
+/* The subject's own line: it did, or suffered, all of it. */
+static void
+count_self(struct book_entry *entry)
+{
+	struct finding *i = &entry->finding;
+	struct finding_top *const of_type[SUBJECT_TYPE_COUNT] = {[SUBJECT_SOURCE] = i->top_sources,
+		[SUBJECT_ACCOUNT] = i->top_accounts,
+		[SUBJECT_SERVER] = i->top_targets};
+	struct finding_top *top = of_type[i->subject_type];
+
+	for (unsigned n = 0; top != NULL && n < FINDING_TOP; n++)
+		if (strcmp(top[n].name, i->subject) == 0)
+			top[n].count = i->attempts;
+}
+
 void
 tracked_refresh(struct engine *engine, struct book_entry *entry)
 {
@@ -132,6 +147,7 @@ tracked_refresh(struct engine *engine, struct book_entry *entry)
 			break;
 		}
 	}
+	count_self(entry);
 	book_sort(entry);
 }
 
@@ -171,7 +187,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 		engine->unpinned++;
 		return;
 	}
-	entry = book_add(&engine->book);
+	entry = engine_book_add(engine);
 	if (entry == NULL)
 		return;
 	i = &entry->finding;

@@ -1,4 +1,5 @@
 /* EVE alerts, and those of findings among them. */
+#include "control/chain/chain.h"
 #include "control/export/community_id.h"
 #include "control/export/format.h"
 #include "control/export/line.h"
@@ -107,14 +108,17 @@ json_t *
 line_finding(
 	const struct finding *finding, enum finding_state state, const struct pattern_set *patterns)
 {
+	enum stage stage = chain_trait_of(finding->detector)->stage;
 	json_t *o = json_object();
-	char advice[512];
+	char advice[1024];
 
 	line_put_string(o, "detector", detector_info(finding->detector)->name);
 	line_put_string(o, "subject_type", line_subject_type(finding->subject_type));
 	line_put_string(o, "subject", finding->subject);
-	line_put_number(o, "incident_id", finding->id);
-	line_put_string(o, "state", line_state(state));
+	line_put_number(o, "finding_id", finding->id);
+	line_put_string(o, "finding_state", line_state(state));
+	if (stage != STAGE_NONE)
+		line_put_string(o, "stage", stage_name(stage));
 	line_put_time(o, "first_seen", finding->first_seen_ns);
 	line_put_time(o, "last_seen", finding->last_seen_ns);
 	line_put_number(o, "attempts", finding->attempts);
@@ -138,24 +142,39 @@ line_finding(
 	return o;
 }
 
-void
-eve_finding(struct eve *eve, const struct finding *finding, enum finding_state state,
-	const struct event *event)
+static const char *
+incident_state_name(enum incident_state state)
 {
+	static const char *const names[INCIDENT_STATE_COUNT] = {[INCIDENT_OPEN] = "open",
+		[INCIDENT_UPDATE] = "update",
+		[INCIDENT_CLOSED] = "closed"};
+
+	return state < INCIDENT_STATE_COUNT ? names[state] : "?";
+}
+
+void
+eve_finding(struct eve *eve, const struct engine_telling *telling)
+{
+	const struct finding *finding = telling->finding;
 	const struct detector_info *info = detector_info(finding->detector);
 	const struct event_flow *flow = finding->last_flow.flow_id ? &finding->last_flow : NULL;
+	/* It is as grave as the attack that it is part of. */
 	struct alert_rule rule = {.signature_id = info->signature_id,
 		.detector = info->name,
 		.title = info->title,
 		.category = info->category,
 		.mitre = info->mitre,
-		.severity = info->severity,
+		.severity = telling->incident->severity,
 		.confidence = finding->confidence};
+	json_t *line = line_start("alert",
+		telling->event ? telling->event->head.time_ns : finding->last_seen_ns, flow);
+	json_t *smtap = line_finding(finding, telling->finding_state, eve->patterns);
 
-	json_t *line =
-		line_start("alert", event ? event->head.time_ns : finding->last_seen_ns, flow);
+	line_put_number(smtap, "incident_id", telling->incident->id);
+	line_put_string(smtap, "state", incident_state_name(telling->incident_state));
+	json_object_set_new(smtap, "incident", line_incident(telling->incident));
 	json_object_set_new(line, "alert", line_alert(&rule));
-	json_object_set_new(line, "smtap", line_finding(finding, state, eve->patterns));
+	json_object_set_new(line, "smtap", smtap);
 	line_end(eve, line);
 	eve->counters.alerts++;
 	eve_flush(eve);

@@ -68,9 +68,8 @@ struct eve *eve_open(const struct eve_options *options);
 
 void eve_event(struct eve *eve, const struct event *event);
 
-/* As an engine_sink has it; event may be NULL. Flushes. */
-void eve_finding(struct eve *eve, const struct finding *finding, enum finding_state state,
-	const struct event *event);
+/* As an engine_sink has it. Flushes. */
+void eve_finding(struct eve *eve, const struct engine_telling *telling);
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
 

@@ -72,7 +72,10 @@ json_t *line_alert(const struct alert_rule *rule);
 /* "open", "update", "closed". */
 const char *line_state(enum finding_state state);
 
-/* What an alert, or the report, says of a finding. */
+/* What an alert, or the report, says of the incident that a finding is part of. */
+json_t *line_incident(const struct incident *incident);
+
+/* And of the finding. */
 json_t *line_finding(const struct finding *finding, enum finding_state state,
 	const struct pattern_set *patterns);
 

@@ -26,8 +26,12 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 	line_put_number(o, "engine_evicted_trackers", stats->engine->evicted_trackers);
 	line_put_number(o, "engine_untracked", stats->engine->untracked);
 	line_put_number(o, "engine_untracked_notes", stats->engine->untracked_notes);
-	line_put_number(o, "engine_incidents_refused", stats->engine->findings_refused);
-	line_put_number(o, "engine_incidents", stats->engine->findings);
+	line_put_number(o, "engine_findings", stats->engine->findings);
+	line_put_number(o, "engine_findings_refused", stats->engine->findings_refused);
+	line_put_number(o, "engine_incidents", stats->engine->incidents);
+	line_put_number(o, "engine_incidents_merged", stats->engine->incidents_merged);
+	line_put_number(o, "engine_incidents_reopened", stats->engine->incidents_reopened);
+	line_put_number(o, "engine_alerts_held", stats->engine->alerts_held);
 	return o;
 }
 

@@ -7,20 +7,18 @@
 
 #include "control/engine/engine.h"
 #include "control/export/format.h"
-#include "control/export/severity.h"
 #include "control/report/words.h"
 
-#define INDENT 4
 #define NAME_COLUMNS 64
 #define TEXT_MAX 8192
 #define RED "\x1b[1;31m"
-#define BOLD "\x1b[1m"
 #define PLAIN "\x1b[0m"
 
 /* Text that grows to its room and no further. */
 struct draft {
 	char text[TEXT_MAX];
 	size_t len;
+	unsigned indent;
 };
 
 __attribute__((format(printf, 2, 3))) static void
@@ -57,7 +55,7 @@ say_count(struct draft *d, uint64_t n, const char *one, const char *many)
 static void
 say_end(struct draft *d, FILE *out)
 {
-	words_paragraph(out, INDENT, d->text);
+	words_paragraph(out, d->indent, d->text);
 	d->len = 0;
 	d->text[0] = '\0';
 }
@@ -276,33 +274,37 @@ print_evidence(
 	}
 }
 
-static const char *
-subject_phrase(enum subject_type type)
+void
+finding_name(const struct finding *finding, char out[FINDING_TEXT_NAME_MAX])
 {
-	static const char *const names[SUBJECT_TYPE_COUNT] = {[SUBJECT_SOURCE] = "by",
+	static const char *const phrases[SUBJECT_TYPE_COUNT] = {[SUBJECT_SOURCE] = "by",
 		[SUBJECT_PREFIX] = "by the network",
 		[SUBJECT_ACCOUNT] = "of the account",
 		[SUBJECT_SERVER] = "on the server"};
+	char subject[WORDS_NAME_MAX];
 
-	return type < SUBJECT_TYPE_COUNT ? names[type] : "of";
+	snprintf(out, FINDING_TEXT_NAME_MAX, "%s %s %s", detector_info(finding->detector)->name,
+		finding->subject_type < SUBJECT_TYPE_COUNT ? phrases[finding->subject_type] : "of",
+		words_name(finding->subject, 44, subject));
 }
 
 void
-finding_text(
-	const struct finding *finding, const struct pattern_set *patterns, bool color, FILE *out)
+finding_text_success(const struct finding *finding, bool color, FILE *out)
 {
-	const struct detector_info *info = detector_info(finding->detector);
-	struct draft d = {.len = 0};
-	char subject[WORDS_NAME_MAX], advice[1024], clean[1024];
+	struct draft d = {.indent = 4};
 
-	fprintf(out, "%s[%" PRIu64 "] %s %s %s%s (severity %s, confidence %u %%)\n",
-		color ? BOLD : "", finding->id, info->name, subject_phrase(finding->subject_type),
-		words_name(finding->subject, 44, subject), color ? PLAIN : "",
-		severity_word(info->severity), finding->confidence);
-	say(&d, "%s. ", info->title);
+	print_success(&d, finding, color, out);
+}
+
+void
+finding_text(const struct finding *finding, const struct pattern_set *patterns, unsigned indent,
+	FILE *out)
+{
+	struct draft d = {.indent = indent};
+
+	say(&d, "%s. ", detector_info(finding->detector)->title);
 	say_who(&d, finding);
 	say_end(&d, out);
-	print_success(&d, finding, color, out);
 	print_counts(&d, finding, out);
 	if (finding->accounts > 1 || finding->subject_type == SUBJECT_ACCOUNT)
 		print_top(&d, "Accounts", finding->top_accounts, finding->accounts, out);
@@ -311,8 +313,4 @@ finding_text(
 	if (finding->targets > 1)
 		print_top(&d, "Servers", finding->top_targets, finding->targets, out);
 	print_evidence(&d, finding, patterns, out);
-	if (finding_advice(finding, advice, sizeof(advice)) > 0) {
-		say(&d, "What to do: %s", words_clean(advice, clean, sizeof(clean)));
-		say_end(&d, out);
-	}
 }

@@ -1,4 +1,4 @@
-/* Private to report/: one finding in words. */
+/* A finding in words: internal to report. */
 #ifndef SMTAP_CONTROL_REPORT_FINDING_TEXT_H
 #define SMTAP_CONTROL_REPORT_FINDING_TEXT_H
 
@@ -6,9 +6,19 @@
 #include <stdio.h>
 
 #include "control/incident/finding.h"
+#include "control/report/words.h"
 #include "patterns/pattern.h"
 
-void finding_text(
-	const struct finding *finding, const struct pattern_set *patterns, bool color, FILE *out);
+#define FINDING_TEXT_NAME_MAX (WORDS_NAME_MAX + 64)
+
+/* "compromise of the account dave" */
+void finding_name(const struct finding *finding, char out[FINDING_TEXT_NAME_MAX]);
+
+/* Which guess worked; nothing when none did. */
+void finding_text_success(const struct finding *finding, bool color, FILE *out);
+
+/* All else but what to do. */
+void finding_text(const struct finding *finding, const struct pattern_set *patterns,
+	unsigned indent, FILE *out);
 
 #endif

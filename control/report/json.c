@@ -10,10 +10,9 @@
 #define FINDINGS_MAX 4096
 
 static json_t *
-findings(const struct report *r)
+findings(const struct report *r, const struct incident *incident, const struct finding **list)
 {
-	const struct finding **list = calloc(FINDINGS_MAX, sizeof(const struct finding *));
-	size_t n = list ? engine_findings(r->engine, list, FINDINGS_MAX) : 0;
+	size_t n = engine_incident_findings(r->engine, incident, list, FINDINGS_MAX);
 	json_t *all = json_array();
 
 	for (size_t i = 0; i < n; i++) {
@@ -26,7 +25,27 @@ findings(const struct report *r)
 		line_put_mitre(one, info->mitre);
 		json_array_append_new(all, one);
 	}
+	return all;
+}
+
+/* Each with those of its findings that are still there. */
+static json_t *
+incidents(const struct report *r)
+{
+	const struct incident **list = calloc(FINDINGS_MAX, sizeof(const struct incident *));
+	const struct finding **part = calloc(FINDINGS_MAX, sizeof(const struct finding *));
+	size_t n = list && part ? engine_incidents(r->engine, list, FINDINGS_MAX) : 0;
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *one = line_incident(list[i]);
+
+		line_put_number(one, "incident_id", list[i]->id);
+		json_object_set_new(one, "evidence", findings(r, list[i], part));
+		json_array_append_new(all, one);
+	}
 	free(list);
+	free(part);
 	return all;
 }
 
@@ -119,7 +138,8 @@ totals_object(const struct report *r)
 	json_t *o = json_object(), *part = json_object();
 
 	engine_totals(r->engine, &totals);
-	line_put_number(o, "incidents", totals.findings);
+	line_put_number(o, "incidents", totals.incidents);
+	line_put_number(o, "findings", totals.findings);
 	line_put_number(o, "sources", totals.sources);
 	line_put_number(o, "accounts", totals.accounts);
 	line_put_number(o, "servers", totals.servers);
@@ -148,7 +168,7 @@ report_json(const struct report *report, FILE *out)
 	line_put_bool(o, "complete", report_complete(report));
 	if (report->trouble)
 		line_put_string(o, "trouble", report->trouble);
-	json_object_set_new(o, "incidents", findings(report));
+	json_object_set_new(o, "incidents", incidents(report));
 	json_object_set_new(o, "top_sources", top(report, SUBJECT_SOURCE, "accounts"));
 	json_object_set_new(o, "top_accounts", top(report, SUBJECT_ACCOUNT, "sources"));
 	json_object_set_new(o, "signatures", signatures(report));

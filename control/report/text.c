@@ -8,13 +8,13 @@
 #include <string.h>
 
 #include "control/export/severity.h"
-#include "control/report/finding_text.h"
+#include "control/report/incident_text.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
 
-#define ROWS 10          /* of a table */
-#define FINDINGS_MAX 256 /* that are looked at; the rest is counted */
-#define FINDINGS_SHOWN 40
+#define ROWS 10           /* of a table */
+#define INCIDENTS_MAX 256 /* that are looked at; the rest is counted */
+#define INCIDENTS_SHOWN 40
 #define CAPTURES_SHOWN 20
 #define NAME_COLUMNS 39
 #define FILE_COLUMNS 200
@@ -63,22 +63,21 @@ ports_text(const struct config_ports *ports, char *out, size_t out_len)
 
 /* Most severe first, then in the order in which they opened. */
 static void
-sort_findings(const struct finding **list, size_t n)
+sort_incidents(const struct incident **list, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
-		const struct finding *one = list[i];
-		unsigned severity = detector_info(one->detector)->severity;
+		const struct incident *one = list[i];
 		size_t k = i;
 
-		for (; k > 0 && detector_info(list[k - 1]->detector)->severity > severity; k--)
+		for (; k > 0 && list[k - 1]->severity > one->severity; k--)
 			list[k] = list[k - 1];
 		list[k] = one;
 	}
 }
 
-/* What may be said when there is no finding: not that all is well when little was seen. */
+/* What may be said when there is no incident: not that all is well when little was seen. */
 static void
-print_no_findings(const struct report *r, FILE *out)
+print_no_incidents(const struct report *r, FILE *out)
 {
 	char ports[512];
 
@@ -114,29 +113,29 @@ print_signatures(const struct report *r, FILE *out)
 }
 
 static void
-print_findings(const struct report *r, FILE *out)
+print_incidents(const struct report *r, FILE *out)
 {
-	const struct finding *list[FINDINGS_MAX];
-	size_t n = engine_findings(r->engine, list, FINDINGS_MAX);
+	const struct incident *list[INCIDENTS_MAX];
+	size_t n = engine_incidents(r->engine, list, INCIDENTS_MAX);
 	struct engine_totals totals;
 	char head[64], number[WORDS_NUMBER_MAX];
 
 	engine_totals(r->engine, &totals);
 	if (n == 0) {
-		print_no_findings(r, out);
+		print_no_incidents(r, out);
 		return;
 	}
-	snprintf(head, sizeof(head), "INCIDENTS: %s", words_number(totals.findings, number));
+	snprintf(head, sizeof(head), "INCIDENTS: %s", words_number(totals.incidents, number));
 	heading(r, out, head);
-	sort_findings(list, n);
-	for (size_t i = 0; i < n && i < FINDINGS_SHOWN; i++) {
+	sort_incidents(list, n);
+	for (size_t i = 0; i < n && i < INCIDENTS_SHOWN; i++) {
 		if (i > 0)
 			fputc('\n', out);
-		finding_text(list[i], r->patterns, r->color, out);
+		incident_text(r, list[i], out);
 	}
-	if (totals.findings > FINDINGS_SHOWN)
+	if (totals.incidents > INCIDENTS_SHOWN)
 		paragraph(out, "And %s more; each is in the EVE file.",
-			words_number(totals.findings - FINDINGS_SHOWN, number));
+			words_number(totals.incidents - INCIDENTS_SHOWN, number));
 }
 
 static void
@@ -334,8 +333,7 @@ print_control_doubts(const struct report *r, FILE *out)
 	any |= print_doubt(
 		out, totals.untracked_notes, "facts of connections and mail not counted: no room");
 	any |= print_doubt(out, totals.untracked, "login attempts not counted: no room");
-	any |= print_doubt(
-		out, totals.findings_refused, "incidents not opened: too many at a time");
+	any |= print_doubt(out, totals.findings_refused, "findings not opened: too many at a time");
 	any |= print_doubt(out, r->eve->rcpt_evicted,
 		"mail transactions without their recipients: too many at a time");
 	return any;
@@ -384,7 +382,7 @@ report_text(const struct report *report, FILE *out)
 	if (report->trouble)
 		fprintf(out, "INCOMPLETE: %s. What follows is what was seen until then.\n",
 			report->trouble);
-	print_findings(report, out);
+	print_incidents(report, out);
 	print_signatures(report, out);
 	print_tops(report, out);
 	print_seen(report, out);

@@ -34,24 +34,29 @@ EXAMPLE_HEAD = """\
 
 
 def run(*command, **more):
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=60,
-                          check=False, **more)
+    return subprocess.run(
+        [str(c) for c in command], capture_output=True, text=True, timeout=60, check=False, **more
+    )
 
 
 class Manual:
     """The programs of a build, and what they say of themselves."""
 
     def __init__(self, build):
-        self.programs = {name: build / name for name in
-                         ("smtap", "smtap-dataplane", "smtap-control")}
+        self.programs = {
+            name: build / name for name in ("smtap", "smtap-dataplane", "smtap-control")
+        }
         self.programs["smtap-patterns"] = build / "patterns/smtap-patterns"
 
     def helps(self):
         """Page: the text of --help that it documents."""
         smtap = self.programs["smtap"]
-        pages = {"smtap.1": [smtap], "smtap-dataplane.8": [self.programs["smtap-dataplane"]],
-                 "smtap-control.8": [self.programs["smtap-control"]],
-                 "smtap-patterns.1": [self.programs["smtap-patterns"]]}
+        pages = {
+            "smtap.1": [smtap],
+            "smtap-dataplane.8": [self.programs["smtap-dataplane"]],
+            "smtap-control.8": [self.programs["smtap-control"]],
+            "smtap-patterns.1": [self.programs["smtap-patterns"]],
+        }
         pages |= {f"smtap-{verb}.1": [smtap, verb] for verb in VERBS}
         return {page: run(*command, "--help").stdout for page, command in pages.items()}
 
@@ -64,11 +69,15 @@ class Manual:
         text = run(smtap, "replay", "-o", folder, CAPTURE, cwd=TOP)
         report = run(smtap, "replay", "-o", folder, "--format", "json", CAPTURE, cwd=TOP)
         eve = pathlib.Path(folder, "eve.json").read_text()
-        return ([json.loads(line) for line in eve.splitlines()], text.stdout,
-                json.loads(report.stdout))
+        return (
+            [json.loads(line) for line in eve.splitlines()],
+            text.stdout,
+            json.loads(report.stdout),
+        )
 
 
 # What is generated.
+
 
 def settings_mdoc(printed):
     out, section, helped = [".Bl -tag -width Ds"], "", ""
@@ -80,8 +89,12 @@ def settings_mdoc(printed):
             section = text.removesuffix(":")
         else:
             key, value = text.split(": ", 1)
-            out += [f".It Cm {section}.{key}", *textwrap.wrap(helped + ".", 79), "Default:",
-                    f".Ql {value} ."]
+            out += [
+                f".It Cm {section}.{key}",
+                *textwrap.wrap(helped + ".", 79),
+                "Default:",
+                f".Ql {value} .",
+            ]
     return "\n".join(out + [".El", ""])
 
 
@@ -112,8 +125,10 @@ def x_rows(path, macro):
 
 def counters_mdoc():
     rows = [(name, unit, text) for name, unit, text in x_rows("contract/counters.h", "COUNTERS")]
-    for path, macro in (("control/intake/intake.h", "INTAKE_COUNTERS"),
-                        ("control/export/eve.h", "EVE_COUNTERS")):
+    for path, macro in (
+        ("control/intake/intake.h", "INTAKE_COUNTERS"),
+        ("control/export/eve.h", "EVE_COUNTERS"),
+    ):
         rows += [(name, "", text) for name, text in x_rows(path, macro)]
     out = [".Bl -tag -width Ds -compact"]
     for name, unit, text in rows:
@@ -123,20 +138,28 @@ def counters_mdoc():
 
 def detectors():
     """(name, signature id, ATT&CK technique, severity, category, title) of each detector."""
-    text = (TOP / "control/engine/advice.c").read_text()
+    text = (TOP / "control/detect/info.c").read_text()
     names = dict(re.findall(r'#define (CATEGORY_\w+) "([^"]*)"', text))
-    row = re.compile(r'\[DETECTOR_\w+\] = \{"(\w+)",\s*"([^"]*)",\s*(CATEGORY_\w+),\s*'
-                     r'"([^"]*)",\s*(\d), (\d+)(?:,\s*"[^"]*")?\}')
-    return [(name, sid, mitre, severity, names[category], title)
-            for name, title, category, mitre, severity, sid in row.findall(text)]
+    row = re.compile(
+        r'\[DETECTOR_\w+\] = \{"(\w+)",\s*"([^"]*)",\s*(CATEGORY_\w+),\s*'
+        r'"([^"]*)",\s*(\d), (\d+)(?:,\s*"[^"]*")?\}'
+    )
+    return [
+        (name, sid, mitre, severity, names[category], title)
+        for name, title, category, mitre, severity, sid in row.findall(text)
+    ]
 
 
 def detectors_mdoc():
     out = [".Bl -tag -width Ds"]
     for name, sid, mitre, severity, category, title in detectors():
-        out += [f".It Cm {name}", f"{title}.", f"Signature {sid}, severity {severity},",
-                f".Dq {category} ;",
-                f"ATT&CK {mitre}." if mitre else "no ATT&CK technique."]
+        out += [
+            f".It Cm {name}",
+            f"{title}.",
+            f"Signature {sid}, severity {severity},",
+            f".Dq {category} ;",
+            f"ATT&CK {mitre}." if mitre else "no ATT&CK technique.",
+        ]
     return "\n".join(out + [".El", ""])
 
 
@@ -146,8 +169,10 @@ SECTION = r'(\.\\" generated: {}\n).*?(\.\\" end generated\n)'
 def generated(manual):
     """Path: what it should hold."""
     printed = manual.settings()
-    parts = {"smtap.yaml.5": {"settings": settings_mdoc(printed)},
-             "smtap-eve.5": {"detectors": detectors_mdoc(), "counters": counters_mdoc()}}
+    parts = {
+        "smtap.yaml.5": {"settings": settings_mdoc(printed)},
+        "smtap-eve.5": {"detectors": detectors_mdoc(), "counters": counters_mdoc()},
+    }
     out = {EXAMPLE: example_yaml(printed)}
     for page, sections in parts.items():
         text = (MAN / page).read_text()
@@ -161,6 +186,7 @@ def generated(manual):
 
 
 # What is compared. Each check yields what is wrong.
+
 
 def check_generated(manual):
     for path, text in generated(manual).items():
@@ -194,7 +220,7 @@ def page_items(page, macro):
     found = set()
     for line in (MAN / page).read_text().splitlines():
         if line.startswith(f".It {macro} "):
-            found |= set(re.findall(r"[a-z_0-9-]{2,}", line[len(f".It {macro}"):]))
+            found |= set(re.findall(r"[a-z_0-9-]{2,}", line[len(f".It {macro}") :]))
     return found
 
 
@@ -242,10 +268,15 @@ def keys_of(value):
 
 
 def check_keys(manual, eve, report):
-    written = code_keys(*(f"control/export/{n}.c" for n in ("alert", "event", "line", "signature",
-                                                        "stats")))
-    yield from differ(written | keys_of(eve), "EVE lines", page_items("smtap-eve.5", "Va"),
-                      "smtap-eve.5")
+    written = code_keys(
+        *(
+            f"control/export/{n}.c"
+            for n in ("alert", "event", "incident", "line", "signature", "stats")
+        )
+    )
+    yield from differ(
+        written | keys_of(eve), "EVE lines", page_items("smtap-eve.5", "Va"), "smtap-eve.5"
+    )
     elsewhere = ("incidents", "counters")  # their keys are those of EVE lines
     own = code_keys("control/report/json.c") | set(elsewhere) | {"mitre_technique_id"}
     own |= keys_of({k: v for k, v in report.items() if k not in elsewhere})
@@ -256,7 +287,8 @@ def within(example, line):
     """Is the example the line with nothing but keys and entries left out?"""
     if isinstance(example, dict):
         return isinstance(line, dict) and all(
-            k in line and within(v, line[k]) for k, v in example.items())
+            k in line and within(v, line[k]) for k, v in example.items()
+        )
     if isinstance(example, list):
         return isinstance(line, list) and all(any(within(e, x) for x in line) for e in example)
     return example == line

@@ -22,7 +22,7 @@ static struct pattern fixture_patterns[] = {
 };
 static const struct pattern_set fixture_set = {fixture_patterns, 2};
 
-struct stage {
+struct rig {
 	int fd;
 	struct config config;
 	struct eve *eve;
@@ -30,9 +30,9 @@ struct stage {
 };
 
 static int
-stage_open(void **state)
+rig_open(void **state)
 {
-	struct stage *s = calloc(1, sizeof(*s));
+	struct rig *s = calloc(1, sizeof(*s));
 	struct eve_options options = {.patterns = &fixture_set};
 
 	s->fd = memfd_create("eve", MFD_CLOEXEC);
@@ -45,9 +45,9 @@ stage_open(void **state)
 }
 
 static int
-stage_close(void **state)
+rig_close(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	eve_close(s->eve);
 	close(s->fd);
@@ -58,7 +58,7 @@ stage_close(void **state)
 
 /* All that was written. */
 static const char *
-text(struct stage *s)
+text(struct rig *s)
 {
 	off_t len;
 
@@ -71,7 +71,7 @@ text(struct stage *s)
 }
 
 static unsigned
-count_lines(struct stage *s)
+count_lines(struct rig *s)
 {
 	unsigned n = 0;
 
@@ -82,7 +82,7 @@ count_lines(struct stage *s)
 
 /* Line n (from 0), parsed; the caller's to drop. */
 static json_t *
-line(struct stage *s, unsigned n)
+line(struct rig *s, unsigned n)
 {
 	const char *p = text(s);
 
@@ -111,7 +111,7 @@ number_at(json_t *o, const char *object, const char *key)
 static void
 attempt_has_all_fields_in_a_stable_order(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("dave");
 
 	eve_event(s->eve, &e);
@@ -129,7 +129,7 @@ attempt_has_all_fields_in_a_stable_order(void **state)
 static void
 fingerprint_of_a_password_is_in_no_line(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("dave");
 
 	eve_event(s->eve, &e);
@@ -141,7 +141,7 @@ fingerprint_of_a_password_is_in_no_line(void **state)
 static void
 unknown_username_is_left_out_and_an_empty_one_is_not(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("");
 	json_t *o;
 
@@ -163,7 +163,7 @@ unknown_username_is_left_out_and_an_empty_one_is_not(void **state)
 static void
 utf8_stays_as_it_is(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("dävé\\x00\"");
 
 	eve_event(s->eve, &e);
@@ -173,7 +173,7 @@ utf8_stays_as_it_is(void **state)
 static void
 names_of_patterns_and_domain_are_told(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("dave");
 	json_t *o;
 
@@ -194,7 +194,7 @@ names_of_patterns_and_domain_are_told(void **state)
 static void
 transaction_lists_its_recipients_with_brackets(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event a = fixture_rcpt(5, 2, "a@x"), b = fixture_rcpt(5, 2, "b@x"),
 		     other = fixture_rcpt(5, 1, "c@x"), mail = fixture_mail(5, 2, 2);
 	json_t *o, *rcpt;
@@ -223,7 +223,7 @@ transaction_lists_its_recipients_with_brackets(void **state)
 static void
 transaction_without_recipients_has_no_list(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event mail = fixture_mail(5, 1, 3);
 	json_t *o;
 
@@ -243,7 +243,7 @@ transaction_without_recipients_has_no_list(void **state)
 static void
 session_is_a_flow_line(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_event(EVENT_SESSION);
 	json_t *o;
 
@@ -269,15 +269,69 @@ session_is_a_flow_line(void **state)
 }
 
 static void
+tell(struct rig *s, const struct finding *finding, enum finding_state state,
+	const struct event *event)
+{
+	const struct incident incident = fixture_incident(finding);
+	const struct engine_telling telling = {.finding = finding,
+		.incident = &incident,
+		.finding_state = state,
+		.incident_state = (enum incident_state)state,
+		.event = event};
+
+	eve_finding(s->eve, &telling);
+}
+
+static void
+alert_tells_of_the_incident_that_the_finding_is_part_of(void **state)
+{
+	struct rig *s = *state;
+	struct finding finding = fixture_finding();
+	struct incident incident = fixture_incident(&finding);
+	const struct engine_telling telling = {.finding = &finding,
+		.incident = &incident,
+		.finding_state = FINDING_OPEN,
+		.incident_state = INCIDENT_UPDATE};
+	json_t *o, *x, *first;
+
+	/* What came before it is told first, and the alert is as grave as the worst of them. */
+	incident.stages[STAGE_SUCCESS] = incident.stages[STAGE_GUESSING];
+	incident.stages[STAGE_SUCCESS].first_seen_ns -= NS_PER_S;
+	incident.stage = STAGE_SUCCESS;
+	incident.severity = 1;
+	incident.findings = 2;
+	incident.merged[0] = 3;
+	incident.merged_count = 1;
+	eve_finding(s->eve, &telling);
+	o = line(s, 0);
+	assert_int_equal(number_at(o, "alert", "severity"), 1);
+	assert_string_equal(string_at(o, "smtap", "detector"), "bruteforce");
+	assert_string_equal(string_at(o, "smtap", "state"), "update");
+	assert_string_equal(string_at(o, "smtap", "finding_state"), "open");
+	assert_string_equal(string_at(o, "smtap", "stage"), "guessing");
+	assert_int_equal(number_at(o, "smtap", "incident_id"), 7);
+	assert_int_equal(number_at(o, "smtap", "finding_id"), 1);
+	x = json_object_get(json_object_get(o, "smtap"), "incident");
+	assert_string_equal(string_at(x, NULL, "stage"), "success");
+	assert_string_equal(string_at(x, NULL, "severity"), "critical");
+	assert_int_equal(json_integer_value(json_array_get(json_object_get(x, "merged"), 0)), 3);
+	assert_int_equal(json_array_size(json_object_get(x, "stages")), 2);
+	first = json_array_get(json_object_get(x, "stages"), 0);
+	assert_string_equal(string_at(first, NULL, "stage"), "success");
+	assert_int_equal(json_array_size(json_object_get(x, "advice")), 2);
+	json_decref(o);
+}
+
+static void
 finding_is_an_alert_with_its_evidence(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct finding finding = fixture_finding();
 	const struct event cause = fixture_auth("dave");
 	json_t *o, *x;
 
 	finding.detector = 1;
-	eve_finding(s->eve, &finding, FINDING_OPEN, &cause);
+	tell(s, &finding, FINDING_OPEN, &cause);
 	o = line(s, 0);
 	assert_string_equal(string_at(o, NULL, "event_type"), "alert");
 	assert_string_equal(string_at(o, NULL, "src_ip"), "198.51.100.9");
@@ -308,11 +362,11 @@ finding_is_an_alert_with_its_evidence(void **state)
 static void
 finding_that_closes_in_silence_has_the_time_of_its_last_event(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct finding finding = fixture_finding();
 	json_t *o;
 
-	eve_finding(s->eve, &finding, FINDING_CLOSED, NULL);
+	tell(s, &finding, FINDING_CLOSED, NULL);
 	o = line(s, 0);
 	assert_string_equal(string_at(o, NULL, "timestamp"), "2026-11-22T02:07:54.123456+0000");
 	assert_string_equal(string_at(o, "smtap", "state"), "closed");
@@ -335,7 +389,7 @@ match_event(uint32_t id, uint64_t clock_ns, uint8_t client)
 static void
 signature_is_told_once_per_subject_and_interval(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct eve_counters counters;
 	json_t *o;
 
@@ -378,7 +432,7 @@ signature_is_told_once_per_subject_and_interval(void **state)
 static void
 matches_of_signatures_are_counted_told_or_not(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct eve_signature out[4];
 
 	assert_int_equal(eve_signatures(s->eve, out, 4), 0);
@@ -401,7 +455,7 @@ matches_of_signatures_are_counted_told_or_not(void **state)
 static void
 patterns_of_other_roles_make_no_alert(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event tool = match_event(100, TIME_NS, 9), none = match_event(12345, TIME_NS, 9);
 
 	eve_event(s->eve, &tool);
@@ -412,10 +466,10 @@ patterns_of_other_roles_make_no_alert(void **state)
 static void
 stats_hold_every_counter(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct counters sum = {{0}};
 	struct intake_counters intake = {.events = 5};
-	struct engine_totals totals = {.findings = 2};
+	struct engine_totals totals = {.incidents = 2, .findings = 3};
 	struct eve_stats stats = {&sum, &intake, &totals, TIME_NS, TIME_NS + 90 * NS_PER_S};
 	json_t *o, *counters;
 
@@ -431,13 +485,14 @@ stats_hold_every_counter(void **state)
 			i + 1);
 	assert_int_equal(json_integer_value(json_object_get(counters, "intake_events")), 5);
 	assert_int_equal(json_integer_value(json_object_get(counters, "engine_incidents")), 2);
+	assert_int_equal(json_integer_value(json_object_get(counters, "engine_findings")), 3);
 	json_decref(o);
 }
 
 static void
 many_lines_pass_the_buffer_unharmed(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	struct event e = fixture_auth("dave");
 	unsigned n = 0;
 
@@ -472,7 +527,7 @@ write_error_is_remembered(void **state)
 	close(options.fd);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
 int
 main(void)
@@ -487,6 +542,7 @@ main(void)
 		TEST(transaction_without_recipients_has_no_list),
 		TEST(session_is_a_flow_line),
 		TEST(finding_is_an_alert_with_its_evidence),
+		TEST(alert_tells_of_the_incident_that_the_finding_is_part_of),
 		TEST(finding_that_closes_in_silence_has_the_time_of_its_last_event),
 		TEST(signature_is_told_once_per_subject_and_interval),
 		TEST(matches_of_signatures_are_counted_told_or_not),

@@ -15,6 +15,7 @@
 
 #include "base/duration.h"
 #include "contract/event.h"
+#include "control/chain/chain.h"
 #include "control/engine/engine.h"
 
 #define TIME_NS (1795313244 * NS_PER_S + 123456789) /* 2026-11-22T02:07:24.123456789 */
@@ -37,6 +38,26 @@ size_t
 finding_advice(const struct finding *finding, char *out, size_t out_len)
 {
 	return (size_t)snprintf(out, out_len, "Block %s.", finding->subject);
+}
+
+size_t
+incident_advice(const struct incident *incident, enum stage stage, char *out, size_t out_len)
+{
+	if (out_len > 0)
+		out[0] = '\0';
+	if (incident->stages[stage].findings == 0)
+		return 0;
+	return (size_t)snprintf(
+		out, out_len, "See to the %s at %s.", stage_name(stage), incident->servers[0].name);
+}
+
+const struct chain_trait *
+chain_trait_of(unsigned detector)
+{
+	static const struct chain_trait traits[2] = {
+		{.stage = STAGE_GUESSING}, {.stage = STAGE_SUCCESS}};
+
+	return &traits[detector % 2];
 }
 
 static inline struct addr
@@ -153,6 +174,34 @@ fixture_finding(void)
 	strcpy(i.success_account, "dave");
 	i.success_time_ns = TIME_NS;
 	i.success_attempt = 71;
+	return i;
+}
+
+/* An incident with this finding alone. */
+static inline struct incident
+fixture_incident(const struct finding *finding)
+{
+	struct incident i;
+	struct incident_stage *stage;
+
+	memset(&i, 0, sizeof(i));
+	i.id = 7;
+	i.stage = chain_trait_of(finding->detector)->stage;
+	i.severity = detector_info(finding->detector)->severity;
+	i.first_seen_ns = finding->first_seen_ns;
+	i.last_seen_ns = finding->last_seen_ns;
+	i.findings = i.open_findings = 1;
+	stage = &i.stages[i.stage];
+	stage->findings = 1;
+	stage->detectors = 1u << finding->detector;
+	stage->first_seen_ns = i.first_seen_ns;
+	stage->last_seen_ns = i.last_seen_ns;
+	stage->attempts = finding->attempts;
+	stage->subject_type = finding->subject_type;
+	memcpy(stage->subject, finding->subject, sizeof(stage->subject));
+	memcpy(i.sources[0].name, finding->top_sources[0].name, sizeof(i.sources[0].name));
+	memcpy(i.accounts[0].name, finding->top_accounts[0].name, sizeof(i.accounts[0].name));
+	memcpy(i.servers[0].name, finding->top_targets[0].name, sizeof(i.servers[0].name));
 	return i;
 }
 

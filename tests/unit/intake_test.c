@@ -19,14 +19,14 @@
 
 static const uint8_t boot_id[16] = {1, 2, 3};
 
-struct stage {
+struct rig {
 	struct ring_writer w[4];
 	struct intake in;
 	unsigned rings;
 };
 
 static void
-stage_open(struct stage *s, unsigned rings, uint32_t flags)
+rig_open(struct rig *s, unsigned rings, uint32_t flags)
 {
 	struct hello offer;
 	int fds[4];
@@ -50,7 +50,7 @@ stage_open(struct stage *s, unsigned rings, uint32_t flags)
 }
 
 static void
-stage_close(struct stage *s)
+rig_close(struct rig *s)
 {
 	for (unsigned i = 0; i < s->rings; i++)
 		ring_writer_close(&s->w[i]);
@@ -85,7 +85,7 @@ put(struct ring_writer *w, uint64_t clock_ns, uint64_t order)
 }
 
 static void
-expect(struct stage *s, uint64_t clock_ns, uint64_t order)
+expect(struct rig *s, uint64_t clock_ns, uint64_t order)
 {
 	const struct event *e = NULL;
 
@@ -95,7 +95,7 @@ expect(struct stage *s, uint64_t clock_ns, uint64_t order)
 }
 
 static void
-expect_status(struct stage *s, enum intake_status status)
+expect_status(struct rig *s, enum intake_status status)
 {
 	const struct event *e = NULL;
 
@@ -105,10 +105,10 @@ expect_status(struct stage *s, enum intake_status status)
 static void
 smallest_key_of_all_rings_comes_first(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 3, HELLO_REPLAY);
+	rig_open(&s, 3, HELLO_REPLAY);
 	put(&s.w[0], 10, 5);
 	put(&s.w[0], 30, 1);
 	put(&s.w[1], 10, 4);
@@ -121,16 +121,16 @@ smallest_key_of_all_rings_comes_first(void **state)
 	expect(&s, 30, 1);
 	expect_status(&s, INTAKE_ENDED);
 	assert_int_equal(s.in.counters.events, 4);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 ring_without_a_record_holds_back_what_is_not_below_its_watermark(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	put(&s.w[0], 10, 1);
 	put(&s.w[0], 20, 2);
 	ring_writer_flush(&s.w[0], 20);
@@ -149,31 +149,31 @@ ring_without_a_record_holds_back_what_is_not_below_its_watermark(void **state)
 	expect_status(&s, INTAKE_IDLE);
 	ring_writer_end(&s.w[0]);
 	expect_status(&s, INTAKE_ENDED);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 ended_ring_blocks_nobody(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	ring_writer_end(&s.w[1]);
 	put(&s.w[0], 10, 1);
 	ring_writer_flush(&s.w[0], 10);
 	expect(&s, 10, 1);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 slot_is_released_when_the_next_event_is_asked_for(void **state)
 {
-	struct stage s;
+	struct rig s;
 	const struct event *e;
 
 	(void)state;
-	stage_open(&s, 1, HELLO_REPLAY);
+	rig_open(&s, 1, HELLO_REPLAY);
 	for (unsigned i = 0; i < SLOTS; i++)
 		assert_true(put(&s.w[0], 10 + i, i));
 	ring_writer_flush(&s.w[0], 10);
@@ -181,16 +181,16 @@ slot_is_released_when_the_next_event_is_asked_for(void **state)
 	assert_false(put(&s.w[0], 1000, 1000));
 	assert_int_equal(intake_next(&s.in, &e), INTAKE_EVENT);
 	assert_true(put(&s.w[0], 1000, 1000));
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 dataplane_that_goes_early_is_drained_and_told(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	put(&s.w[0], 10, 1);
 	put(&s.w[0], 20, 2);
 	ring_writer_flush(&s.w[0], 20);
@@ -201,32 +201,32 @@ dataplane_that_goes_early_is_drained_and_told(void **state)
 	expect(&s, 20, 2);
 	expect_status(&s, INTAKE_VANISHED);
 	expect_status(&s, INTAKE_VANISHED);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 dataplane_that_goes_after_its_end_is_fine(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 1, HELLO_REPLAY);
+	rig_open(&s, 1, HELLO_REPLAY);
 	put(&s.w[0], 10, 1);
 	ring_writer_end(&s.w[0]);
 	intake_peer_gone(&s.in);
 	expect(&s, 10, 1);
 	expect_status(&s, INTAKE_ENDED);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 invalid_records_are_skipped_and_counted(void **state)
 {
-	struct stage s;
+	struct rig s;
 	struct counters sum;
 
 	(void)state;
-	stage_open(&s, 1, HELLO_REPLAY);
+	rig_open(&s, 1, HELLO_REPLAY);
 	for (unsigned i = 0; i < 40; i++) {
 		put(&s.w[0], 10 + i, i);
 		if (i % 2)
@@ -239,16 +239,16 @@ invalid_records_are_skipped_and_counted(void **state)
 	assert_int_equal(s.in.counters.invalid, 20);
 	intake_sum_counters(&s.in, &sum);
 	assert_int_equal(intake_lost(&s.in, &sum), 20);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 time_that_runs_backwards_is_corrected_and_counted(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 1, HELLO_REPLAY);
+	rig_open(&s, 1, HELLO_REPLAY);
 	put(&s.w[0], 50, 1);
 	put(&s.w[0], 20, 2);
 	put(&s.w[0], 60, 3);
@@ -257,34 +257,34 @@ time_that_runs_backwards_is_corrected_and_counted(void **state)
 	expect(&s, 50, 2);
 	expect(&s, 60, 3);
 	assert_int_equal(s.in.counters.backwards, 1);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 ring_with_a_wild_index_is_given_up_and_the_others_go_on(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	put(&s.w[1], 10, 1);
 	ring_writer_end(&s.w[1]);
 	atomic_store(&s.w[0].header->head, (uint64_t)SLOTS + 1);
 	expect(&s, 10, 1);
 	expect_status(&s, INTAKE_VANISHED);
 	assert_int_equal(s.in.counters.broken, 1);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 /* Feed n events, spread over rings by a rule, and note in which order they come out. */
 static void
 run_spread(unsigned rings, unsigned n, uint64_t *out)
 {
-	struct stage s;
+	struct rig s;
 	uint64_t clock_ns = 100;
 	unsigned got = 0;
 
-	stage_open(&s, rings, HELLO_REPLAY);
+	rig_open(&s, rings, HELLO_REPLAY);
 	for (unsigned i = 1; i <= n || got < n;) {
 		const struct event *e;
 
@@ -308,7 +308,7 @@ run_spread(unsigned rings, unsigned n, uint64_t *out)
 	expect_status(&s, INTAKE_ENDED);
 	assert_int_equal(s.in.counters.backwards, 0);
 	assert_int_equal(s.in.counters.forced, 0);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
@@ -331,12 +331,12 @@ order_does_not_depend_on_the_number_of_rings(void **state)
 static void
 full_ring_behind_a_watermark_that_never_moves_is_relieved_in_the_end(void **state)
 {
-	struct stage s;
+	struct rig s;
 	const struct event *e;
 	unsigned calls = 0;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	for (unsigned i = 0; i < SLOTS; i++)
 		assert_true(put(&s.w[0], 10, i));
 	ring_writer_flush(&s.w[0], 10);
@@ -347,39 +347,39 @@ full_ring_behind_a_watermark_that_never_moves_is_relieved_in_the_end(void **stat
 	for (unsigned i = 1; i < SLOTS / 2; i++)
 		expect(&s, 10, i);
 	expect_status(&s, INTAKE_IDLE);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 live_ring_that_is_full_waits_for_order(void **state)
 {
-	struct stage s;
+	struct rig s;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_LIVE);
+	rig_open(&s, 2, HELLO_LIVE);
 	for (unsigned i = 0; i < SLOTS; i++)
 		assert_true(put(&s.w[0], 10, i));
 	ring_writer_flush(&s.w[0], 10);
 	for (unsigned i = 0; i < 10000; i++)
 		expect_status(&s, INTAKE_IDLE);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
 counters_of_all_workers_are_added_up(void **state)
 {
-	struct stage s;
+	struct rig s;
 	struct counters sum;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	counter_add(&s.w[0].header->counters, COUNTER_RX_PKTS, 3);
 	counter_add(&s.w[1].header->counters, COUNTER_RX_PKTS, 4);
 	counter_add(&s.w[1].header->counters, COUNTER_EVENTS_LOST_MAIL, 2);
 	intake_sum_counters(&s.in, &sum);
 	assert_int_equal(sum.value[COUNTER_RX_PKTS], 7);
 	assert_int_equal(intake_lost(&s.in, &sum), 2);
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void
@@ -390,11 +390,11 @@ a_loss_counts_once_whatever_its_size(void **state)
 		COUNTER_FLOW_FULL, COUNTER_SMTP_HOLD_FULL};
 	static const enum counter others[] = {COUNTER_TCP_GAP_BYTES, COUNTER_TCP_DUPLICATE,
 		COUNTER_FLOW_EVICTED_HALF_OPEN, COUNTER_FLOW_IDLE, COUNTER_DECODE_OTHER};
-	struct stage s;
+	struct rig s;
 	struct counters sum;
 
 	(void)state;
-	stage_open(&s, 2, HELLO_REPLAY);
+	rig_open(&s, 2, HELLO_REPLAY);
 	for (unsigned i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		counter_add(&s.w[0].header->counters, others[i], 4000);
 	intake_sum_counters(&s.in, &sum);
@@ -404,7 +404,7 @@ a_loss_counts_once_whatever_its_size(void **state)
 		intake_sum_counters(&s.in, &sum);
 		assert_int_equal(intake_lost(&s.in, &sum), i + 1);
 	}
-	stage_close(&s);
+	rig_close(&s);
 }
 
 static void

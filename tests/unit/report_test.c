@@ -13,7 +13,8 @@
 /* The engine of these tests. */
 struct engine {
 	struct finding findings[3];
-	size_t finding_count;
+	struct incident incidents[2];
+	size_t incident_count;
 	struct engine_row rows[2][3];
 	size_t row_count;
 	struct engine_totals totals;
@@ -35,13 +36,26 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 }
 
 size_t
-engine_findings(const struct engine *engine, const struct finding **out, size_t max)
+engine_incidents(const struct engine *engine, const struct incident **out, size_t max)
 {
-	size_t n = engine->finding_count < max ? engine->finding_count : max;
+	size_t n = engine->incident_count < max ? engine->incident_count : max;
 
 	for (size_t i = 0; i < n; i++)
-		out[i] = &engine->findings[i];
+		out[i] = &engine->incidents[i];
 	return n;
+}
+
+/* The first finding is the first incident's, the others the second's. */
+size_t
+engine_incident_findings(const struct engine *engine, const struct incident *incident,
+	const struct finding **out, size_t max)
+{
+	size_t from = incident == &engine->incidents[0] ? 0 : 1;
+	size_t n = from == 0 ? 1 : 2;
+
+	for (size_t i = 0; i < n && i < max; i++)
+		out[i] = &engine->findings[from + i];
+	return n < max ? n : max;
 }
 
 static struct pattern fixture_patterns[] = {
@@ -55,7 +69,7 @@ static struct pattern fixture_signature = {.id = 4201,
 static const struct eve_signature fixture_matched = {
 	&fixture_signature, 1500, 3, TIME_NS, TIME_NS + NS_PER_S};
 
-struct stage {
+struct rig {
 	struct engine engine;
 	struct counters workers;
 	struct intake_counters intake;
@@ -65,9 +79,9 @@ struct stage {
 };
 
 static int
-stage_open(void **state)
+rig_open(void **state)
 {
-	struct stage *s = calloc(1, sizeof(*s));
+	struct rig *s = calloc(1, sizeof(*s));
 
 	captures_init(&s->captures);
 	s->report = (struct report){.engine = &s->engine,
@@ -82,9 +96,9 @@ stage_open(void **state)
 }
 
 static int
-stage_close(void **state)
+rig_close(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	captures_free(&s->captures);
 	free(s);
@@ -92,13 +106,13 @@ stage_close(void **state)
 }
 
 static void
-feed(struct stage *s, const char *line)
+feed(struct rig *s, const char *line)
 {
 	captures_feed(&s->captures, line, strlen(line));
 }
 
 static void
-row(struct stage *s, unsigned i, const char *source, const char *account)
+row(struct rig *s, unsigned i, const char *source, const char *account)
 {
 	struct engine_row r = {.attempts = 80 + i,
 		.failures = 70,
@@ -115,9 +129,29 @@ row(struct stage *s, unsigned i, const char *source, const char *account)
 	s->engine.row_count = i + 1;
 }
 
+/* The second has a finding more, which began earlier: a scan. */
+static void
+fill_incidents(struct rig *s)
+{
+	struct finding *three = &s->engine.findings[2];
+	struct incident *chain = &s->engine.incidents[1];
+
+	*three = fixture_finding();
+	three->id = 3;
+	three->first_seen_ns -= 3600 * NS_PER_S;
+	three->success_time_ns = 0;
+	s->engine.incidents[0] = fixture_incident(&s->engine.findings[0]);
+	*chain = fixture_incident(&s->engine.findings[1]);
+	chain->id = 8;
+	chain->findings = 2;
+	chain->stages[STAGE_GUESSING] = chain->stages[STAGE_SUCCESS];
+	strcpy(chain->accounts[1].name, "al\x1b[2Jice");
+	s->engine.incident_count = 2;
+}
+
 /* A guessed account, a distributed attack on a strange one, loss, damage. */
 static void
-fill(struct stage *s)
+fill(struct rig *s)
 {
 	struct finding *two = &s->engine.findings[1];
 
@@ -138,12 +172,13 @@ fill(struct stage *s)
 		sprintf(two->top_sources[i].name, "2001:db8:ffff:ffff:ffff:ffff:ffff:%u", i + 1000);
 		two->top_sources[i].count = 100000 - i;
 	}
-	s->engine.finding_count = 2;
+	fill_incidents(s);
 	row(s, 0, "198.51.100.9", "dave");
 	row(s, 1, "2001:db8:bad:ffff:ffff:ffff:ffff:ffff",
 		"a-very-long-account-name-that-is-far-too-wide@corp.example");
 	row(s, 2, "192.0.2.1", "dävid@örtlich.example");
-	s->engine.totals.findings = 2;
+	s->engine.totals.findings = 3;
+	s->engine.totals.incidents = 2;
 	s->engine.totals.sources = 3;
 	s->engine.totals.accounts = 3;
 	s->engine.totals.events[EVENT_AUTH] = 1200;
@@ -206,7 +241,7 @@ check_golden(const char *name, const char *text)
 static void
 text_is_as_the_golden_file_has_it(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	fill(s);
 	char *text = printed(&s->report, report_text);
@@ -215,7 +250,7 @@ text_is_as_the_golden_file_has_it(void **state)
 }
 
 static bool
-says(struct stage *s, const char *words)
+says(struct rig *s, const char *words)
 {
 	char *text = printed(&s->report, report_text);
 	bool found = strstr(text, words) != NULL;
@@ -225,7 +260,7 @@ says(struct stage *s, const char *words)
 }
 
 static bool
-says_complete(struct stage *s)
+says_complete(struct rig *s)
 {
 	char *text = printed(&s->report, report_json);
 	json_t *o = json_loads(text, 0, NULL);
@@ -242,7 +277,7 @@ says_complete(struct stage *s)
 static void
 nothing_is_missing_only_when_all_was_read_and_understood(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	s->workers.value[COUNTER_DECODE_MAIL] = 1;
 	assert_true(says(s, ALL_WELL) && says_complete(s));
@@ -265,7 +300,7 @@ static void
 no_packet_on_the_mail_ports_is_said_and_not_called_well(void **state)
 {
 	static const struct config_ports one = {.port = {587}, .count = 1};
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	s->workers.value[COUNTER_RX_PKTS] = 9;
 	assert_true(says(s, "No packet was on the mail ports 25, 587; see --ports."));
@@ -277,7 +312,7 @@ no_packet_on_the_mail_ports_is_said_and_not_called_well(void **state)
 static void
 a_signature_that_matched_is_told_and_nobody_is_not_said(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	s->workers.value[COUNTER_DECODE_MAIL] = 1;
 	assert_true(says(s, NOBODY) && !says(s, "SIGNATURES"));
@@ -292,7 +327,7 @@ a_signature_that_matched_is_told_and_nobody_is_not_said(void **state)
 static void
 nothing_found_says_so(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	s->workers.value[COUNTER_RX_PKTS] = s->workers.value[COUNTER_DECODE_MAIL] = 12;
 	char *text = printed(&s->report, report_text);
@@ -303,7 +338,7 @@ nothing_found_says_so(void **state)
 static void
 lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	fill(s);
 	memset(s->engine.findings[0].subject, 'w', SUBJECT_NAME_MAX);
@@ -322,7 +357,7 @@ lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
 static void
 attempt_count_of_an_account_that_is_not_named_is_not_made_up(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	fill(s);
 	s->engine.findings[0].accounts = 110;
@@ -336,7 +371,7 @@ attempt_count_of_an_account_that_is_not_named_is_not_made_up(void **state)
 static void
 color_is_only_where_it_was_asked_for(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	fill(s);
 	char *plain = printed(&s->report, report_text);
@@ -351,16 +386,17 @@ color_is_only_where_it_was_asked_for(void **state)
 static void
 json_is_one_object_with_the_same_facts(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 
 	fill(s);
 	char *text = printed(&s->report, report_json);
 	assert_int_equal(strcspn(text, "\n") + 1, strlen(text));
 	json_t *o = json_loads(text, 0, NULL);
 	assert_non_null(o);
-	json_t *findings = json_object_get(o, "incidents");
-	assert_int_equal(json_array_size(findings), 2);
-	json_t *success = json_object_get(json_array_get(findings, 0), "success");
+	json_t *incidents = json_object_get(o, "incidents");
+	assert_int_equal(json_array_size(incidents), 2);
+	json_t *evidence = json_object_get(json_array_get(incidents, 0), "evidence");
+	json_t *success = json_object_get(json_array_get(evidence, 0), "success");
 	assert_string_equal(json_string_value(json_object_get(success, "account")), "dave");
 	assert_int_equal(json_array_size(json_object_get(o, "top_sources")), 3);
 	json_t *signature = json_array_get(json_object_get(o, "signatures"), 0);
@@ -379,7 +415,7 @@ json_is_one_object_with_the_same_facts(void **state)
 static void
 report_to_a_full_disk_is_an_error(void **state)
 {
-	struct stage *s = *state;
+	struct rig *s = *state;
 	FILE *full = fopen("/dev/full", "w");
 
 	fill(s);
@@ -421,7 +457,7 @@ names_are_cut_to_whole_characters(void **state)
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, stage_open, stage_close)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
 int
 main(void)

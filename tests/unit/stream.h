@@ -37,11 +37,12 @@ try {
 };
 
 static inline void
-stream_hear(void *arg, const struct finding *i, enum finding_state state, const struct event *event)
+stream_hear(void *arg, const struct engine_telling *telling)
 {
+	const struct finding *i = telling->finding;
+	enum finding_state state = telling->finding_state;
 	struct stream *s = arg;
 
-	(void)event;
 	s->told[state]++;
 	if (s->line_count == STREAM_LINES)
 		return;
@@ -58,7 +59,7 @@ stream_hear(void *arg, const struct finding *i, enum finding_state state, const 
 static inline void
 stream_start(struct stream *s)
 {
-	const struct engine_sink sink = {.finding = stream_hear, .arg = s};
+	const struct engine_sink sink = {.tell = stream_hear, .arg = s};
 
 	s->now_ns = 1760000000 * NS_PER_S;
 	if (s->server == NULL)

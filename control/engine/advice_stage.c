@@ -1,0 +1,255 @@
+/*
+ * What to do at each stage that an incident has come to: look, block, change
+ * the password, empty the queue, clean up, get off the list. By name, since
+ * "block the sources" is no help at three in the morning.
+ */
+#include <arpa/inet.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "control/engine/internal.h"
+
+#define NAMED 5u       /* of a list; the rest is in the alert */
+#define SAME_NETWORK 3 /* sources in one network: block the network */
+#define NETWORK_MAX (INET6_ADDRSTRLEN + 4)
+
+struct text {
+	char *out;
+	size_t room;
+	size_t len;
+};
+
+static void __attribute__((format(printf, 2, 3))) say(struct text *t, const char *format, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(t->out + t->len, t->room - t->len, format, args);
+	va_end(args);
+	if (n < 0)
+		return;
+	t->len += (size_t)n;
+	if (t->len >= t->room)
+		t->len = t->room - 1;
+}
+
+/* Up to NAMED names, in one phrase. */
+struct phrase {
+	const char *names[INCIDENT_NAMES];
+	unsigned count;
+};
+
+static void
+phrase_add(struct phrase *p, const char *name)
+{
+	for (unsigned n = 0; n < p->count; n++)
+		if (strcmp(p->names[n], name) == 0)
+			return;
+	p->names[p->count++] = name;
+}
+
+static void
+say_phrase(struct text *t, const struct phrase *p, const char *nobody)
+{
+	unsigned shown = p->count <= NAMED ? p->count : NAMED - 1;
+
+	if (p->count == 0)
+		say(t, "%s", nobody);
+	for (unsigned n = 0; n < shown; n++) {
+		bool last = n + 1 == p->count;
+
+		say(t, "%s%s", n == 0 ? "" : last ? " and " : ", ", p->names[n]);
+	}
+	if (shown < p->count)
+		say(t, " and others");
+}
+
+/* Those that took part in one of these stages. */
+static struct phrase
+named(const struct incident_name list[INCIDENT_NAMES], uint32_t stages)
+{
+	struct phrase p = {.count = 0};
+
+	for (unsigned n = 0; n < INCIDENT_NAMES && list[n].name[0] != '\0'; n++)
+		if (list[n].stages & stages)
+			phrase_add(&p, list[n].name);
+	return p;
+}
+
+/* The IPv4 /24 or IPv6 /64 of an address, as text; false for what is none. */
+static bool
+network_name(const char *name, char out[NETWORK_MAX])
+{
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, name, bytes) == 1) {
+		bytes[3] = 0;
+		inet_ntop(AF_INET, bytes, out, NETWORK_MAX);
+		strcat(out, "/24");
+		return true;
+	}
+	if (inet_pton(AF_INET6, name, bytes) != 1)
+		return false;
+	memset(bytes + 8, 0, 8);
+	inet_ntop(AF_INET6, bytes, out, NETWORK_MAX);
+	strcat(out, "/64");
+	return true;
+}
+
+/* Several neighbours are a range. */
+static void
+say_sources(struct text *t, const struct incident *i, uint32_t stages)
+{
+	struct phrase all = named(i->sources, stages), ranges = {.count = 0};
+	char networks[INCIDENT_NAMES][NETWORK_MAX];
+
+	for (unsigned n = 0; n < all.count; n++) {
+		unsigned neighbours = 0;
+
+		if (!network_name(all.names[n], networks[n]))
+			networks[n][0] = '\0';
+		for (unsigned k = 0; k < n; k++)
+			neighbours += networks[n][0] && strcmp(networks[n], networks[k]) == 0;
+		if (neighbours + 1 >= SAME_NETWORK)
+			for (unsigned k = 0; k <= n; k++)
+				if (strcmp(networks[n], networks[k]) == 0)
+					all.names[k] = networks[n];
+	}
+	for (unsigned n = 0; n < all.count; n++)
+		phrase_add(&ranges, all.names[n]);
+	say_phrase(t, &ranges, "the sources named in the alert");
+}
+
+#define BIT(stage) (1u << STAGE_##stage)
+
+static void
+advise_scan(struct text *t, const struct incident *i)
+{
+	struct phrase servers = named(i->servers, BIT(SCAN));
+
+	say(t, "Block ");
+	say_sources(t, i, BIT(SCAN));
+	say(t, " on the mail ports, or watch: who looks now comes back to guess. See that ");
+	say_phrase(t, &servers, "every server that was reached");
+	say(t, " is meant to be reachable, patched, and silent to VRFY and EXPN.");
+}
+
+static void
+advise_guessing(struct text *t, const struct incident *i)
+{
+	struct phrase servers = named(i->servers, BIT(GUESSING));
+	struct phrase accounts = named(i->accounts, BIT(GUESSING));
+
+	say(t, "Block ");
+	say_sources(t, i, BIT(GUESSING));
+	say(t, " on the mail ports. On ");
+	say_phrase(t, &servers, "the servers");
+	say(t, ", limit failures per address and per account, and require a second factor");
+	if (accounts.count > 0 && accounts.count <= NAMED) {
+		say(t, " of ");
+		say_phrase(t, &accounts, "");
+	}
+	say(t, ".");
+}
+
+static void
+advise_success(struct text *t, const struct incident *i)
+{
+	struct phrase accounts = {.count = 0};
+
+	for (unsigned n = 0; n < INCIDENT_NAMES && i->accounts[n].name[0] != '\0'; n++)
+		if (i->accounts[n].succeeded || (i->accounts[n].stages & BIT(SUCCESS)))
+			phrase_add(&accounts, i->accounts[n].name);
+	if (accounts.count == 0) {
+		say(t, "Find the account in the server's log: its name was not to be read on the "
+		       "wire. ");
+		say(t, "Change its password now");
+	} else {
+		say(t, "Change the password of ");
+		say_phrase(t, &accounts, "");
+		say(t, " now");
+	}
+	say(t, ", end its sessions and revoke its application passwords. Look for forwarding "
+	       "rules that the owner did not make, and for the same password elsewhere. Block ");
+	say_sources(t, i, BIT(SUCCESS) | BIT(GUESSING));
+	say(t, ".");
+}
+
+static void
+advise_relay(struct text *t, const struct incident *i)
+{
+	struct phrase servers = named(i->servers, BIT(RELAY));
+	struct phrase accounts = named(i->accounts, BIT(RELAY));
+
+	if (i->stages[STAGE_RELAY].detectors & 1u << DETECTOR_OPEN_RELAY) {
+		say(t, "Close the relay on ");
+		say_phrase(t, &servers, "the server");
+		say(t, ": mail for other domains only after AUTH or from named networks. ");
+	}
+	if (accounts.count > 0) {
+		say(t, "Suspend sending for ");
+		say_phrase(t, &accounts, "");
+		say(t, ". ");
+	}
+	say(t, "Hold the queue of ");
+	say_phrase(t, &servers, "the server");
+	say(t, ", delete what the attack put there (Postfix: postqueue -j, postsuper -d; Exim: "
+	       "exiqgrep, exim -Mrm), then let it go on. Block ");
+	say_sources(t, i, BIT(RELAY));
+	say(t, ".");
+}
+
+static void
+advise_bounces(struct text *t, const struct incident *i)
+{
+	struct phrase servers = named(i->servers, BIT(BOUNCES));
+	struct phrase accounts = named(i->accounts, BIT(BOUNCES));
+
+	say(t, "Delete the bounces that wait on ");
+	say_phrase(t, &servers, "the server");
+	if (accounts.count > 0) {
+		say(t, " for ");
+		say_phrase(t, &accounts, "");
+	}
+	if (i->stage > STAGE_BOUNCES || i->stages[STAGE_RELAY].findings > 0 ||
+		i->stages[STAGE_SUCCESS].findings > 0)
+		say(t, "; they answer what was sent through you, and end when that has ended.");
+	else
+		say(t, "; if nobody here sent what they answer, the sender was forged: publish SPF "
+		       "with DMARC reject, sign return paths (BATV).");
+}
+
+static void
+advise_blocklisted(struct text *t, const struct incident *i)
+{
+	struct phrase servers = named(i->servers, BIT(BLOCKLISTED));
+
+	say(t, "When the spam has stopped and the queue is empty, ask the list named in the alert "
+	       "to delist ");
+	say_phrase(t, &servers, "the server");
+	say(t, "; not before, or it is listed again for longer. Until then, send urgent mail by "
+	       "another address.");
+}
+
+size_t
+incident_advice(const struct incident *incident, enum stage stage, char *out, size_t out_len)
+{
+	static void (*const advise[STAGE_COUNT])(struct text *, const struct incident *) = {
+		[STAGE_SCAN] = advise_scan,
+		[STAGE_GUESSING] = advise_guessing,
+		[STAGE_SUCCESS] = advise_success,
+		[STAGE_RELAY] = advise_relay,
+		[STAGE_BOUNCES] = advise_bounces,
+		[STAGE_BLOCKLISTED] = advise_blocklisted,
+	};
+	struct text t = {out, out_len, 0};
+
+	if (out_len == 0)
+		return 0;
+	out[0] = '\0';
+	if (incident->stages[stage].findings > 0 && advise[stage] != NULL)
+		advise[stage](&t, incident);
+	return t.len;
+}

@@ -1,0 +1,64 @@
+/*
+ * Whenever a finding is worth an alert, its incident is brought up to date, and
+ * who listens is told of both.
+ */
+#include "control/engine/internal.h"
+
+/* One incident turned out to be part of another: its last alert. */
+static void
+on_merged(void *arg, const struct incident *gone, const struct book_entry *entry)
+{
+	struct engine *engine = arg;
+	const struct engine_telling telling = {.finding = &entry->finding,
+		.incident = gone,
+		.finding_state = entry->finding.closed ? FINDING_CLOSED : FINDING_UPDATE,
+		.incident_state = INCIDENT_CLOSED,
+		.event = engine->event};
+
+	if (engine->sink.tell != NULL)
+		engine->sink.tell(engine->sink.arg, &telling);
+}
+
+int
+tell_open(struct engine *engine)
+{
+	const struct chain_sink sink = {.merged = on_merged, .arg = engine};
+
+	return chain_open(&engine->chain, engine->config, &engine->book, &sink);
+}
+
+struct book_entry *
+engine_book_add(struct engine *engine)
+{
+	struct book_entry *entry = book_add(&engine->book);
+
+	if (entry != NULL)
+		chain_forget(&engine->chain, entry);
+	return entry;
+}
+
+void
+engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
+	const struct event *event)
+{
+	struct engine_telling telling = {.finding = &entry->finding, .event = event};
+	struct chain_told told;
+
+	if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
+		finding_refresh(engine, entry);
+	else
+		tracked_refresh(engine, entry);
+	if (event != NULL)
+		entry->finding.last_flow = event->head.flow;
+	book_told(entry, engine->clock_ns);
+	telling.incident = state == FINDING_CLOSED
+				   ? chain_end(&engine->chain, entry)
+				   : chain_update(&engine->chain, entry, engine->clock_ns);
+	if (state != FINDING_CLOSED && !chain_may_tell(&engine->chain, entry, engine->clock_ns))
+		return;
+	told = chain_tell(&engine->chain, entry, state);
+	telling.finding_state = told.finding;
+	telling.incident_state = told.incident;
+	if (engine->sink.tell != NULL)
+		engine->sink.tell(engine->sink.arg, &telling);
+}
