@@ -33,6 +33,10 @@ const struct setting config_settings[] = {
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",
 		offsetof(struct config, pattern_dir), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"enrich.country_db", "MaxMind DB file with the countries of addresses; empty: none",
+		offsetof(struct config, country_db), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"enrich.asn_db", "MaxMind DB file with the autonomous systems of addresses; empty: none",
+		offsetof(struct config, asn_db), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 #define X(field, dotted, kind, most, text, yaml)                                                   \
 	{dotted, text, offsetof(struct config, field), 0, most, SETTING_LIST, element_##kind, yaml},
 	CONFIG_LISTS(X)

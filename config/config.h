@@ -34,6 +34,8 @@ struct config {
 	struct config_ports ports;         /* mail.ports; default 25 */
 	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
 	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
+	char country_db[CONFIG_TEXT_MAX];  /* enrich.country_db; empty: none */
+	char asn_db[CONFIG_TEXT_MAX];      /* enrich.asn_db; empty: none */
 #define X(field, name, element, most, help, example) struct config_list field;
 	CONFIG_LISTS(X)
 #undef X

@@ -39,6 +39,7 @@ EDGES = [
     (re.compile(r"^(hs|hs_.*|hs/.*)\.h$"), ["dataplane/match", "patterns"],
      "Hyperscan is match's and the pattern compiler's"),
     (re.compile(r"^pcap"), ["dataplane/io"], "captures are read by io"),
+    (re.compile(r"^maxminddb"), ["control"], "databases of addresses are control's"),
 ]
 
 # These prove and measure: they may include anything.
@@ -119,6 +120,7 @@ PLANTED = [
     ("cli/n.c", "#include <hs.h>"),
     ("common/o.c", '#include "base/utf8.h"'),
     ("patterns/p.c", '#include "pattern.h"'),
+    ("cli/v.c", "#include <maxminddb.h>"),
 ]
 
 ALLOWED = [
