@@ -44,6 +44,12 @@
 #define HIGH_GUESSES 4u /* in a day: no longer among the first to be evicted */
 #define HIGH_PAIR_GUESSES 3u
 
+/* One block for so many subjects, and a few more for small tables. */
+#define PASSWORDS_SHARE 8u
+#define WIDE_SHARE 32u
+#define MANY_SHARE 16u
+#define POOL_MIN 64u
+
 static uint32_t
 class_capacity(const struct config *config, enum subject_type type)
 {
@@ -62,20 +68,53 @@ class_capacity(const struct config *config, enum subject_type type)
 	return 0;
 }
 
+/* A pool in memory of its own. 0, or -ENOMEM. */
+static int
+pool_open(struct blocks *pool, uint64_t capacity, size_t block_len)
+{
+	void *memory = memory_take(blocks_footprint((uint32_t)capacity, (uint32_t)block_len));
+
+	if (memory == NULL)
+		return -ENOMEM;
+	blocks_init(pool, memory, (uint32_t)capacity, (uint32_t)block_len);
+	return 0;
+}
+
+static void
+pool_close(struct blocks *pool)
+{
+	memory_give(pool->memory, blocks_footprint(pool->capacity, pool->block_len));
+}
+
+static int
+pools_open(struct aggr *a)
+{
+	const struct config *c = a->config;
+	uint64_t subjects = c->aggr_sources + c->aggr_prefixes + c->aggr_accounts;
+	int rc;
+
+	rc = pool_open(
+		&a->passwords, c->aggr_sources / PASSWORDS_SHARE + POOL_MIN, PASSWORDS_BLOCK_BYTES);
+	if (rc == 0)
+		rc = pool_open(&a->wide, subjects / WIDE_SHARE + c->aggr_servers + POOL_MIN,
+			WINDOW_WIDE_BYTES);
+	if (rc == 0)
+		rc = pool_open(&a->many, subjects / MANY_SHARE + POOL_MIN, sizeof(struct hll));
+	return rc;
+}
+
 static int
 memory_open(struct aggr *a)
 {
 	const struct config *c = a->config;
-	uint32_t blocks = (uint32_t)c->aggr_sources / 16 + 64;
 
 	a->pairs = memory_take(c->aggr_pairs * sizeof(*a->pairs));
 	a->account_names = memory_take(c->aggr_accounts * sizeof(*a->account_names));
 	a->server_sources = memory_take(c->aggr_servers * sizeof(*a->server_sources));
-	a->passwords_blocks = blocks;
-	a->passwords_memory = memory_take(blocks_footprint(blocks, PASSWORDS_BLOCK_BYTES));
-	if (!a->pairs || !a->account_names || !a->server_sources || !a->passwords_memory)
+	if (!a->pairs || !a->account_names || !a->server_sources)
 		return -ENOMEM;
-	blocks_init(&a->passwords, a->passwords_memory, blocks, PASSWORDS_BLOCK_BYTES);
+	if (pools_open(a) != 0)
+		return -ENOMEM;
 	return table_open(&a->pair_table, (uint32_t)c->aggr_pairs);
 }
 
@@ -117,9 +156,21 @@ aggr_close(struct aggr *a)
 	memory_give(a->pairs, c->aggr_pairs * sizeof(*a->pairs));
 	memory_give(a->account_names, c->aggr_accounts * sizeof(*a->account_names));
 	memory_give(a->server_sources, c->aggr_servers * sizeof(*a->server_sources));
-	memory_give(
-		a->passwords_memory, blocks_footprint(a->passwords_blocks, PASSWORDS_BLOCK_BYTES));
+	pool_close(&a->passwords);
+	pool_close(&a->wide);
+	pool_close(&a->many);
 	*a = (struct aggr){0};
+}
+
+/* What is left of a subject that lost its place. */
+static void
+give_blocks(struct aggr *a, struct aggr_subject *s)
+{
+	const struct window_at w = subject_window(a, s);
+
+	passwords_clear(&s->passwords, &a->passwords);
+	subject_give_many(a, s);
+	window_clear(&w);
 }
 
 /* Find or make a subject, pinned. *made: its values are those of nobody yet. */
@@ -130,6 +181,7 @@ subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *m
 	uint64_t hash = v->hash[type];
 	uint32_t index = table_find(&class->table, hash);
 	struct aggr_subject *s;
+	struct window_at w;
 	bool evicted;
 
 	*made = index == TABLE_NONE;
@@ -141,17 +193,18 @@ subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *m
 			return NULL;
 		s = &class->subjects[index];
 		if (evicted)
-			passwords_clear(&s->passwords, &a->passwords);
+			give_blocks(a, s);
 		memset(s, 0, sizeof(*s));
 		passwords_open(&s->passwords);
+		s->many = BLOCKS_NONE;
 		s->type = (uint8_t)type;
 		/* Differs from the number under which old pairs may remember it. */
 		s->episode.number = view_now_s(v);
-		for (unsigned i = 0; i < AGGR_TARGETS; i++)
-			s->targets[i].server = TABLE_NONE;
+		subject_clear_tops(s);
 	}
 	s = &class->subjects[index];
-	window_advance(&s->window, &v->time);
+	w = subject_window(a, s);
+	window_advance(&w, &v->time);
 	v->subject[type] = s;
 	v->index[type] = index;
 	return s;
@@ -434,10 +487,11 @@ void
 aggr_release(struct aggr *a, enum subject_type type, uint32_t index)
 {
 	struct aggr_subject *s = &a->class[type].subjects[index];
+	const struct window_at w = subject_window(a, s);
 
 	if (aggr_has_finding(s))
 		return;
-	window_clear(&s->window);
+	window_clear(&w);
 	s->episode.last_guess_clock_ns = 0;
 	table_touch(&a->class[type].table, index, subject_list(s));
 }

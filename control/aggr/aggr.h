@@ -57,9 +57,10 @@ struct aggr_total {
  * ends when none came for aggregate.episode_gap, or with its finding.
  */
 struct aggr_episode {
-	uint64_t attempts;
-	uint64_t failures;
-	uint64_t successes;
+	uint32_t attempts;
+	uint32_t failures;
+	uint32_t successes;
+	uint32_t top_least; /* at most the attempts of each in top, when that is full */
 	uint64_t first_ns;
 	uint64_t last_ns;
 	uint64_t first_clock_ns;
@@ -71,7 +72,6 @@ struct aggr_episode {
 	uint32_t number;
 	uint32_t peers;
 	uint32_t sources;
-	uint32_t top_least; /* at most the attempts of each in top, when that is full */
 };
 
 struct aggr_target {
@@ -85,29 +85,33 @@ struct aggr_subject {
 	uint8_t type;     /* enum subject_type */
 	uint8_t top_len;
 	uint8_t reserved[2];
-	uint32_t prefix_mark;           /* of a source: the prefix's episode that counted it */
-	uint64_t prefix_guess_clock_ns; /* of a source: when the prefix last counted it; or 0 */
-	uint32_t findings[AGGR_REFS];   /* by detector; AGGR_NO_REF */
+	uint32_t prefix_mark;          /* of a source: the prefix's episode that counted it */
+	uint32_t prefix_guess_clock_s; /* of a source: when the prefix last counted it; or 0 */
+	uint32_t findings[AGGR_REFS];  /* by detector; AGGR_NO_REF */
+	uint32_t many;                 /* a block: struct hll of targets past those named */
 	struct aggr_total total;
 	struct aggr_episode episode;
 	struct window window;
 	struct passwords passwords;
-	uint32_t top[AGGR_TOP]; /* pairs, most attempts, unsorted */
-	struct aggr_target targets[AGGR_TARGETS];
-	struct hll many;              /* targets; of a server, accounts */
+	union {
+		struct {
+			uint32_t top[AGGR_TOP]; /* pairs, most attempts, unsorted */
+			struct aggr_target targets[AGGR_TARGETS];
+		};
+		struct hll accounts; /* of a server */
+	};
 	struct event_flow first_flow; /* of the episode */
 };
 
-/* A tracked source costs one subject and, for each account that it tries, one pair. */
-#define AGGR_SOURCE_BYTES_MAX 1024
+_Static_assert(sizeof(struct aggr_subject) <= 528, "as doc/architecture.md says");
 
 #define PAIR_STALE 0x01u /* a forgotten credential: its repetitions are no guesses */
 
 struct aggr_pair {
 	uint64_t fp[AGGR_PAIR_FPS]; /* wrong ones, a ring; fp[newest] was tried last */
-	uint64_t guess_clock_ns;    /* when the source or prefix last counted it; or 0 */
-	uint64_t account_clock_ns;  /* the same, of the account */
 	uint64_t first_ns;          /* of this run of attempts */
+	uint32_t guess_clock_s;     /* when the source or prefix last counted it; or 0 */
+	uint32_t account_clock_s;   /* the same, of the account */
 	uint32_t subject;           /* source or prefix, an index */
 	uint32_t account;           /* TABLE_NONE: unknown */
 	uint32_t attempts;
@@ -129,8 +133,7 @@ struct aggr_pair {
 	uint8_t reserved[2];
 };
 
-_Static_assert(sizeof(struct aggr_subject) + sizeof(struct aggr_pair) <= AGGR_SOURCE_BYTES_MAX,
-	"a tracked source fits its budget");
+_Static_assert(sizeof(struct aggr_pair) <= 120, "as doc/architecture.md says");
 
 static inline uint32_t
 aggr_pair_guesses(const struct aggr_pair *pair)
@@ -193,9 +196,9 @@ struct aggr {
 	struct hll *server_sources;                  /* owned */
 	struct table pair_table;
 	struct aggr_pair *pairs; /* owned */
-	struct blocks passwords;
-	void *passwords_memory; /* owned */
-	uint32_t passwords_blocks;
+	struct blocks passwords; /* pools; each owns its memory */
+	struct blocks wide;
+	struct blocks many;
 	uint64_t clock_ns;
 	uint64_t untracked; /* events that found no room */
 };
@@ -231,8 +234,11 @@ void aggr_addr_name(const struct addr *addr, char out[SUBJECT_NAME_MAX + 1]);
 const struct aggr_subject *aggr_pair_account(const struct aggr *a, const struct aggr_pair *pair);
 const struct aggr_subject *aggr_pair_source(const struct aggr *a, const struct aggr_pair *pair);
 
-/* Distinct servers of a source, prefix or account; accounts of a server. */
+/* Distinct accounts of a server. */
 uint64_t aggr_many(const struct aggr_subject *subject);
+
+/* Distinct servers of a source, prefix or account. */
+uint64_t aggr_targets(const struct aggr *a, const struct aggr_subject *subject);
 
 /* Distinct passwords in the episode. */
 unsigned aggr_passwords(const struct aggr *a, const struct aggr_subject *subject);

@@ -16,18 +16,18 @@ count_total(struct aggr_subject *s, const struct aggr_view *v)
 	total->successes += v->success;
 }
 
-/* A distinct count in a window: last counted at *clock_ns, which becomes now. */
+/* A distinct count in a window: last counted at *clock_s, which becomes now. */
 static void
-count_distinct(
-	struct window *w, const struct aggr_view *v, enum window_field field, uint64_t *clock_ns)
+count_distinct(const struct window_at *w, const struct aggr_view *v, enum window_field field,
+	uint32_t *clock_s)
 {
-	struct window_time then = window_time(*clock_ns);
+	struct window_time then = window_time(*clock_s * NS_PER_S);
 
-	if (*clock_ns == 0)
+	if (*clock_s == 0)
 		window_add(w, field);
 	else
 		window_move(w, &then, field);
-	*clock_ns = v->clock_ns;
+	*clock_s = view_now_s(v);
 }
 
 /* Returns whether the password is new to the subject; true when it is not known. */
@@ -65,10 +65,11 @@ static void
 source_guess(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
+	const struct window_at w = subject_window(a, source);
 
-	window_add(&source->window, (enum window_field)v->guess);
+	window_add(&w, v->guess);
 	if (counts_account(v, v->guess))
-		count_distinct(&source->window, v, WINDOW_PEERS, &v->pair->guess_clock_ns);
+		count_distinct(&w, v, WINDOW_PEERS, &v->pair->guess_clock_s);
 	count_password(a, v, SUBJECT_SOURCE, v->guess);
 	v->low = window_guesses(&source->window, WINDOW_HOUR) <= a->config->low_source &&
 		 v->pair->repeats < a->config->stale_repeats;
@@ -78,7 +79,7 @@ source_guess(struct aggr *a, struct aggr_view *v)
 static void
 prefix_guess(struct aggr *a, struct aggr_view *v)
 {
-	struct aggr_subject *prefix = v->subject[SUBJECT_PREFIX];
+	const struct window_at w = subject_window(a, v->subject[SUBJECT_PREFIX]);
 	struct aggr_pair *pair;
 
 	if (!v->low && aggr_is_v4(v->subject[SUBJECT_SOURCE]))
@@ -92,17 +93,17 @@ prefix_guess(struct aggr *a, struct aggr_view *v)
 	episode_guess(a, v, SUBJECT_PREFIX);
 	if (!v->low)
 		return;
-	window_add(&prefix->window, (enum window_field)v->prefix_guess);
-	count_distinct(&prefix->window, v, WINDOW_SOURCES,
-		&v->subject[SUBJECT_SOURCE]->prefix_guess_clock_ns);
+	window_add(&w, v->prefix_guess);
+	count_distinct(&w, v, WINDOW_SOURCES, &v->subject[SUBJECT_SOURCE]->prefix_guess_clock_s);
 	if (counts_account(v, v->prefix_guess))
-		count_distinct(&prefix->window, v, WINDOW_PEERS, &pair->guess_clock_ns);
+		count_distinct(&w, v, WINDOW_PEERS, &pair->guess_clock_s);
 }
 
 static void
 account_guess(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *account = v->subject[SUBJECT_ACCOUNT];
+	struct window_at w;
 
 	if (account == NULL)
 		return;
@@ -111,20 +112,21 @@ account_guess(struct aggr *a, struct aggr_view *v)
 		v->account_guess = GUESS_REPEAT;
 	if (!v->low)
 		return;
-	window_add(&account->window, (enum window_field)v->account_guess);
+	w = subject_window(a, account);
+	window_add(&w, v->account_guess);
 	if (v->guess != GUESS_REPEAT)
-		count_distinct(&account->window, v, WINDOW_PEERS, &v->pair->account_clock_ns);
+		count_distinct(&w, v, WINDOW_PEERS, &v->pair->account_clock_s);
 }
 
 static void
-server_guess(struct aggr_view *v)
+server_guess(struct aggr *a, struct aggr_view *v)
 {
-	struct window *w = &v->subject[SUBJECT_SERVER]->window;
+	const struct window_at w = subject_window(a, v->subject[SUBJECT_SERVER]);
 
-	window_add(w, (enum window_field)v->guess);
+	window_add(&w, v->guess);
 	if (v->guess != GUESS_REPEAT &&
 		window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_HOUR) == 1)
-		window_add(w, WINDOW_PEERS);
+		window_add(&w, WINDOW_PEERS);
 }
 
 static void
@@ -147,62 +149,66 @@ count_guess(struct aggr *a, struct aggr_view *v)
 	account_guess(a, v);
 	prefix_guess(a, v);
 	if (v->low)
-		server_guess(v);
+		server_guess(a, v);
 }
 
 /* The pair's guesses leave the windows of a subject, as if they had not been made. */
 static void
-take_back(struct aggr_subject *s, const struct aggr_pair *pair)
+take_back(struct aggr *a, struct aggr_subject *s, const struct aggr_pair *pair)
 {
 	struct window_time when = window_time(pair->last_s * NS_PER_S);
+	struct window_at w;
 
 	if (s == NULL)
 		return;
+	w = subject_window(a, s);
 	for (unsigned kind = 0; kind < AGGR_GUESS_KINDS; kind++)
-		window_remove(&s->window, &when, (enum window_field)kind, pair->guesses[kind]);
+		window_remove(&w, &when, kind, pair->guesses[kind]);
 }
 
 static void
-take_back_peer(struct aggr_subject *s, uint64_t *clock_ns)
+take_back_peer(struct aggr *a, struct aggr_subject *s, uint32_t *clock_s)
 {
-	struct window_time when = window_time(*clock_ns);
+	struct window_time when = window_time(*clock_s * NS_PER_S);
+	struct window_at w;
 
-	if (s == NULL || *clock_ns == 0)
+	if (s == NULL || *clock_s == 0)
 		return;
-	window_remove(&s->window, &when, WINDOW_PEERS, 1);
-	*clock_ns = 0;
+	w = subject_window(a, s);
+	window_remove(&w, &when, WINDOW_PEERS, 1);
+	*clock_s = 0;
 }
 
 /* The prefix's pair may hold guesses of other sources: those stay. */
 static void
-take_back_prefix(struct aggr_view *v)
+take_back_prefix(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_pair *pair = v->prefix_pair;
 
-	take_back(v->subject[SUBJECT_PREFIX], v->pair);
+	take_back(a, v->subject[SUBJECT_PREFIX], v->pair);
 	for (unsigned kind = 0; kind < AGGR_GUESS_KINDS; kind++) {
 		uint16_t mine = v->pair->guesses[kind];
 
 		pair->guesses[kind] -= pair->guesses[kind] < mine ? pair->guesses[kind] : mine;
 	}
 	if (aggr_pair_guesses(pair) == 0)
-		take_back_peer(v->subject[SUBJECT_PREFIX], &pair->guess_clock_ns);
+		take_back_peer(a, v->subject[SUBJECT_PREFIX], &pair->guess_clock_s);
 }
 
 static void
-forget_guesses(struct aggr_view *v)
+forget_guesses(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_pair *pair = v->pair;
 
 	if (aggr_pair_guesses(pair) == 0)
 		return;
-	take_back(v->subject[SUBJECT_SOURCE], pair);
-	take_back_peer(v->subject[SUBJECT_SOURCE], &pair->guess_clock_ns);
-	take_back(v->subject[SUBJECT_ACCOUNT], pair);
-	take_back_peer(v->subject[SUBJECT_ACCOUNT], &pair->account_clock_ns);
-	take_back(v->subject[SUBJECT_SERVER], pair);
+	take_back(a, v->subject[SUBJECT_SOURCE], pair);
+	take_back_peer(a, v->subject[SUBJECT_SOURCE], &pair->guess_clock_s);
+	take_back(a, v->subject[SUBJECT_ACCOUNT], pair);
+	take_back_peer(a, v->subject[SUBJECT_ACCOUNT], &pair->account_clock_s);
+	take_back(a, v->subject[SUBJECT_SERVER], pair);
 	if (v->prefix_pair != NULL)
-		take_back_prefix(v);
+		take_back_prefix(a, v);
 	memset(pair->guesses, 0, sizeof(pair->guesses));
 }
 
@@ -234,14 +240,17 @@ count_success(struct aggr *a, struct aggr_view *v)
 	if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
 		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
 		aggr_pair_guesses(v->pair) <= a->config->typos)
-		forget_guesses(v);
+		forget_guesses(a, v);
 	pair_success(v->pair, v);
 	if (v->prefix_pair != NULL)
 		pair_success(v->prefix_pair, v);
 	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		struct window_at w;
+
 		if (v->subject[type] == NULL)
 			continue;
-		window_add(&v->subject[type]->window, WINDOW_SUCCESS);
+		w = subject_window(a, v->subject[type]);
+		window_add(&w, WINDOW_SUCCESS);
 		if (!v->known_good)
 			episode_success(a, v, type);
 	}
@@ -282,6 +291,6 @@ void
 aggr_mark_stale(struct aggr *a, struct aggr_view *view)
 {
 	view_prefix_pair(a, view, false);
-	forget_guesses(view);
+	forget_guesses(a, view);
 	view->pair->flags |= PAIR_STALE;
 }

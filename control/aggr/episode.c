@@ -29,19 +29,35 @@ begin(struct aggr *a, struct aggr_view *v, enum subject_type type)
 		.success_pair = TABLE_NONE,
 	};
 	s->first_flow = v->event->head.flow;
-	s->top_len = 0;
-	for (unsigned i = 0; i < AGGR_TARGETS; i++)
-		s->targets[i] = (struct aggr_target){.server = TABLE_NONE};
-	memset(&s->many, 0, sizeof(s->many));
+	subject_clear_tops(s);
+	subject_give_many(a, s);
 	if (type == SUBJECT_SERVER)
 		memset(&a->server_sources[v->index[type]], 0, sizeof(*a->server_sources));
 }
 
+/* More servers than have a name: from here on they are estimated, those with a name too. */
 static void
-count_target(struct aggr_subject *s, const struct aggr_view *v)
+count_many(struct aggr *a, struct aggr_subject *s, const struct addr *server)
 {
-	const struct addr *server = &v->event->head.flow.server;
+	const struct aggr_subject *servers = a->class[SUBJECT_SERVER].subjects;
+	struct hll *many;
 
+	if (s->many == BLOCKS_NONE) {
+		s->many = blocks_take(&a->many);
+		if (s->many == BLOCKS_NONE)
+			return;
+		many = blocks_at(&a->many, s->many);
+		memset(many, 0, sizeof(*many));
+		for (unsigned i = 0; i < AGGR_TARGETS; i++)
+			hll_add(many, servers[s->targets[i].server].addr.bytes,
+				sizeof(server->bytes));
+	}
+	hll_add(blocks_at(&a->many, s->many), server->bytes, sizeof(server->bytes));
+}
+
+static void
+count_target(struct aggr *a, struct aggr_subject *s, const struct aggr_view *v)
+{
 	for (unsigned i = 0; i < AGGR_TARGETS; i++) {
 		struct aggr_target *target = &s->targets[i];
 
@@ -51,9 +67,9 @@ count_target(struct aggr_subject *s, const struct aggr_view *v)
 			continue;
 		target->count++;
 		target->succeeded |= v->success;
-		break;
+		return;
 	}
-	hll_add(&s->many, server->bytes, sizeof(server->bytes));
+	count_many(a, s, &v->event->head.flow.server);
 }
 
 static void
@@ -81,7 +97,7 @@ count_server(struct aggr *a, struct aggr_view *v)
 
 	hll_add(&a->server_sources[v->index[SUBJECT_SERVER]], client->bytes, sizeof(client->bytes));
 	if (account != NULL)
-		hll_add(&s->many, v->event->text, v->event->auth.username_len);
+		hll_add(&s->accounts, v->event->text, v->event->auth.username_len);
 }
 
 static void
@@ -97,7 +113,7 @@ count(struct aggr *a, struct aggr_view *v, enum subject_type type)
 		count_server(a, v);
 		return;
 	}
-	count_target(s, v);
+	count_target(a, s, v);
 	count_pair(a, v, type);
 	if (type == SUBJECT_PREFIX) {
 		struct aggr_subject *source = v->subject[SUBJECT_SOURCE];

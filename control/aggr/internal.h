@@ -10,6 +10,33 @@ view_now_s(const struct aggr_view *v)
 	return (uint32_t)(v->clock_ns / NS_PER_S);
 }
 
+static inline struct window_at
+subject_window(struct aggr *a, struct aggr_subject *s)
+{
+	return window_at(&s->window, &a->wide);
+}
+
+/* The names of an episode; of a server, the estimate. */
+static inline void
+subject_clear_tops(struct aggr_subject *s)
+{
+	s->top_len = 0;
+	if (s->type == SUBJECT_SERVER) {
+		s->accounts = (struct hll){{0}};
+		return;
+	}
+	for (unsigned i = 0; i < AGGR_TARGETS; i++)
+		s->targets[i] = (struct aggr_target){.server = TABLE_NONE};
+}
+
+static inline void
+subject_give_many(struct aggr *a, struct aggr_subject *s)
+{
+	if (s->many != BLOCKS_NONE)
+		blocks_give(&a->many, s->many);
+	s->many = BLOCKS_NONE;
+}
+
 /* aggr.c: fill in the view's subjects and its pair, pinned until aggr_settle. */
 bool view_find(struct aggr *a, struct aggr_view *v);
 

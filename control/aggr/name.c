@@ -32,16 +32,22 @@ aggr_subject_name(
 uint64_t
 aggr_many(const struct aggr_subject *subject)
 {
+	return hll_estimate(&subject->accounts);
+}
+
+uint64_t
+aggr_targets(const struct aggr *a, const struct aggr_subject *subject)
+{
+	uint64_t estimate;
 	uint64_t n = 0;
 
-	if (subject->type == SUBJECT_SERVER)
-		return hll_estimate(&subject->many);
 	while (n < AGGR_TARGETS && subject->targets[n].server != TABLE_NONE)
 		n++;
-	if (n < AGGR_TARGETS)
+	if (subject->many == BLOCKS_NONE)
 		return n;
-	/* All places are taken: exact no longer. */
-	return hll_estimate(&subject->many) > n ? hll_estimate(&subject->many) : n;
+	/* More than there are places: exact no longer. */
+	estimate = hll_estimate(blocks_at(&a->many, subject->many));
+	return estimate > n ? estimate : n;
 }
 
 unsigned

@@ -145,8 +145,8 @@ pair_refresh(struct aggr_pair *pair, const struct aggr_view *v)
 		.first_success_s = old.first_success_s,
 		.subject_mark = old.subject_mark,
 		.account_mark = old.account_mark,
-		.guess_clock_ns = old.guess_clock_ns,
-		.account_clock_ns = old.account_clock_ns,
+		.guess_clock_s = old.guess_clock_s,
+		.account_clock_s = old.account_clock_s,
 		.last_s = old.last_s,
 	};
 }

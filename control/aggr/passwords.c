@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct password) == 16, "an entry is 16 bytes");
+_Static_assert(sizeof(struct password) == 12, "an entry is 12 bytes");
 _Static_assert(PASSWORDS_MAX <= UINT8_MAX, "len is a byte");
 
 void
@@ -61,14 +61,15 @@ passwords_see(struct passwords *set, struct blocks *pool, uint64_t fp, uint32_t 
 	struct password *all = entries(set, pool);
 
 	for (unsigned i = 0; i < set->len; i++) {
-		if (all[i].fp != fp)
+		if (all[i].fp_low != (uint32_t)fp || all[i].fp_high != (uint16_t)(fp >> 32))
 			continue;
 		all[i].last_min = now_min;
 		*entry = &all[i];
 		return false;
 	}
 	*entry = make_room(set, pool);
-	**entry = (struct password){.fp = fp, .last_min = now_min};
+	**entry = (struct password){
+		.fp_low = (uint32_t)fp, .fp_high = (uint16_t)(fp >> 32), .last_min = now_min};
 	return true;
 }
 

@@ -11,14 +11,15 @@
 
 #include "base/blocks.h"
 
-#define PASSWORDS_INLINE 8 /* of every subject */
+#define PASSWORDS_INLINE 4 /* of every subject */
 #define PASSWORDS_MAX 64   /* of one that uses more: a block from the pool */
 
+/* 48 bits of a fingerprint tell 64 passwords apart but once in 2^37 sets. */
 struct password {
-	uint64_t fp;
-	uint32_t last_min; /* minutes since the epoch */
+	uint32_t fp_low;
+	uint16_t fp_high;
 	uint16_t accounts; /* times it was new for an account; saturates */
-	uint16_t reserved;
+	uint32_t last_min; /* minutes since the epoch */
 };
 
 struct passwords {

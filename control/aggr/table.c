@@ -26,7 +26,7 @@ table_open(struct table *t, uint32_t capacity)
 
 	while (buckets < capacity)
 		buckets *= 2;
-	*t = (struct table){.capacity = capacity, .bucket_mask = buckets - 1};
+	*t = (struct table){.capacity = capacity, .bucket_mask = buckets - 1, .free = TABLE_NONE};
 	t->links = memory_take(capacity * sizeof(*t->links));
 	t->buckets = memory_take(buckets * sizeof(*t->buckets));
 	if (t->links == NULL || t->buckets == NULL) {
@@ -121,25 +121,61 @@ chain_remove(struct table *t, uint32_t index)
 	*at = t->links[index].chain;
 }
 
+/* Take the next to be evicted out of its chain and list. */
+static uint32_t
+detach_victim(struct table *t)
+{
+	uint32_t index = victim(t);
+
+	if (index == TABLE_NONE)
+		return TABLE_NONE;
+	t->evicted++;
+	list_remove(t, index);
+	chain_remove(t, index);
+	return index;
+}
+
+uint32_t
+table_evict(struct table *t)
+{
+	uint32_t index = detach_victim(t);
+
+	if (index == TABLE_NONE)
+		return TABLE_NONE;
+	t->links[index].list = TABLE_LISTS;
+	t->links[index].chain = t->free;
+	t->free = index;
+	t->in_use--;
+	return index;
+}
+
+/* An index that nobody has. */
+static uint32_t
+take_free(struct table *t)
+{
+	uint32_t index = t->free;
+
+	if (index != TABLE_NONE)
+		t->free = t->links[index].chain;
+	else if (t->fresh < t->capacity)
+		index = t->fresh++;
+	else
+		return TABLE_NONE;
+	t->in_use++;
+	return index;
+}
+
 uint32_t
 table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted)
 {
-	uint32_t index = t->fresh;
+	uint32_t index = take_free(t);
 	uint32_t *bucket = &t->buckets[hash & t->bucket_mask];
 
-	*evicted = false;
-	if (index < t->capacity) {
-		t->fresh++;
-		t->in_use++;
-	} else {
-		index = victim(t);
-		if (index == TABLE_NONE)
-			return TABLE_NONE;
-		*evicted = true;
-		t->evicted++;
-		list_remove(t, index);
-		chain_remove(t, index);
-	}
+	*evicted = index == TABLE_NONE;
+	if (*evicted)
+		index = detach_victim(t);
+	if (index == TABLE_NONE)
+		return TABLE_NONE;
 	t->inserted++;
 	t->links[index].hash = hash;
 	t->links[index].chain = *bucket;

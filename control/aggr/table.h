@@ -32,6 +32,9 @@ struct table_link {
 	uint8_t list; /* enum table_list; TABLE_LISTS: free */
 };
 
+/* Of an entry, at a capacity that is a power of two. */
+#define TABLE_ENTRY_BYTES (sizeof(struct table_link) + sizeof(uint32_t))
+
 struct table {
 	struct table_link *links; /* owned; capacity */
 	uint32_t *buckets;        /* owned; a power of two */
@@ -39,6 +42,7 @@ struct table {
 	uint32_t capacity;
 	uint32_t in_use;
 	uint32_t fresh; /* links from here on were never used */
+	uint32_t free;  /* used before, and free; chained */
 	uint64_t inserted;
 	uint64_t evicted;
 	uint32_t oldest[TABLE_LISTS];
@@ -59,6 +63,9 @@ uint32_t table_find(const struct table *t, uint64_t hash);
  * there to be let go of. TABLE_NONE when all are pinned.
  */
 uint32_t table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted);
+
+/* Free the entry that is next to be evicted; its index, or TABLE_NONE when all are pinned. */
+uint32_t table_evict(struct table *t);
 
 /* Used just now: the newest of list. */
 void table_touch(struct table *t, uint32_t index, enum table_list list);

@@ -1,18 +1,21 @@
 /*
  * Theory of operation.
  *
- * Bucket number N of a span stands at N modulo the span's buckets. head is the
- * newest number; the ring holds head - buckets + 1 .. head; sum is what the
- * ring holds, always. A distinct count is kept by moving: what was last seen
- * in bucket A and is seen now in B is taken from A and put into B, so the sum
- * is the number of distinct things seen within the span, without a set. The
- * mover remembers when the thing was last seen; if that is out of the ring,
- * nothing is taken away. A count whose bucket was cleared or saturated is not
- * taken below zero.
+ * Bucket number N of a span stands at N modulo the span's buckets. newest is
+ * the newest number; the ring holds newest - buckets + 1 .. newest. A distinct
+ * count is kept by moving: what was last seen in bucket A and is seen now in B
+ * is taken from A and put into B, so the sum is the number of distinct things
+ * seen within the span, without a set. The mover remembers when the thing was
+ * last seen; if that is out of the ring, nothing is taken away. A count whose
+ * bucket was cleared or saturated is not taken below zero.
+ *
+ * Nearly all windows count a few things, so a bucket is a byte. The first that
+ * would pass 255 moves the whole window to a block of 16-bit buckets. Where
+ * the pool has none left, the bucket stays at 255, as it stays at 65,535 in a
+ * wide one: what is counted is then "at least". No default threshold takes as
+ * many in a bucket, so whoever empties the pool hides nothing by it.
  */
 #include "control/aggr/window.h"
-
-#include <string.h>
 
 static const uint8_t span_first[WINDOW_SPANS] = {
 	0,
@@ -25,63 +28,115 @@ static const uint8_t span_buckets[WINDOW_SPANS] = {
 	WINDOW_DAY_BUCKETS,
 };
 
-static uint16_t *
-bucket_at(struct window *w, unsigned span, uint32_t number)
+_Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10MIN_BUCKETS == 5,
+	"the masks of window_row_sum");
+_Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");
+
+/* Where a span's bucket of this number stands in a row. */
+static unsigned
+place(unsigned span, uint32_t number)
 {
-	return w->bucket[span_first[span] + number % span_buckets[span]];
+	return span_first[span] + number % span_buckets[span];
+}
+
+uint32_t
+window_wide_sum(const struct window_head *head, enum window_span span, unsigned field)
+{
+	const uint16_t *bucket = &head->wide[field][span_first[span]];
+	uint32_t sum = 0;
+
+	for (unsigned i = 0; i < span_buckets[span]; i++)
+		sum += bucket[i];
+	return sum;
 }
 
 static void
-span_advance(struct window *w, unsigned span, uint32_t number)
+clear_place(const struct window_at *w, unsigned at, unsigned n)
 {
-	uint32_t steps = number - w->head.number[span];
+	if (w->head->wide != NULL)
+		for (unsigned field = 0; field < w->fields; field++)
+			memset(&w->head->wide[field][at], 0, n * sizeof(uint16_t));
+	else
+		for (unsigned field = 0; field < w->fields; field++)
+			memset(&w->row[field][at], 0, n);
+}
 
-	if (steps >= span_buckets[span]) {
-		memset(w->bucket[span_first[span]], 0, span_buckets[span] * sizeof(w->bucket[0]));
-		memset(w->sum[span], 0, sizeof(w->sum[span]));
-		w->head.number[span] = number;
-		return;
-	}
-	while (w->head.number[span] != number) {
-		uint16_t *bucket = bucket_at(w, span, ++w->head.number[span]);
+void
+window_advance(const struct window_at *w, const struct window_time *now)
+{
+	struct window_time *newest = &w->head->newest;
 
-		for (unsigned field = 0; field < WINDOW_FIELDS; field++) {
-			w->sum[span][field] -= bucket[field];
-			bucket[field] = 0;
+	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
+		if (now->number[span] <= newest->number[span])
+			continue;
+		if (now->number[span] - newest->number[span] >= span_buckets[span]) {
+			clear_place(w, span_first[span], span_buckets[span]);
+			newest->number[span] = now->number[span];
 		}
+		while (newest->number[span] != now->number[span])
+			clear_place(w, place(span, ++newest->number[span]), 1);
+	}
+}
+
+static void
+widen(const struct window_at *w)
+{
+	uint32_t block = w->pool != NULL ? blocks_take(w->pool) : BLOCKS_NONE;
+	window_wide_row *wide;
+
+	if (block == BLOCKS_NONE)
+		return;
+	wide = blocks_at(w->pool, block);
+	for (unsigned field = 0; field < w->fields; field++)
+		for (unsigned i = 0; i < WINDOW_BUCKETS; i++)
+			wide[field][i] = w->row[field][i];
+	w->head->wide = wide;
+}
+
+static unsigned
+count_at(const struct window_at *w, unsigned field, unsigned at)
+{
+	return w->head->wide != NULL ? w->head->wide[field][at] : w->row[field][at];
+}
+
+static void
+take_at(const struct window_at *w, unsigned field, unsigned at, unsigned n)
+{
+	if (w->head->wide != NULL)
+		w->head->wide[field][at] -= (uint16_t)n;
+	else
+		w->row[field][at] -= (uint8_t)n;
+}
+
+static void
+add_at(const struct window_at *w, unsigned field, unsigned at)
+{
+	if (w->head->wide == NULL && w->row[field][at] == UINT8_MAX)
+		widen(w);
+	if (w->head->wide == NULL) {
+		if (w->row[field][at] < UINT8_MAX)
+			w->row[field][at]++;
+	} else if (w->head->wide[field][at] < UINT16_MAX) {
+		w->head->wide[field][at]++;
 	}
 }
 
 void
-window_advance(struct window *w, const struct window_time *now)
+window_add(const struct window_at *w, unsigned field)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++)
-		if (now->number[span] > w->head.number[span])
-			span_advance(w, span, now->number[span]);
-}
-
-void
-window_add(struct window *w, enum window_field field)
-{
-	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
-		uint16_t *bucket = bucket_at(w, span, w->head.number[span]);
-
-		if (bucket[field] == UINT16_MAX)
-			continue;
-		bucket[field]++;
-		w->sum[span][field]++;
-	}
+		add_at(w, field, place(span, w->head->newest.number[span]));
 }
 
 static void
-span_remove(struct window *w, unsigned span, uint32_t number, enum window_field field, uint32_t n)
+span_remove(const struct window_at *w, unsigned span, uint32_t number, unsigned field, uint32_t n)
 {
-	while (n > 0 && w->head.number[span] - number < span_buckets[span]) {
-		uint16_t *bucket = bucket_at(w, span, number);
-		uint32_t taken = n < bucket[field] ? n : bucket[field];
+	while (n > 0 && w->head->newest.number[span] - number < span_buckets[span]) {
+		unsigned at = place(span, number);
+		uint32_t have = count_at(w, field, at);
+		uint32_t taken = n < have ? n : have;
 
-		bucket[field] -= (uint16_t)taken;
-		w->sum[span][field] -= taken;
+		take_at(w, field, at, taken);
 		n -= taken;
 		if (number-- == 0)
 			break;
@@ -89,33 +144,34 @@ span_remove(struct window *w, unsigned span, uint32_t number, enum window_field 
 }
 
 void
-window_remove(struct window *w, const struct window_time *when, enum window_field field, uint32_t n)
+window_remove(const struct window_at *w, const struct window_time *when, unsigned field, uint32_t n)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++)
 		span_remove(w, span, when->number[span], field, n);
 }
 
 void
-window_move(struct window *w, const struct window_time *when, enum window_field field)
+window_move(const struct window_at *w, const struct window_time *when, unsigned field)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
-		uint16_t *bucket = bucket_at(w, span, when->number[span]);
+		unsigned at = place(span, when->number[span]);
 
-		if (w->head.number[span] - when->number[span] >= span_buckets[span])
+		if (w->head->newest.number[span] - when->number[span] >= span_buckets[span])
 			continue;
-		if (bucket[field] == 0)
-			continue;
-		bucket[field]--;
-		w->sum[span][field]--;
+		if (count_at(w, field, at) > 0)
+			take_at(w, field, at, 1);
 	}
 	window_add(w, field);
 }
 
 void
-window_clear(struct window *w)
+window_clear(const struct window_at *w)
 {
-	struct window_time head = w->head;
+	if (w->head->wide != NULL) {
+		size_t offset = (size_t)((uint8_t *)w->head->wide - w->pool->memory);
 
-	memset(w, 0, sizeof(*w));
-	w->head = head;
+		blocks_give(w->pool, (uint32_t)(offset / w->pool->block_len));
+		w->head->wide = NULL;
+	}
+	memset(w->row, 0, w->fields * sizeof(*w->row));
 }

@@ -1,13 +1,18 @@
 /*
  * Counts over the last 10 minutes, hour and day of packet time. Each span is a
- * ring of sub-buckets with a running sum, so reading costs nothing. A span's
- * sum covers between its length less one sub-bucket and its length.
+ * ring of buckets; a span's sum covers between its length less one bucket and
+ * its length. A field's buckets stand together in one row, so that counting
+ * and reading one field touch one cache line.
  */
 #ifndef SMTAP_CONTROL_AGGR_WINDOW_H
 #define SMTAP_CONTROL_AGGR_WINDOW_H
 
+#include <endian.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/blocks.h"
 #include "base/duration.h"
 
 enum window_span { WINDOW_10MIN, WINDOW_HOUR, WINDOW_DAY, WINDOW_SPANS };
@@ -36,11 +41,35 @@ struct window_time {
 	uint32_t number[WINDOW_SPANS];
 };
 
-struct window {
-	struct window_time head; /* newest bucket of each span */
-	uint32_t sum[WINDOW_SPANS][WINDOW_FIELDS];
-	uint16_t bucket[WINDOW_BUCKETS][WINDOW_FIELDS]; /* saturate */
+typedef uint8_t window_row[WINDOW_BUCKETS];
+typedef uint16_t window_wide_row[WINDOW_BUCKETS];
+
+struct window_head {
+	window_wide_row *wide;     /* a block of the pool: it counts instead of the rows; or NULL */
+	struct window_time newest; /* bucket of each span */
 };
+
+struct window {
+	struct window_head head;
+	window_row row[WINDOW_FIELDS];
+};
+
+/* For each pool of wide windows. */
+#define WINDOW_WIDE_BYTES (WINDOW_FIELDS * sizeof(window_wide_row))
+
+/* What the functions that change a window need to know of it. */
+struct window_at {
+	struct window_head *head;
+	window_row *row;
+	unsigned fields;     /* at most WINDOW_FIELDS */
+	struct blocks *pool; /* of WINDOW_WIDE_BYTES; NULL: buckets end at 255 */
+};
+
+static inline struct window_at
+window_at(struct window *w, struct blocks *pool)
+{
+	return (struct window_at){&w->head, w->row, WINDOW_FIELDS, pool};
+}
 
 static inline struct window_time
 window_time(uint64_t clock_ns)
@@ -53,32 +82,68 @@ window_time(uint64_t clock_ns)
 }
 
 /* Let go of what is too old. Call before the others, with a clock that never runs back. */
-void window_advance(struct window *w, const struct window_time *now);
+void window_advance(const struct window_at *w, const struct window_time *now);
 
-void window_add(struct window *w, enum window_field field);
+void window_add(const struct window_at *w, unsigned field);
 
 /* Take n away again, from when it was counted and, if it was spread, from before. */
 void window_remove(
-	struct window *w, const struct window_time *when, enum window_field field, uint32_t n);
+	const struct window_at *w, const struct window_time *when, unsigned field, uint32_t n);
 
 /* One thing of a distinct count, last seen at `when`, was seen now. */
-void window_move(struct window *w, const struct window_time *when, enum window_field field);
+void window_move(const struct window_at *w, const struct window_time *when, unsigned field);
 
-void window_clear(struct window *w);
+/* Forget all, and give back the wide block; the clock stays. */
+void window_clear(const struct window_at *w);
+
+uint32_t window_wide_sum(const struct window_head *head, enum window_span span, unsigned field);
+
+/* Of one row, by its head: eight bytes at a time, those of other spans masked. */
+static inline uint32_t
+window_row_sum(
+	const struct window_head *head, const window_row row, enum window_span span, unsigned field)
+{
+	static const uint8_t at[WINDOW_SPANS] = {0, WINDOW_10MIN_BUCKETS, WINDOW_BUCKETS - 8};
+	static const uint64_t mask[WINDOW_SPANS] = {
+		0xffffffffffULL, 0xffffffffffffULL, 0xffffffffffff0000ULL};
+	const uint64_t even = 0x00ff00ff00ff00ffULL;
+	uint64_t x;
+
+	if (head->wide != NULL)
+		return window_wide_sum(head, span, field);
+	memcpy(&x, row + at[span], sizeof(x));
+	x = le64toh(x) & mask[span];
+	x = (x & even) + (x >> 8 & even);
+	return (uint32_t)(x * 0x0001000100010001ULL >> 48);
+}
 
 static inline uint32_t
 window_sum(const struct window *w, enum window_span span, enum window_field field)
 {
-	return w->sum[span][field];
+	return window_row_sum(&w->head, w->row[field], span, field);
+}
+
+/* All fields of a span. */
+struct window_sums {
+	uint32_t of[WINDOW_FIELDS];
+};
+
+static inline struct window_sums
+window_sums(const struct window *w, enum window_span span)
+{
+	struct window_sums sums;
+
+	for (unsigned field = 0; field < WINDOW_FIELDS; field++)
+		sums.of[field] = window_sum(w, span, (enum window_field)field);
+	return sums;
 }
 
 /* Of all kinds of guess. */
 static inline uint32_t
 window_guesses(const struct window *w, enum window_span span)
 {
-	const uint32_t *sum = w->sum[span];
-
-	return sum[WINDOW_KNOWN] + sum[WINDOW_SOFT] + sum[WINDOW_BLIND] + sum[WINDOW_OTHER];
+	return window_sum(w, span, WINDOW_KNOWN) + window_sum(w, span, WINDOW_SOFT) +
+	       window_sum(w, span, WINDOW_BLIND) + window_sum(w, span, WINDOW_OTHER);
 }
 
 #endif

@@ -9,7 +9,8 @@ detect_accounts(
 	const struct detect_view *view, const struct detect_actor *actor, enum window_span span)
 {
 	const struct aggr_subject *s = actor->subject;
-	const uint32_t *sum = s->window.sum[span];
+	const struct window_sums sums = window_sums(&s->window, span);
+	const uint32_t *sum = sums.of;
 	uint32_t since = view->at->now_min - span_minutes[span];
 
 	return (struct detect_accounts){
@@ -26,10 +27,11 @@ bool
 detect_accounts_hostile(
 	const struct detect_actor *actor, enum window_span span, const struct detect_accounts *a)
 {
-	const uint32_t *sum = actor->subject->window.sum[span];
+	const struct window *w = &actor->subject->window;
 
 	return a->guesses <= a->accounts * GUESSES_PER_ACCOUNT &&
-	       sum[WINDOW_SUCCESS] * 2 <= a->guesses && sum[WINDOW_REPEAT] * 2 <= a->guesses;
+	       window_sum(w, span, WINDOW_SUCCESS) * 2 <= a->guesses &&
+	       window_sum(w, span, WINDOW_REPEAT) * 2 <= a->guesses;
 }
 
 bool

@@ -27,7 +27,8 @@ struct evidence {
 static struct evidence
 gather(const struct aggr_subject *s, const struct thresholds *t)
 {
-	const uint32_t *sum = s->window.sum[t->span];
+	const struct window_sums sums = window_sums(&s->window, t->span);
+	const uint32_t *sum = sums.of;
 	uint32_t refused = sum[WINDOW_OTHER];
 
 	refused -= refused < sum[WINDOW_SUCCESS] ? refused : sum[WINDOW_SUCCESS];

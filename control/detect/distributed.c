@@ -20,7 +20,8 @@ struct need {
 static bool
 account_over(const struct aggr_subject *account, const struct need *need)
 {
-	const uint32_t *sum = account->window.sum[need->span];
+	const struct window_sums sums = window_sums(&account->window, need->span);
+	const uint32_t *sum = sums.of;
 	uint32_t known = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT];
 
 	if (sum[WINDOW_PEERS] >= need->sources && known >= need->passwords)
@@ -63,7 +64,8 @@ judge_server(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct config *c = view->config;
 	const struct aggr_subject *server = detect_subject(view, SUBJECT_SERVER);
-	const uint32_t *sum = server->window.sum[WINDOW_HOUR];
+	const struct window_sums sums = window_sums(&server->window, WINDOW_HOUR);
+	const uint32_t *sum = sums.of;
 	uint32_t guesses = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT] + sum[WINDOW_BLIND];
 
 	if (server->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF || explained(view))

@@ -45,7 +45,7 @@ read_auth(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	/* What a login took back is no guess any more. */
 	out[0].level_max = window_guesses(&source->window, WINDOW_DAY);
 	out[0].bad = !out[0].good;
-	out[0].leak = (double)in->config->slow_leak;
+	out[0].leak = (float)in->config->slow_leak;
 	return 1;
 }
 

@@ -75,7 +75,8 @@ offer_targets(struct engine *engine, struct book_entry *entry, const struct aggr
 {
 	const struct aggr_class *servers = &engine->aggr.class[SUBJECT_SERVER];
 
-	for (unsigned i = 0; i < AGGR_TARGETS; i++) {
+	/* A server's own line is its target. */
+	for (unsigned i = 0; subject->type != SUBJECT_SERVER && i < AGGR_TARGETS; i++) {
 		const struct aggr_target *target = &subject->targets[i];
 		const struct book_offer what = {
 			.count = target->count, .succeeded = target->succeeded};
@@ -276,12 +277,12 @@ refresh_distinct(struct engine *engine, struct book_entry *entry, const struct a
 	case SUBJECT_SOURCE:
 	case SUBJECT_PREFIX:
 		raise_to(&i->accounts, s->episode.peers);
-		raise_to(&i->targets, aggr_many(s));
+		raise_to(&i->targets, aggr_targets(&engine->aggr, s));
 		raise_to(&i->sources, i->subject_type == SUBJECT_SOURCE ? 1 : s->episode.sources);
 		break;
 	case SUBJECT_ACCOUNT:
 		raise_to(&i->accounts, 1);
-		raise_to(&i->targets, aggr_many(s));
+		raise_to(&i->targets, aggr_targets(&engine->aggr, s));
 		raise_to(&i->sources, s->episode.peers);
 		break;
 	case SUBJECT_SERVER:

@@ -77,7 +77,7 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.servers = a->class[SUBJECT_SERVER].table.inserted,
 		.evicted_sources = a->class[SUBJECT_SOURCE].table.evicted,
 		.evicted_accounts = a->class[SUBJECT_ACCOUNT].table.evicted,
-		.evicted_trackers = engine->track.table.evicted,
+		.evicted_trackers = track_evicted(&engine->track),
 		.incidents = engine->chain.opened - engine->chain.merged,
 		.incidents_merged = engine->chain.merged,
 		.incidents_reopened = engine->chain.reopened,

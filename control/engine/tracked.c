@@ -183,7 +183,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	struct book_entry *entry;
 	struct finding *i;
 
-	if (!track_can_pin(&engine->track)) {
+	if (!track_can_pin(&engine->track, s)) {
 		engine->unpinned++;
 		return;
 	}
@@ -206,7 +206,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	book_add_sample(i, &s->run.first_flow);
 	add_evidence(engine, entry, event);
 	s->finding = book_ref(&engine->book, entry);
-	s->fired_clock_ns = engine->clock_ns;
+	s->fired_clock_s = (uint32_t)(engine->clock_ns / NS_PER_S);
 	book_watch(&engine->book, entry);
 	engine_tell(engine, entry, FINDING_OPEN, event);
 }
@@ -223,7 +223,8 @@ take_note(struct engine *engine, unsigned detector, const struct track_note *not
 	if (s == NULL)
 		return;
 	evidence = d->weigh(s, engine->config);
-	again = s->fired_clock_ns == 0 || engine->clock_ns - s->fired_clock_ns >= d->again_ns;
+	again = s->fired_clock_s == 0 ||
+		engine->clock_ns - s->fired_clock_s * NS_PER_S >= d->again_ns;
 	if (s->finding != 0)
 		grow(engine, s, note, event);
 	else if (evidence >= 100 && (note->bad || note->soft) && again)

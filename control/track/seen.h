@@ -1,22 +1,42 @@
-/* A small set of things seen lately, each with the time of the last sight. */
+/*
+ * A small set of things seen lately, each with the time of the last sight. The
+ * first stands in the set itself; from the second on it is a block of a pool.
+ */
 #ifndef SMTAP_CONTROL_TRACK_SEEN_H
 #define SMTAP_CONTROL_TRACK_SEEN_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/blocks.h"
+
 #define SEEN_THINGS 64
 
-struct seen {
-	uint32_t hash[SEEN_THINGS];
-	uint32_t last_s[SEEN_THINGS];
-	uint32_t len;
+struct seen_thing {
+	uint32_t hash;
+	uint32_t last_s;
 };
+
+struct seen {
+	uint32_t block; /* BLOCKS_NONE: none */
+	uint32_t len;
+	struct seen_thing own; /* while there is no block */
+};
+
+#define SEEN_BLOCK_BYTES (SEEN_THINGS * sizeof(struct seen_thing))
+
+void seen_open(struct seen *seen);
+
+/* Forget all, and give back the block. */
+void seen_clear(struct seen *seen, struct blocks *pool);
+
+/* Would hash take a block that the set does not have? */
+bool seen_needs_block(const struct seen *seen, uint32_t hash);
 
 /*
  * hash was seen at now_s, which never runs back. Its last sight before, or 0
  * when it is new here; then, in a full set, the one seen longest ago goes.
  */
-uint32_t seen_add(struct seen *seen, uint32_t hash, uint32_t now_s);
+uint32_t seen_add(struct seen *seen, struct blocks *pool, uint32_t hash, uint32_t now_s);
 
 #endif

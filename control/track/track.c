@@ -3,13 +3,17 @@
  *
  * A tracker is what one detector knows of one subject: counts in sliding
  * windows, two small sets of distinct things, a leaky level, what is usual for
- * it in ten minutes, and the present run of bad things, which becomes an
- * finding's evidence. All trackers live in one array of fixed capacity under
- * a keyed hash (aggr/table.h), taken when control starts.
+ * it in ten minutes, and the present run of bad things, which becomes a
+ * finding's evidence. All trackers live in arrays of fixed capacity under
+ * keyed hashes (aggr/table.h), taken when control starts: those of addresses,
+ * and a fourth as many of accounts, which have names.
  *
  * Distinct counts are exact while the windows hold at most SEEN_THINGS things;
  * beyond, what comes again after 64 others is counted again, so thresholds
- * above 64 mean "at least so many, or the same in turns".
+ * above 64 mean "at least so many, or the same in turns". A set of more than
+ * one thing is a block of a pool. When that is empty, trackers go early, in the
+ * order in which they would be evicted; if nobody with a block was among them,
+ * the set remembers one thing and counts too much rather than too little.
  *
  * What is usual: an exponentially weighted mean and variance of the bad things
  * in ten-minute bins, weight 1/n until a day was seen, 1/144 from then on;
@@ -33,27 +37,71 @@
 
 #include "control/aggr/memory.h"
 
-#define LEARN_MAX_FACTOR 4.0
-#define LEARN_MAX_EXTRA 10.0
+#define LEARN_MAX_FACTOR 4.0f
+#define LEARN_MAX_EXTRA 10.0f
 #define EMPTY_BINS_MAX (7 * TRACK_BINS_DAY) /* a longer absence teaches no more */
+
+#define ACCOUNT_SHARE 4u /* a tracker of an account for so many others */
+#define SEEN_SHARE 4u    /* a block for so many trackers */
+#define WIDE_SHARE 32u
+#define POOL_MIN 64u
+#define MAKE_ROOM 8u /* trackers that give way at most, for one block */
+
+static size_t
+account_trackers(const struct config *config)
+{
+	return config->aggr_trackers / ACCOUNT_SHARE;
+}
+
+static size_t
+all_trackers(const struct config *config)
+{
+	return config->aggr_trackers + account_trackers(config);
+}
+
+/* A pool in memory of its own. 0, or -ENOMEM. */
+static int
+pool_open(struct blocks *pool, size_t capacity, size_t block_len)
+{
+	void *memory = memory_take(capacity * block_len);
+
+	if (memory == NULL)
+		return -ENOMEM;
+	blocks_init(pool, memory, (uint32_t)capacity, (uint32_t)block_len);
+	return 0;
+}
+
+static int
+memory_open(struct track *t)
+{
+	size_t n = all_trackers(t->config);
+	int rc;
+
+	t->subjects = memory_take(n * sizeof(*t->subjects));
+	t->names = memory_take(account_trackers(t->config) * sizeof(*t->names));
+	t->pending = memory_take(TRACK_PENDING * sizeof(*t->pending));
+	if (t->subjects == NULL || t->names == NULL || t->pending == NULL)
+		return -ENOMEM;
+	rc = pool_open(&t->seen, n / SEEN_SHARE + POOL_MIN, SEEN_BLOCK_BYTES);
+	if (rc == 0)
+		rc = pool_open(&t->wide, n / WIDE_SHARE + POOL_MIN, WINDOW_WIDE_BYTES);
+	return rc;
+}
 
 int
 track_open(struct track *t, const struct config *config)
 {
-	size_t n = config->aggr_trackers;
 	int rc;
 
 	*t = (struct track){.config = config};
 	rc = siphash_key_draw(&t->key);
 	if (rc != 0)
 		return rc;
-	t->subjects = memory_take(n * sizeof(*t->subjects));
-	t->names = memory_take(n * sizeof(*t->names));
-	t->pending = memory_take(TRACK_PENDING * sizeof(*t->pending));
-	if (t->subjects == NULL || t->names == NULL || t->pending == NULL)
-		rc = -ENOMEM;
+	rc = memory_open(t);
 	if (rc == 0)
-		rc = table_open(&t->table, (uint32_t)n);
+		rc = table_open(&t->table, (uint32_t)config->aggr_trackers);
+	if (rc == 0)
+		rc = table_open(&t->account_table, (uint32_t)account_trackers(config));
 	if (rc == 0)
 		rc = table_open(&t->pending_table, TRACK_PENDING);
 	if (rc == 0)
@@ -66,16 +114,18 @@ track_open(struct track *t, const struct config *config)
 void
 track_close(struct track *t)
 {
-	size_t n;
+	const struct config *c = t->config;
 
-	if (t->config == NULL)
+	if (c == NULL)
 		return;
-	n = t->config->aggr_trackers;
 	table_close(&t->table);
+	table_close(&t->account_table);
 	table_close(&t->pending_table);
 	table_close(&t->taken_table);
-	memory_give(t->subjects, n * sizeof(*t->subjects));
-	memory_give(t->names, n * sizeof(*t->names));
+	memory_give(t->subjects, all_trackers(c) * sizeof(*t->subjects));
+	memory_give(t->names, account_trackers(c) * sizeof(*t->names));
+	memory_give(t->seen.memory, blocks_footprint(t->seen.capacity, SEEN_BLOCK_BYTES));
+	memory_give(t->wide.memory, blocks_footprint(t->wide.capacity, WINDOW_WIDE_BYTES));
 	memory_give(t->pending, TRACK_PENDING * sizeof(*t->pending));
 	*t = (struct track){0};
 }
@@ -130,25 +180,81 @@ subject_hash(const struct track *t, unsigned detector, const struct track_note *
 	return (id ^ (detector * SUBJECT_TYPE_COUNT + note->type + 1) * 0x9e3779b97f4a7c15ULL);
 }
 
+/* The table of a type of subject, and the index of the first of them. */
+static struct table *
+table_of(struct track *t, unsigned type, uint32_t *first)
+{
+	*first = type == SUBJECT_ACCOUNT ? (uint32_t)t->config->aggr_trackers : 0;
+	return type == SUBJECT_ACCOUNT ? &t->account_table : &t->table;
+}
+
+static void
+touch(struct track *t, const struct track_subject *s, enum table_list list)
+{
+	uint32_t first;
+	struct table *table = table_of(t, s->type, &first);
+
+	table_touch(table, track_index(t, s) - first, list);
+}
+
+static struct window_at
+subject_window(struct track *t, struct track_subject *s)
+{
+	return (struct window_at){&s->window.head, s->window.row, TRACK_FIELDS, &t->wide};
+}
+
+/* What is left of a tracker that lost its place. */
+static void
+give_blocks(struct track *t, struct track_subject *s)
+{
+	const struct window_at w = subject_window(t, s);
+
+	window_clear(&w);
+	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
+		seen_clear(&s->seen[kind], &t->seen);
+}
+
+/*
+ * There is no block for one more thing: who would be the next to go does so
+ * now, so that blocks go to those with evidence, as places do.
+ */
+static void
+make_room(struct track *t)
+{
+	for (unsigned n = 0; n < MAKE_ROOM && t->seen.in_use == t->seen.capacity; n++) {
+		uint32_t index = table_evict(&t->table);
+
+		if (index == TABLE_NONE)
+			return;
+		give_blocks(t, &t->subjects[index]);
+	}
+}
+
 struct track_subject *
 track_get(struct track *t, unsigned detector, const struct track_note *note, bool make)
 {
 	uint64_t hash = subject_hash(t, detector, note);
-	uint32_t index = table_find(&t->table, hash);
+	uint32_t first;
+	struct table *table = table_of(t, note->type, &first);
+	uint32_t index = table_find(table, hash);
 	struct track_subject *s;
 	bool evicted;
 
 	if (index != TABLE_NONE)
-		return &t->subjects[index];
+		return &t->subjects[first + index];
 	if (!make)
 		return NULL;
-	index = table_insert(&t->table, hash, TABLE_PINNED, &evicted);
+	index = table_insert(table, hash, TABLE_PINNED, &evicted);
 	if (index == TABLE_NONE) {
 		t->untracked++;
 		return NULL;
 	}
-	s = &t->subjects[index];
+	s = &t->subjects[first + index];
+	if (evicted)
+		give_blocks(t, s);
 	memset(s, 0, sizeof(*s));
+	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
+		seen_open(&s->seen[kind]);
 	s->type = (uint8_t)note->type;
 	s->detector = (uint8_t)detector;
 	if (note->type == SUBJECT_ACCOUNT) {
@@ -161,19 +267,19 @@ track_get(struct track *t, unsigned detector, const struct track_note *note, boo
 }
 
 static void
-usual_learn(struct track_usual *u, double count)
+usual_learn(struct track_usual *u, float count)
 {
-	double most = LEARN_MAX_FACTOR * u->mean + LEARN_MAX_EXTRA;
-	double weight, off;
+	float most = LEARN_MAX_FACTOR * u->mean + LEARN_MAX_EXTRA;
+	float weight, off;
 
 	if (u->learned < UINT32_MAX)
 		u->learned++;
-	weight = 1.0 / (u->learned < TRACK_BINS_DAY ? u->learned : TRACK_BINS_DAY);
+	weight = 1.0f / (float)(u->learned < TRACK_BINS_DAY ? u->learned : TRACK_BINS_DAY);
 	if (count > most)
 		count = most;
 	off = count - u->mean;
 	u->mean += weight * off;
-	u->variance = (1.0 - weight) * (u->variance + weight * off * off);
+	u->variance = (1.0f - weight) * (u->variance + weight * off * off);
 }
 
 static void
@@ -188,7 +294,7 @@ usual_advance(struct track_subject *s, uint64_t clock_ns)
 	if (bin <= u->bin)
 		return;
 	if (s->finding == 0)
-		usual_learn(u, u->count);
+		usual_learn(u, (float)u->count);
 	empty = bin - u->bin - 1;
 	for (uint32_t n = 0; s->finding == 0 && n < empty && n < EMPTY_BINS_MAX; n++)
 		usual_learn(u, 0);
@@ -201,7 +307,7 @@ track_is_usual(const struct track_subject *s, uint32_t warm_bins)
 {
 	const struct track_usual *u = &s->usual;
 
-	return u->learned >= warm_bins && u->count <= LEARN_MAX_FACTOR * u->mean;
+	return u->learned >= warm_bins && (float)u->count <= LEARN_MAX_FACTOR * u->mean;
 }
 
 static void
@@ -226,20 +332,26 @@ run_add(struct track *t, struct track_subject *s, const struct track_note *note,
 }
 
 static void
-count_thing(struct track_subject *s, unsigned kind, uint64_t thing, uint32_t now_s)
+count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t thing)
 {
-	enum window_field field = kind == 0 ? (int)TRACK_NEW : (int)TRACK_OTHER;
-	uint32_t before_s = seen_add(&s->seen[kind], (uint32_t)(thing >> 32), now_s);
+	const struct window_at w = subject_window(t, s);
+	unsigned field = kind == 0 ? TRACK_NEW : TRACK_OTHER;
+	uint32_t hash = (uint32_t)(thing >> 32);
+	uint32_t now_s = (uint32_t)(t->clock_ns / NS_PER_S);
 	struct window_time when;
+	uint32_t before_s;
 
+	if (seen_needs_block(&s->seen[kind], hash))
+		make_room(t);
+	before_s = seen_add(&s->seen[kind], &t->seen, hash, now_s);
 	if (before_s == 0 || before_s < s->run.first_clock_ns / NS_PER_S)
 		s->run.things[kind]++;
 	if (before_s == 0) {
-		window_add(&s->window, field);
+		window_add(&w, field);
 		return;
 	}
 	when = window_time(before_s * NS_PER_S);
-	window_move(&s->window, &when, field);
+	window_move(&w, &when, field);
 }
 
 struct track_subject *
@@ -249,39 +361,41 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	struct track_subject *s = track_get(t, detector, note, true);
 	unsigned times = note->times ? note->times : 1;
 	struct window_time now;
-	uint64_t clock_ns;
-	double leaked;
+	struct window_at w;
+	uint32_t now_s;
+	float leaked;
 
 	if (s == NULL)
 		return NULL;
 	if (event->head.clock_ns > t->clock_ns)
 		t->clock_ns = event->head.clock_ns;
-	clock_ns = t->clock_ns;
-	now = window_time(clock_ns);
-	table_touch(&t->table, track_index(t, s), TABLE_PINNED);
-	window_advance(&s->window, &now);
-	usual_advance(s, clock_ns);
-	leaked = note->leak * (double)(clock_ns - s->level_clock_ns) / (double)NS_PER_H;
+	now = window_time(t->clock_ns);
+	now_s = (uint32_t)(t->clock_ns / NS_PER_S);
+	w = subject_window(t, s);
+	touch(t, s, TABLE_PINNED);
+	window_advance(&w, &now);
+	usual_advance(s, t->clock_ns);
+	leaked = note->leak * (float)(now_s - s->level_clock_s) / (float)(NS_PER_H / NS_PER_S);
 	s->level = s->level > leaked ? s->level - leaked : 0;
-	s->level_clock_ns = clock_ns;
+	s->level_clock_s = now_s;
 	run_add(t, s, note, event);
 	for (unsigned i = 0; i < times; i++) {
 		if (note->bad)
-			window_add(&s->window, (enum window_field)TRACK_BAD);
+			window_add(&w, TRACK_BAD);
 		if (note->good)
-			window_add(&s->window, (enum window_field)TRACK_GOOD);
+			window_add(&w, TRACK_GOOD);
 		if (note->soft)
-			window_add(&s->window, (enum window_field)TRACK_SOFT);
+			window_add(&w, TRACK_SOFT);
 	}
 	if (note->bad) {
-		s->level += times;
+		s->level += (float)times;
 		s->usual.count += times;
-		if (note->level_max > 0 && s->level > note->level_max)
-			s->level = note->level_max;
+		if (note->level_max > 0 && s->level > (float)note->level_max)
+			s->level = (float)note->level_max;
 	}
 	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
 		if (note->thing[kind] != 0)
-			count_thing(s, kind, note->thing[kind], (uint32_t)(clock_ns / NS_PER_S));
+			count_thing(t, s, kind, note->thing[kind]);
 	return s;
 }
 
@@ -296,7 +410,7 @@ track_settle(struct track *t, struct track_subject *s, unsigned evidence)
 		list = TABLE_HIGH;
 	else if (evidence > 0)
 		list = TABLE_LOW;
-	table_touch(&t->table, track_index(t, s), list);
+	touch(t, s, list);
 }
 
 void
@@ -305,17 +419,24 @@ track_release(struct track *t, uint32_t index)
 	struct track_subject *s = &t->subjects[index];
 
 	s->finding = 0;
-	window_clear(&s->window);
+	give_blocks(t, s);
 	s->level = 0;
 	s->run = (struct track_run){0};
-	memset(s->seen, 0, sizeof(s->seen));
-	table_touch(&t->table, index, TABLE_IDLE);
+	touch(t, s, TABLE_IDLE);
 }
 
 bool
-track_can_pin(const struct track *t)
+track_can_pin(const struct track *t, const struct track_subject *s)
 {
-	return t->table.count[TABLE_PINNED] <= t->table.capacity / 2;
+	const struct table *table = s->type == SUBJECT_ACCOUNT ? &t->account_table : &t->table;
+
+	return table->count[TABLE_PINNED] <= table->capacity / 2;
+}
+
+uint64_t
+track_evicted(const struct track *t)
+{
+	return t->table.evicted + t->account_table.evicted;
 }
 
 void
@@ -365,7 +486,8 @@ track_name(const struct track *t, const struct track_subject *s, char out[SUBJEC
 	bool v4 = addr_is_v4(&s->addr);
 
 	if (s->type == SUBJECT_ACCOUNT) {
-		memcpy(out, t->names[track_index(t, s)], SUBJECT_NAME_MAX + 1);
+		memcpy(out, t->names[track_index(t, s) - t->config->aggr_trackers],
+			SUBJECT_NAME_MAX + 1);
 		return;
 	}
 	inet_ntop(

@@ -14,6 +14,7 @@
 #include "base/siphash.h"
 #include "config/config.h"
 #include "contract/event.h"
+#include "control/aggr/aggr.h"
 #include "control/aggr/table.h"
 #include "control/aggr/window.h"
 #include "control/incident/finding.h"
@@ -37,8 +38,8 @@ _Static_assert((int)TRACK_FIELDS <= (int)WINDOW_FIELDS, "windows have the room")
 
 /* What the subject does in ten minutes, by its own past. */
 struct track_usual {
-	double mean;
-	double variance;
+	float mean;
+	float variance;
 	uint32_t bin;   /* the present one */
 	uint32_t count; /* in it */
 	uint32_t learned;
@@ -46,8 +47,8 @@ struct track_usual {
 
 /* A run of bad things; over when none came for aggregate.episode_gap. */
 struct track_run {
-	uint64_t bad;
-	uint64_t good;
+	uint32_t bad;
+	uint32_t good;
 	uint64_t first_ns;
 	uint64_t first_clock_ns;
 	uint64_t last_clock_ns;
@@ -55,23 +56,37 @@ struct track_run {
 	struct event_flow first_flow;
 };
 
+struct track_window {
+	struct window_head head;
+	window_row row[TRACK_FIELDS];
+};
+
 struct track_subject {
 	struct addr addr; /* not of an account */
 	uint8_t type;     /* enum subject_type */
 	uint8_t detector;
-	uint32_t finding;        /* its open finding (book_ref), or 0 */
-	uint64_t fired_clock_ns; /* when its last one opened; 0: never */
-	uint64_t level_clock_ns;
-	double level; /* bad things, less what leaks away */
+	uint8_t reserved[2];
+	uint32_t finding;       /* its open finding (book_ref), or 0 */
+	uint32_t fired_clock_s; /* when its last one opened; 0: never */
+	uint32_t level_clock_s;
+	float level; /* bad things, less what leaks away */
 	struct track_usual usual;
+	struct track_window window;
 	struct track_run run;
-	struct window window;
 	struct seen seen[TRACK_THINGS];
 };
 
-#define TRACK_SUBJECT_BYTES_MAX 1792 /* a table entry and, of accounts, a name besides */
+_Static_assert(sizeof(struct track_subject) <= 304, "as doc/architecture.md says");
 
-_Static_assert(sizeof(struct track_subject) <= TRACK_SUBJECT_BYTES_MAX, "as documented");
+/*
+ * DESIGN.md 6: a tracked source costs at most 1 KiB: itself, a pair and a
+ * tracker with their places in the tables. Accounts have a name besides, and
+ * who shows more than a few passwords, servers or things takes shared blocks.
+ */
+_Static_assert(sizeof(struct aggr_subject) + sizeof(struct aggr_pair) +
+			       sizeof(struct track_subject) + 3 * TABLE_ENTRY_BYTES <=
+		       1024,
+	"a tracked source fits its budget");
 
 /* What an event adds to one tracker. */
 struct track_note {
@@ -84,7 +99,7 @@ struct track_note {
 	bool soft;
 	uint8_t times;                /* 0 counts as 1 */
 	uint64_t thing[TRACK_THINGS]; /* track_hash; 0: none */
-	double leak;                  /* of the level, per hour */
+	float leak;                   /* of the level, per hour */
 	uint32_t level_max;           /* the level is no more than that; 0: no bound */
 };
 
@@ -102,14 +117,17 @@ struct track_pending {
 struct track {
 	const struct config *config; /* borrowed */
 	struct siphash_key key;
-	struct table table;
-	struct track_subject *subjects;      /* owned; aggregate.trackers */
+	struct table table;                  /* aggregate.trackers */
+	struct table account_table;          /* a share of as many; these have names */
+	struct track_subject *subjects;      /* owned; of accounts after all others */
 	char (*names)[SUBJECT_NAME_MAX + 1]; /* owned; of accounts */
-	struct table pending_table;          /* by session; full: the oldest goes */
-	struct track_pending *pending;       /* owned */
-	struct table taken_table;            /* no values; full: the oldest goes */
-	uint64_t clock_ns;                   /* never runs back */
-	uint64_t untracked;                  /* notes that found no room */
+	struct blocks seen;                  /* pools; each owns its memory */
+	struct blocks wide;
+	struct table pending_table;    /* by session; full: the oldest goes */
+	struct track_pending *pending; /* owned */
+	struct table taken_table;      /* no values; full: the oldest goes */
+	uint64_t clock_ns;             /* never runs back */
+	uint64_t untracked;            /* notes that found no room */
 };
 
 /* 0, -ENOMEM, or what getrandom said. */
@@ -140,7 +158,9 @@ void track_settle(struct track *t, struct track_subject *s, unsigned evidence);
 void track_release(struct track *t, uint32_t index);
 
 /* May one more tracker be kept for its finding? Half of them may. */
-bool track_can_pin(const struct track *t);
+bool track_can_pin(const struct track *t, const struct track_subject *s);
+
+uint64_t track_evicted(const struct track *t);
 
 /* Remember a session's recipient until its message ends; the one before is forgotten. */
 void track_pending_put(struct track *t, uint64_t flow_id, const struct track_pending *pending);
@@ -157,7 +177,7 @@ void track_name(
 static inline uint32_t
 track_sum(const struct track_subject *s, enum window_span span, enum track_field field)
 {
-	return window_sum(&s->window, span, (enum window_field)field);
+	return window_row_sum(&s->window.head, s->window.row[field], span, field);
 }
 
 static inline uint32_t

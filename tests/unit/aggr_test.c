@@ -16,18 +16,20 @@ static void
 advance(struct window *w, uint64_t clock_ns)
 {
 	const struct window_time now = window_time(clock_ns);
+	const struct window_at at = window_at(w, NULL);
 
-	window_advance(w, &now);
+	window_advance(&at, &now);
 }
 
 static void
 a_count_leaves_each_span_when_it_is_over(void **state)
 {
 	struct window w = {0};
+	const struct window_at at = window_at(&w, NULL);
 
 	(void)state;
 	advance(&w, START);
-	window_add(&w, WINDOW_KNOWN);
+	window_add(&at, WINDOW_KNOWN);
 	advance(&w, START + 8 * NS_PER_MIN - 1);
 	assert_int_equal(window_sum(&w, WINDOW_10MIN, WINDOW_KNOWN), 1);
 	advance(&w, START + 10 * NS_PER_MIN);
@@ -51,15 +53,19 @@ sums_are_those_of_the_events_within_the_span(void **state)
 	static uint64_t times[3000];
 	uint64_t now = START;
 	uint64_t seed = 1;
+	static _Alignas(64) uint8_t memory[WINDOW_WIDE_BYTES];
 	struct window w = {0};
+	struct blocks pool;
+	const struct window_at at = window_at(&w, &pool);
 
 	(void)state;
+	blocks_init(&pool, memory, 1, WINDOW_WIDE_BYTES);
 	for (unsigned n = 0; n < 3000; n++) {
 		seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
 		now += (seed >> 33) % (n % 100 == 0 ? 5 * NS_PER_H : NS_PER_MIN);
 		times[n] = now;
 		advance(&w, now);
-		window_add(&w, WINDOW_BLIND);
+		window_add(&at, WINDOW_BLIND);
 		for (unsigned k = 0; k < WINDOW_SPANS; k++) {
 			unsigned at_most = 0;
 			unsigned at_least = 0;
@@ -77,6 +83,7 @@ static void
 a_distinct_thing_is_counted_once_however_often_it_comes(void **state)
 {
 	struct window w = {0};
+	const struct window_at at = window_at(&w, NULL);
 	uint64_t last[10] = {0};
 	uint64_t now = START;
 
@@ -87,9 +94,9 @@ a_distinct_thing_is_counted_once_however_often_it_comes(void **state)
 
 			advance(&w, now);
 			if (last[i] == 0)
-				window_add(&w, WINDOW_PEERS);
+				window_add(&at, WINDOW_PEERS);
 			else
-				window_move(&w, &then, WINDOW_PEERS);
+				window_move(&at, &then, WINDOW_PEERS);
 			last[i] = now;
 		}
 		assert_int_equal(window_sum(&w, WINDOW_10MIN, WINDOW_PEERS), 10);
@@ -102,18 +109,19 @@ static void
 what_is_taken_back_leaves_the_bucket_and_those_before(void **state)
 {
 	struct window w = {0};
+	const struct window_at at = window_at(&w, NULL);
 	struct window_time when = window_time(START + 4 * NS_PER_MIN);
 
 	(void)state;
 	advance(&w, START);
-	window_add(&w, WINDOW_KNOWN);
-	window_add(&w, WINDOW_KNOWN);
+	window_add(&at, WINDOW_KNOWN);
+	window_add(&at, WINDOW_KNOWN);
 	advance(&w, START + 4 * NS_PER_MIN);
-	window_add(&w, WINDOW_KNOWN);
-	window_remove(&w, &when, WINDOW_KNOWN, 2);
+	window_add(&at, WINDOW_KNOWN);
+	window_remove(&at, &when, WINDOW_KNOWN, 2);
 	for (unsigned k = 0; k < WINDOW_SPANS; k++)
 		assert_int_equal(window_sum(&w, k, WINDOW_KNOWN), 1);
-	window_remove(&w, &when, WINDOW_KNOWN, 100);
+	window_remove(&at, &when, WINDOW_KNOWN, 100);
 	for (unsigned k = 0; k < WINDOW_SPANS; k++)
 		assert_int_equal(window_sum(&w, k, WINDOW_KNOWN), 0);
 }
@@ -122,14 +130,50 @@ static void
 a_full_bucket_saturates_and_its_sum_with_it(void **state)
 {
 	struct window w = {0};
+	const struct window_at at = window_at(&w, NULL);
 
 	(void)state;
 	advance(&w, START);
-	for (unsigned i = 0; i < 70000; i++)
-		window_add(&w, WINDOW_OTHER);
-	assert_int_equal(window_sum(&w, WINDOW_HOUR, WINDOW_OTHER), UINT16_MAX);
+	for (unsigned i = 0; i < 300; i++)
+		window_add(&at, WINDOW_OTHER);
+	assert_int_equal(window_sum(&w, WINDOW_HOUR, WINDOW_OTHER), UINT8_MAX);
 	advance(&w, START + 48 * NS_PER_H);
 	assert_int_equal(window_sum(&w, WINDOW_DAY, WINDOW_OTHER), 0);
+}
+
+static void
+a_window_that_counts_much_goes_on_in_a_block(void **state)
+{
+	struct window_time when = window_time(START);
+	struct window w = {0};
+	struct blocks pool;
+	const struct window_at at = window_at(&w, &pool);
+
+	(void)state;
+	blocks_init(&pool, aligned_alloc(64, 5 * 64), 1, WINDOW_WIDE_BYTES);
+	advance(&w, START);
+	window_add(&at, WINDOW_PEERS);
+	for (unsigned i = 0; i < 1000; i++)
+		window_add(&at, WINDOW_OTHER);
+	assert_int_equal(pool.in_use, 1);
+	assert_int_equal(window_sum(&w, WINDOW_10MIN, WINDOW_OTHER), 1000);
+	assert_int_equal(window_sum(&w, WINDOW_DAY, WINDOW_PEERS), 1);
+	window_remove(&at, &when, WINDOW_OTHER, 300);
+	advance(&w, START + 2 * NS_PER_MIN);
+	window_move(&at, &when, WINDOW_PEERS);
+	window_add(&at, WINDOW_OTHER);
+	assert_int_equal(window_sum(&w, WINDOW_HOUR, WINDOW_OTHER), 701);
+	assert_int_equal(window_sum(&w, WINDOW_HOUR, WINDOW_PEERS), 1);
+	advance(&w, START + 10 * NS_PER_MIN);
+	assert_int_equal(window_sum(&w, WINDOW_10MIN, WINDOW_OTHER), 1);
+	advance(&w, START + 48 * NS_PER_H);
+	for (unsigned i = 0; i < 70000; i++)
+		window_add(&at, WINDOW_OTHER);
+	assert_int_equal(window_sum(&w, WINDOW_DAY, WINDOW_OTHER), UINT16_MAX);
+	window_clear(&at);
+	assert_int_equal(window_sum(&w, WINDOW_DAY, WINDOW_OTHER), 0);
+	assert_int_equal(pool.in_use, 0);
+	free(pool.memory);
 }
 
 /* table */
@@ -431,6 +475,7 @@ main(void)
 		T(a_distinct_thing_is_counted_once_however_often_it_comes),
 		T(what_is_taken_back_leaves_the_bucket_and_those_before),
 		T(a_full_bucket_saturates_and_its_sum_with_it),
+		T(a_window_that_counts_much_goes_on_in_a_block),
 		T(a_flood_of_low_entries_evicts_itself),
 		T(high_entries_leave_a_quarter_to_others),
 		T(pinned_entries_are_never_evicted),

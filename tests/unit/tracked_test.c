@@ -316,16 +316,39 @@ a_flood_of_sources_does_not_hide_a_scan(void **state)
 static void
 a_thing_seen_again_is_not_new_and_the_oldest_goes_first(void **state)
 {
-	struct seen seen = {0};
+	struct seen seen;
+	struct blocks pool;
 
 	(void)state;
+	blocks_init(&pool, aligned_alloc(64, SEEN_BLOCK_BYTES), 1, SEEN_BLOCK_BYTES);
+	seen_open(&seen);
 	for (uint32_t i = 0; i < SEEN_THINGS; i++)
-		assert_int_equal(seen_add(&seen, i, 100 + i), 0);
-	assert_int_equal(seen_add(&seen, 0, 200), 100);
-	assert_int_equal(seen_add(&seen, 1000, 201), 0);
-	assert_int_equal(seen_add(&seen, 1, 202), 0);
-	assert_int_equal(seen_add(&seen, 0, 203), 200);
+		assert_int_equal(seen_add(&seen, &pool, i, 100 + i), 0);
+	assert_int_equal(seen_add(&seen, &pool, 0, 200), 100);
+	assert_int_equal(seen_add(&seen, &pool, 1000, 201), 0);
+	assert_int_equal(seen_add(&seen, &pool, 1, 202), 0);
+	assert_int_equal(seen_add(&seen, &pool, 0, 203), 200);
 	assert_int_equal(seen.len, SEEN_THINGS);
+	seen_clear(&seen, &pool);
+	assert_int_equal(seen.len, 0);
+	assert_int_equal(pool.in_use, 0);
+	free(pool.memory);
+}
+
+static void
+without_a_block_a_set_remembers_one_thing(void **state)
+{
+	struct seen seen;
+	struct blocks pool;
+
+	(void)state;
+	blocks_init(&pool, NULL, 0, SEEN_BLOCK_BYTES);
+	seen_open(&seen);
+	assert_int_equal(seen_add(&seen, &pool, 1, 100), 0);
+	assert_int_equal(seen_add(&seen, &pool, 1, 101), 100);
+	assert_int_equal(seen_add(&seen, &pool, 2, 102), 0);
+	assert_int_equal(seen_add(&seen, &pool, 1, 103), 0);
+	assert_int_equal(seen.len, 1);
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -354,6 +377,7 @@ main(void)
 		T(strangers_refused_by_our_own_lists_are_not),
 		T(a_flood_of_sources_does_not_hide_a_scan),
 		T(a_thing_seen_again_is_not_new_and_the_oldest_goes_first),
+		T(without_a_block_a_set_remembers_one_thing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
