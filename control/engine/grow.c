@@ -171,58 +171,6 @@ seed_success(struct engine *engine, struct finding *i, const struct finding_subj
 		saw_at(i, i->success_time_ns);
 }
 
-void
-finding_seed(struct engine *engine, struct book_entry *entry, const struct finding_subject *subject,
-	const struct aggr_view *view)
-{
-	struct finding *i = &entry->finding;
-	const struct aggr_episode *episode = &subject->subject->episode;
-	const struct aggr_pair *pair = subject->earlier ? subject->earlier : view->pair;
-	bool current = episode->attempts > 0 && episode->last_clock_ns == view->clock_ns;
-
-	i->subject_type = subject->type;
-	entry->subject = subject->index;
-	aggr_subject_name(&engine->aggr, subject->subject, i->subject);
-	i->last_clock_ns = view->clock_ns;
-	i->last_flow = view->event->head.flow;
-	/* The pair alone: a credential, or a login outside any run of guesses at the account. */
-	if (i->detector == DETECTOR_STALE_CREDENTIAL || !current) {
-		seed_pair(i, pair, view);
-		offer_pair(engine, entry, pair);
-	} else {
-		seed_episode(i, episode);
-		seed_tops(engine, entry, subject->subject);
-		book_add_sample(i, &subject->subject->first_flow);
-	}
-	i->last_seen_ns = i->first_seen_ns;
-	saw_at(i, view->event->head.time_ns);
-	seed_success(engine, i, subject, view);
-	book_add_sample(i, &view->event->head.flow);
-	book_add_signatures(i, view->event->auth.signatures);
-	finding_refresh(engine, entry);
-}
-
-void
-finding_merge_stale(struct book_entry *entry, const struct aggr_view *view)
-{
-	/* This event itself is counted when the finding grows. */
-	entry->finding.attempts += view->pair->attempts - 1;
-	entry->finding.failures += view->pair->failures;
-	entry->finding.failures -= view->event->auth.outcome == OUTCOME_FAILURE;
-}
-
-bool
-finding_concerns(const struct finding *finding, const struct aggr_view *view)
-{
-	bool stale = view->pair->flags & PAIR_STALE;
-
-	if (finding->subject_type == SUBJECT_PREFIX && view->prefix_pair == NULL)
-		return false;
-	if (finding->detector == DETECTOR_STALE_CREDENTIAL)
-		return stale && !view->success;
-	return !stale && !view->known_good;
-}
-
 static uint64_t
 source_count(const struct finding *i, const struct aggr_view *view)
 {
@@ -249,6 +197,60 @@ grow_tops(struct engine *engine, struct book_entry *entry, const struct aggr_vie
 		what.count = account->episode.attempts;
 		offer(engine, entry, BOOK_ACCOUNTS, account, &what);
 	}
+}
+
+void
+finding_seed(struct engine *engine, struct book_entry *entry, const struct finding_subject *subject,
+	const struct aggr_view *view)
+{
+	struct finding *i = &entry->finding;
+	const struct aggr_episode *episode = &subject->subject->episode;
+	const struct aggr_pair *pair = subject->earlier ? subject->earlier : view->pair;
+	bool current = episode->attempts > 0 && episode->last_clock_ns == view->clock_ns;
+
+	i->subject_type = subject->type;
+	entry->subject = subject->index;
+	aggr_subject_name(&engine->aggr, subject->subject, i->subject);
+	i->last_clock_ns = view->clock_ns;
+	i->last_flow = view->event->head.flow;
+	/* The pair alone: a credential, or a login outside any run of guesses at the account. */
+	if (i->detector == DETECTOR_STALE_CREDENTIAL || !current) {
+		seed_pair(i, pair, view);
+		offer_pair(engine, entry, pair);
+	} else {
+		seed_episode(i, episode);
+		seed_tops(engine, entry, subject->subject);
+		book_add_sample(i, &subject->subject->first_flow);
+	}
+	i->last_seen_ns = i->first_seen_ns;
+	saw_at(i, view->event->head.time_ns);
+	if (subject->type == SUBJECT_SERVER)
+		grow_tops(engine, entry, view);
+	seed_success(engine, i, subject, view);
+	book_add_sample(i, &view->event->head.flow);
+	book_add_signatures(i, view->event->auth.signatures);
+	finding_refresh(engine, entry);
+}
+
+void
+finding_merge_stale(struct book_entry *entry, const struct aggr_view *view)
+{
+	/* This event itself is counted when the finding grows. */
+	entry->finding.attempts += view->pair->attempts - 1;
+	entry->finding.failures += view->pair->failures;
+	entry->finding.failures -= view->event->auth.outcome == OUTCOME_FAILURE;
+}
+
+bool
+finding_concerns(const struct finding *finding, const struct aggr_view *view)
+{
+	bool stale = view->pair->flags & PAIR_STALE;
+
+	if (finding->subject_type == SUBJECT_PREFIX && view->prefix_pair == NULL)
+		return false;
+	if (finding->detector == DETECTOR_STALE_CREDENTIAL)
+		return stale && !view->success;
+	return !stale && !view->known_good;
 }
 
 void

@@ -15,6 +15,18 @@
 
 #define STREAM_LINES 4096
 
+/* What the sink heard of one finding and its incident. */
+struct stream_told {
+	unsigned detector;
+	uint64_t incident;
+	uint64_t merged_into;
+	enum finding_state finding_state;
+	enum incident_state incident_state;
+	enum stage stage;
+	unsigned severity;
+	uint64_t clock_ns;
+};
+
 struct stream {
 	struct config config;
 	struct engine *engine;
@@ -24,6 +36,7 @@ struct stream {
 	const char *server;
 	unsigned told[FINDING_STATE_COUNT];
 	char lines[STREAM_LINES][160]; /* what the sink heard, in order */
+	struct stream_told tellings[STREAM_LINES];
 	unsigned line_count;
 };
 
@@ -46,11 +59,20 @@ stream_hear(void *arg, const struct engine_telling *telling)
 	s->told[state]++;
 	if (s->line_count == STREAM_LINES)
 		return;
+	s->tellings[s->line_count] = (struct stream_told){.detector = i->detector,
+		.incident = telling->incident->id,
+		.merged_into = telling->incident->merged_into,
+		.finding_state = state,
+		.incident_state = telling->incident_state,
+		.stage = telling->incident->stage,
+		.severity = telling->incident->severity,
+		.clock_ns = s->now_ns};
 	snprintf(s->lines[s->line_count++], sizeof(s->lines[0]),
-		"%llu %s %u %.60s state %u %llu/%llu/%llu accounts %llu sources %llu passwords "
-		"%llu%s",
-		(unsigned long long)i->id, detector_info(i->detector)->name, i->subject_type,
-		i->subject, state, (unsigned long long)i->attempts, (unsigned long long)i->failures,
+		"%llu %llu %s %u %.60s state %u %llu/%llu/%llu accounts %llu sources %llu "
+		"passwords %llu%s",
+		(unsigned long long)telling->incident->id, (unsigned long long)i->id,
+		detector_info(i->detector)->name, i->subject_type, i->subject, state,
+		(unsigned long long)i->attempts, (unsigned long long)i->failures,
 		(unsigned long long)i->successes, (unsigned long long)i->accounts,
 		(unsigned long long)i->sources, (unsigned long long)i->passwords,
 		i->passwords_capped ? "+" : "");
