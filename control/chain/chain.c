@@ -139,7 +139,7 @@ remembered(const struct chain *c, const struct chain_slot *s, uint64_t clock_ns)
 static bool
 blameless(const struct incident *i)
 {
-	return i->sources[0].name[0] == '\0' && i->accounts[0].name[0] == '\0';
+	return i->sources[0].name[0] == '\0';
 }
 
 /* The slot that a tie leads to, or CHAIN_NONE. */

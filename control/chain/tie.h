@@ -11,7 +11,7 @@ struct tie {
 	uint64_t hash;
 	enum stage least; /* incidents that came at least so far */
 	bool weak;        /* only for a finding that nothing else ties */
-	bool blameless;   /* only to one of which neither source nor account is known */
+	bool blameless;   /* only to one whose sources are not known */
 };
 
 struct tie_set {

@@ -84,6 +84,10 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct event
 	offer_one(engine, entry, BOOK_SOURCES, &source);
 	offer_one(engine, entry, BOOK_TARGETS, &target);
 	account.len = account_of(event, &account.text);
+	if (entry->finding.subject_type == SUBJECT_ACCOUNT) {
+		account.text = entry->finding.subject;
+		account.len = strlen(account.text);
+	}
 	if (account.len > 0)
 		offer_one(engine, entry, BOOK_ACCOUNTS, &account);
 	book_add_sample(&entry->finding, &event->head.flow);

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""One dialogue, written on the wire in other ways, leaves the same attempts and incidents.
+"""One dialogue, written on the wire in other ways, leaves the same attempts and findings.
 
 usage: rewrite_test.py SMTAP   (prints TAP)
 
 Captures are rewritten: each payload byte in a segment of its own; payloads cut at random; frames in
 another order within a window; every frame twice. Each is replayed and compared with the original:
-AUTH attempts (all of them but when, and on which flow id) and incidents as they closed. The bundled
+AUTH attempts (all of them but when, and on which flow id) and findings as they closed. The bundled
 captures are replayed with 1, 2 and 4 workers, those of ../shared/corpus up to a size with one. The
 random numbers are seeded: a failure is there again the next time.
 """
@@ -144,7 +144,7 @@ def compare(run, original, sessions=True):
     if run.status:
         return [f"exit status {run.status}: {run.stderr.strip()}"]
     return (difference(run.attempts(), original.attempts())
-            + difference(run.incidents(sessions), original.incidents(sessions)))
+            + difference(run.findings(sessions), original.findings(sessions)))
 
 
 def rewritten_run(smtap, capture, writing, workers):

@@ -41,8 +41,8 @@ class Replay:
         ]
         return sorted(json.dumps(x, sort_keys=True) for x in found)
 
-    def incidents(self, sessions=True):
-        """Each incident as it stood when it closed; without the counts of those that count
+    def findings(self, sessions=True):
+        """Each finding as it stood when it closed; without the counts of those that count
         sessions, unless sessions are to be counted."""
         keys = ("detector", "subject_type", "subject", "attempts", "failures", "successes",
                 "accounts", "sources", "targets", "distinct_passwords")
@@ -50,7 +50,7 @@ class Replay:
             json.dumps([e["smtap"][k] for k in keys
                         if k in keys[:3] or sessions or e["smtap"]["detector"] in AUTH_DETECTORS])
             for e in self.events
-            if e["event_type"] == "alert" and e["smtap"].get("state") == "closed"
+            if e["event_type"] == "alert" and e["smtap"].get("finding_state") == "closed"
         )
 
 

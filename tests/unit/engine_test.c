@@ -127,7 +127,7 @@ after_closing_it_takes_new_evidence(void **state)
 	assert_int_equal(stream_findings(s), 2);
 	engine_finish(s->engine);
 	assert_string_equal(s->lines[s->line_count - 1],
-		"2 bruteforce 0 198.51.100.7 state 2 8/8/0 accounts 1 sources 1 passwords 8");
+		"1 2 bruteforce 0 198.51.100.7 state 2 8/8/0 accounts 1 sources 1 passwords 8");
 }
 
 static const struct finding_top *
