@@ -2,7 +2,8 @@
  * blocklisted: remote servers refuse one of ours because a blocklist names it.
  *
  * The same words are what our own server tells a spammer, so the client must
- * be known as ours (track/role.c) and the server not; else nothing is said.
+ * be known as ours (track/role.c) and the server not; else nothing is said. With
+ * site.local_nets that is from the first reply on.
  * Which list it was is in the finding's signatures: patterns 2300 to 2399.
  */
 #include "control/detect/tracked.h"
@@ -18,7 +19,7 @@ read_signature(const struct tracked_input *in, struct track_note out[TRACKED_NOT
 
 	if (s->pattern_id < LIST_FIRST || s->pattern_id > LIST_LAST || !s->from_server)
 		return 0;
-	if (track_role_neighbours(&flow->client, &flow->server) ||
+	if (!track_role_apart(in->track, &flow->client, &flow->server) ||
 		!track_role_ours(in->track, &flow->client) ||
 		track_role_ours(in->track, &flow->server))
 		return 0;
@@ -38,6 +39,8 @@ weigh(const struct track_subject *s, const struct config *c)
 const struct tracked_detector tracked_blocklisted = {
 	.event_types = TRACKED_ON(SIGNATURE),
 	.confidence = 85,
+	.knows = TRACK_ROLE_NETS,
+	.doubt = 15,
 	.again_ns = 24 * NS_PER_H,
 	.things = {THING_TARGET},
 	.read = read_signature,

@@ -11,7 +11,7 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 	const struct event_flow *flow = &in->event->head.flow;
 
 	if (!(in->event->session.flags & SESSION_AUTH_OFFERED) ||
-		track_role_neighbours(&flow->client, &flow->server))
+		!track_role_apart(in->track, &flow->client, &flow->server))
 		return 0;
 	if (track_role_ours(in->track, &flow->client) && !track_role_ours(in->track, &flow->server))
 		return 0;
@@ -32,6 +32,8 @@ weigh(const struct track_subject *s, const struct config *c)
 const struct tracked_detector tracked_exposure = {
 	.event_types = TRACKED_ON(SESSION),
 	.confidence = 90,
+	.knows = TRACK_ROLE_NETS,
+	.doubt = 10,
 	.again_ns = 24 * NS_PER_H,
 	.things = {THING_SOURCE},
 	.read = read_session,

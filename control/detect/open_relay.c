@@ -37,7 +37,7 @@ read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 
 	if (len == 0 || e->rcpt.authenticated_len > 0 || !e->rcpt.accepted)
 		return 0;
-	if (track_role_neighbours(&flow->client, &flow->server))
+	if (!track_role_apart(in->track, &flow->client, &flow->server))
 		return 0;
 	if (track_taken_has(in->track, sent) &&
 		!track_role_local_domain(in->track, &flow->client, domain, len)) {
@@ -61,6 +61,8 @@ weigh(const struct track_subject *s, const struct config *c)
 const struct tracked_detector tracked_open_relay = {
 	.event_types = TRACKED_ON(RCPT),
 	.confidence = 90,
+	.knows = TRACK_ROLE_NETS | TRACK_ROLE_DOMAINS,
+	.doubt = 15,
 	.again_ns = 24 * NS_PER_H,
 	.read = read_rcpt,
 	.weigh = weigh,

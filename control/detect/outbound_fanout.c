@@ -5,7 +5,7 @@
  * many times more than ever is a cracked one. So a host that never answered as
  * a mail server takes few different servers, and a mail server needs a past
  * (WARM bins) that says what is usual, and five times as many. What is ours is
- * learned (track/role.c).
+ * configured or learned (track/role.c).
  */
 #include "control/detect/tracked.h"
 
@@ -21,7 +21,8 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 	/* Something was said: what only knocks is a scan. */
 	if (s->commands < 2 && !(s->flags & SESSION_TLS))
 		return 0;
-	if (flow->server_port == 587 || track_role_neighbours(&flow->client, &flow->server) ||
+	if (flow->server_port == 587 ||
+		!track_role_apart(in->track, &flow->client, &flow->server) ||
 		!track_role_ours(in->track, &flow->client))
 		return 0;
 	out[0].type = SUBJECT_SOURCE;
@@ -52,6 +53,8 @@ weigh(const struct track_subject *s, const struct config *c)
 const struct tracked_detector tracked_outbound_fanout = {
 	.event_types = TRACKED_ON(SESSION),
 	.confidence = 70,
+	.knows = TRACK_ROLE_NETS,
+	.doubt = 20,
 	.things = {THING_TARGET},
 	.read = read_session,
 	.weigh = weigh,

@@ -1,8 +1,9 @@
 /*
  * relay_burst: an account that logged in sends to many foreign recipients.
  *
- * Foreign is a domain that is neither the sender's own nor one whose mail the
- * server takes from the world. It takes several messages, so that one letter
+ * Foreign is a domain that is not configured as local; where none is, one that
+ * is neither the sender's own nor one whose mail the server takes from the
+ * world. It takes several messages, so that one letter
  * to a club is no burst, and more than the account always sends: a newsletter
  * that goes out each week, or a scanner that mails all day, is its own
  * measure after TRACK_WARM bins.
@@ -29,7 +30,10 @@ is_foreign(const struct tracked_input *in, const char **domain, size_t *len)
 	size_t from_len = tracked_domain(e->text + e->rcpt.rcpt_len, e->rcpt.from_len, &from);
 
 	*len = tracked_domain(e->text, e->rcpt.rcpt_len, domain);
-	if (*len == 0 || (from_len > 0 && same_domain(*domain, *len, from, from_len)))
+	if (*len == 0)
+		return false;
+	if (!track_role_says(in->track, TRACK_ROLE_DOMAINS) && from_len > 0 &&
+		same_domain(*domain, *len, from, from_len))
 		return false;
 	return !track_role_local_domain(in->track, &e->head.flow.server, *domain, *len);
 }
@@ -75,6 +79,8 @@ weigh(const struct track_subject *s, const struct config *c)
 const struct tracked_detector tracked_relay_burst = {
 	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL),
 	.confidence = 75,
+	.knows = TRACK_ROLE_DOMAINS,
+	.doubt = 15,
 	.read = read_event,
 	.weigh = weigh,
 };

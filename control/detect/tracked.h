@@ -26,6 +26,8 @@ enum tracked_thing { THING_NONE, THING_TARGET, THING_ACCOUNT, THING_SOURCE, THIN
 struct tracked_detector {
 	uint32_t event_types; /* bits 1 << enum event_type */
 	unsigned confidence;  /* 0..100 */
+	unsigned knows;       /* TRACK_ROLE_*: what it has to know of the site */
+	unsigned doubt;       /* less confidence when that is learned */
 	uint64_t again_ns;    /* least time between two findings of one subject */
 	enum tracked_thing things[TRACK_THINGS];
 	/* What the event means: how many notes were put into out. */

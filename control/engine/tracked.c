@@ -181,6 +181,20 @@ grow(struct engine *engine, struct track_subject *s, const struct track_note *no
 		engine_tell(engine, entry, FINDING_UPDATE, event);
 }
 
+/* What was learned of the site may be wrong: less sure than what was configured. */
+static void
+set_confidence(const struct engine *engine, struct finding *i)
+{
+	const struct tracked_detector *d = detector_of(i->detector);
+
+	i->confidence = d->confidence;
+	if (d->knows == 0)
+		return;
+	i->local = track_role_says(&engine->track, d->knows) ? LOCAL_CONFIGURED : LOCAL_LEARNED;
+	if (i->local == LOCAL_LEARNED)
+		i->confidence -= d->doubt;
+}
+
 static void
 open_tracked(struct engine *engine, struct track_subject *s, const struct event *event)
 {
@@ -197,7 +211,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	i = &entry->finding;
 	i->detector = s->detector;
 	i->subject_type = (enum subject_type)s->type;
-	i->confidence = detector_of(s->detector)->confidence;
+	set_confidence(engine, i);
 	entry->subject = track_index(&engine->track, s);
 	track_name(&engine->track, s, i->subject);
 	i->attempts = s->run.bad;

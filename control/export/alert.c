@@ -134,6 +134,9 @@ line_finding(
 	put_top(o, "top_targets", finding->top_targets);
 	put_success(o, finding);
 	line_put_number(o, "confidence", finding->confidence);
+	if (finding->local != LOCAL_NOT_USED)
+		line_put_string(
+			o, "local", finding->local == LOCAL_CONFIGURED ? "configured" : "learned");
 	line_put_number(o, "sensor_loss", finding->sensor_loss);
 	put_samples(o, finding);
 	line_put_patterns(o, "patterns", patterns, finding->signatures);

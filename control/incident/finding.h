@@ -21,6 +21,9 @@ enum subject_type {
 
 enum finding_state { FINDING_OPEN, FINDING_UPDATE, FINDING_CLOSED, FINDING_STATE_COUNT };
 
+/* What is ours (addresses, domains), if it mattered: as learned, or as configured. */
+enum finding_local { LOCAL_NOT_USED, LOCAL_LEARNED, LOCAL_CONFIGURED };
+
 #define FINDING_TOP 8     /* accounts, targets and sources that are named */
 #define FINDING_SAMPLES 4 /* flows that are shown as evidence */
 #define SUBJECT_NAME_MAX 255
@@ -49,6 +52,7 @@ struct finding {
 	uint64_t passwords;    /* distinct, where known */
 	bool passwords_capped; /* "at least" */
 	unsigned confidence;   /* 0..100 */
+	enum finding_local local;
 	bool closed;
 	struct finding_top top_accounts[FINDING_TOP];
 	struct finding_top top_sources[FINDING_TOP];

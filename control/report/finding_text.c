@@ -265,6 +265,11 @@ print_evidence(
 	}
 	if (i->sample_count > 0)
 		say_end(d, out);
+	if (i->local == LOCAL_LEARNED) {
+		say(d, "What is yours was learned from the traffic; set site.local_nets and "
+		       "site.local_domains to be sure.");
+		say_end(d, out);
+	}
 	if (i->sensor_loss > 0) {
 		char number[WORDS_NUMBER_MAX];
 

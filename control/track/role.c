@@ -1,21 +1,27 @@
 /*
  * Theory of operation.
  *
- * Which side of the tap is ours is nowhere on the wire. It is learned, under
- * numbers that no detector has: a prefix is ours once somebody from outside it
- * logged in to one of its servers (people have accounts at home; our own
- * servers do not log in to strangers' in clear), and a server is ours once
- * clients of ROLE_CLIENT_PREFIXES different prefixes spoke to it (the world
- * comes to our MX; only we go to a stranger's). Private addresses always are.
+ * Which side of the tap is ours is nowhere on the wire. The configuration says
+ * it: site.local_nets decides about addresses, site.local_domains about
+ * domains. Private addresses always are ours.
+ *
+ * What the configuration leaves open is learned, under numbers that no detector
+ * has: a prefix is ours once somebody from outside it logged in to one of its
+ * servers (people have accounts at home; our own servers do not log in to
+ * strangers' in clear), and a server is ours once clients of
+ * ROLE_CLIENT_PREFIXES different prefixes that are not ours spoke to it (the
+ * world comes to our MX; only we go to a stranger's).
  *
  * A domain is local to a server when clients of ROLE_DOMAIN_PREFIXES prefixes
  * delivered to it there without AUTH: an open relay is not used by the world to
  * reach one small domain.
  *
- * Limits: before anything was learned nothing is ours, so the detectors that
- * need it stay silent. Two sites behind one tap are both ours.
- * An attacker who logs in to his own server somewhere makes its prefix "ours",
- * which makes its sending visible and hides nothing.
+ * Limits of learning: before anything was learned nothing is ours, so the
+ * detectors that need it stay silent. Two sites behind one tap are both ours.
+ * A stranger's server that many of our networks speak to, before it is known
+ * that they are ours, passes for ours. An attacker who logs in to his own
+ * server somewhere makes its prefix "ours", which makes its sending visible and
+ * hides nothing. What rests on learning says so (track_role_says).
  */
 #include "control/track/track.h"
 
@@ -84,7 +90,7 @@ learn_rcpt(struct track *t, const struct event *event)
 	const char *at = memrchr(event->text, '@', r->rcpt_len);
 	struct track_note note;
 
-	if (!r->accepted || r->authenticated_len > 0 || at == NULL)
+	if (!r->accepted || r->authenticated_len > 0 || at == NULL || t->site.domain_count > 0)
 		return;
 	note = domain_note(t, &flow->server, at + 1, (size_t)(event->text + r->rcpt_len - at - 1));
 	note.thing[0] = track_hash_addr(t, &prefix);
@@ -101,10 +107,12 @@ track_role_learn(struct track *t, const struct event *event)
 	if (event->head.type == EVENT_RCPT)
 		learn_rcpt(t, event);
 	if (event->head.type == EVENT_SESSION && event->session.replies > 0) {
-		note.thing[0] = track_hash_addr(t, &prefix);
+		if (!track_role_ours(t, &flow->client))
+			note.thing[0] = track_hash_addr(t, &prefix);
 		learn(t, ROLE_SERVER_SEEN, &note, event);
 	}
-	if (event->head.type == EVENT_AUTH && event->auth.outcome == OUTCOME_SUCCESS &&
+	if (t->site.net_count == 0 && event->head.type == EVENT_AUTH &&
+		event->auth.outcome == OUTCOME_SUCCESS &&
 		!track_role_neighbours(&flow->client, &flow->server)) {
 		note.type = SUBJECT_PREFIX;
 		note.addr = track_prefix(&flow->server);
@@ -119,10 +127,29 @@ track_role_ours(struct track *t, const struct addr *addr)
 	struct track_note server = {.type = SUBJECT_SERVER, .addr = *addr};
 	const struct track_subject *s;
 
-	if (is_private(addr) || track_get(t, ROLE_HOME, &home, false) != NULL)
+	if (is_private(addr) || site_has_addr(&t->site, addr))
+		return true;
+	if (t->site.net_count > 0)
+		return false;
+	if (track_get(t, ROLE_HOME, &home, false) != NULL)
 		return true;
 	s = track_get(t, ROLE_SERVER_SEEN, &server, false);
 	return s != NULL && s->seen[0].len >= ROLE_CLIENT_PREFIXES;
+}
+
+bool
+track_role_apart(struct track *t, const struct addr *a, const struct addr *b)
+{
+	if (t->site.net_count == 0)
+		return !track_role_neighbours(a, b);
+	return track_role_ours(t, a) != track_role_ours(t, b);
+}
+
+bool
+track_role_says(const struct track *t, unsigned what)
+{
+	return (!(what & TRACK_ROLE_NETS) || t->site.net_count > 0) &&
+	       (!(what & TRACK_ROLE_DOMAINS) || t->site.domain_count > 0);
 }
 
 bool
@@ -137,7 +164,10 @@ bool
 track_role_local_domain(struct track *t, const struct addr *server, const char *domain, size_t len)
 {
 	struct track_note note = domain_note(t, server, domain, len);
-	const struct track_subject *s = track_get(t, ROLE_DOMAIN, &note, false);
+	const struct track_subject *s;
 
+	if (t->site.domain_count > 0)
+		return site_has_domain(&t->site, domain, len);
+	s = track_get(t, ROLE_DOMAIN, &note, false);
 	return s != NULL && s->seen[0].len >= ROLE_DOMAIN_PREFIXES;
 }

@@ -99,6 +99,8 @@ track_open(struct track *t, const struct config *config)
 		return rc;
 	rc = memory_open(t);
 	if (rc == 0)
+		rc = site_open(&t->site, config);
+	if (rc == 0)
 		rc = table_open(&t->table, (uint32_t)config->aggr_trackers);
 	if (rc == 0)
 		rc = table_open(&t->account_table, (uint32_t)account_trackers(config));
@@ -118,6 +120,7 @@ track_close(struct track *t)
 
 	if (c == NULL)
 		return;
+	site_close(&t->site);
 	table_close(&t->table);
 	table_close(&t->account_table);
 	table_close(&t->pending_table);

@@ -19,6 +19,7 @@
 #include "control/aggr/window.h"
 #include "control/incident/finding.h"
 #include "control/track/seen.h"
+#include "control/track/site.h"
 
 /* What a tracker's windows count; what each means is said by the detector. */
 enum track_field {
@@ -116,6 +117,7 @@ struct track_pending {
 
 struct track {
 	const struct config *config; /* borrowed */
+	struct site site;
 	struct siphash_key key;
 	struct table table;                  /* aggregate.trackers */
 	struct table account_table;          /* a share of as many; these have names */
@@ -192,17 +194,27 @@ track_index(const struct track *t, const struct track_subject *s)
  */
 bool track_is_usual(const struct track_subject *s, uint32_t warm_bins);
 
-/* role.c: whose side an address is on, learned from what servers do. */
+/* role.c: whose side an address is on: configured, or learned from what servers do. */
+
+/* What there is to know of the site, as bits. */
+#define TRACK_ROLE_NETS 1u
+#define TRACK_ROLE_DOMAINS 2u
+
+/* Does the configuration say all of what? Else what it leaves open is learned. */
+bool track_role_says(const struct track *t, unsigned what);
 
 /* Learn from an event; every event comes by here once. */
 void track_role_learn(struct track *t, const struct event *event);
 
 /*
- * Is the address one of ours? Private ones are; so is the prefix of a server
- * to which somebody outside it logged in; and a server that clients of three
- * prefixes speak to.
+ * Is the address one of ours? Private ones are; so are those of the networks
+ * that are configured. Where none is: the prefix of a server to which somebody
+ * outside it logged in; and a server that strangers of three prefixes speak to.
  */
 bool track_role_ours(struct track *t, const struct addr *addr);
+
+/* Is one of them ours and the other not? Where no network is configured: no neighbours. */
+bool track_role_apart(struct track *t, const struct addr *a, const struct addr *b);
 
 /* Has it ever answered as a mail server? */
 bool track_role_server(struct track *t, const struct addr *addr);
@@ -210,7 +222,10 @@ bool track_role_server(struct track *t, const struct addr *addr);
 /* Are the two in one prefix, or both private? */
 bool track_role_neighbours(const struct addr *a, const struct addr *b);
 
-/* Is the domain one whose mail this server takes without AUTH from anywhere? */
+/*
+ * Is the domain one of those configured? Where none is: one whose mail this
+ * server takes without AUTH from anywhere.
+ */
 bool track_role_local_domain(
 	struct track *t, const struct addr *server, const char *domain, size_t len);
 
