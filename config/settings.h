@@ -161,6 +161,12 @@
 		"Guesses of one source, less what leaks away")                                     \
 	X(COUNT, slow_leak, "slow.leak", 1, 0, 100,                                                \
 		"How many of them leak away in an hour")                                           \
+	X(COUNT, slow_day, "slow.day", 20, 2, 10000,                                               \
+		"Guesses of one source in a day")                                                  \
+	X(COUNT, slow_server_attempts, "slow.server_attempts", 100, 10, 10000,                     \
+		"Attempts at a server in each bin of its CUSUM")                                   \
+	X(COUNT, slow_server_sources, "slow.server_sources", 10, 2, 60,                            \
+		"Sources in a day that it takes besides")                                          \
 	X(DURATION, slow_span, "slow.span", 2 * NS_PER_H, NS_PER_MIN, 24 * NS_PER_H,               \
 		"Time that they must span")
 

@@ -186,6 +186,7 @@ struct aggr_view {
 	/* Did the guess count there, and as what. */
 	enum aggr_guess prefix_guess;
 	enum aggr_guess account_guess;
+	uint32_t forgiven; /* guesses of the pair that this event took back */
 };
 
 struct aggr {

@@ -209,6 +209,7 @@ forget_guesses(struct aggr *a, struct aggr_view *v)
 	take_back(a, v->subject[SUBJECT_SERVER], pair);
 	if (v->prefix_pair != NULL)
 		take_back_prefix(a, v);
+	v->forgiven = aggr_pair_guesses(pair);
 	memset(pair->guesses, 0, sizeof(pair->guesses));
 }
 

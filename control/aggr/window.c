@@ -175,3 +175,12 @@ window_clear(const struct window_at *w)
 	}
 	memset(w->row, 0, w->fields * sizeof(*w->row));
 }
+
+uint32_t
+window_newest(
+	const struct window_head *head, const window_row row, enum window_span span, unsigned field)
+{
+	unsigned at = place(span, head->newest.number[span]);
+
+	return head->wide != NULL ? head->wide[field][at] : row[at];
+}

@@ -138,6 +138,10 @@ window_sums(const struct window *w, enum window_span span)
 	return sums;
 }
 
+/* What the newest bucket of a row holds. */
+uint32_t window_newest(const struct window_head *head, const window_row row, enum window_span span,
+	unsigned field);
+
 /* Of all kinds of guess. */
 static inline uint32_t
 window_guesses(const struct window *w, enum window_span span)

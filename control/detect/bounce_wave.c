@@ -76,7 +76,7 @@ weigh(const struct track_subject *s, const struct config *c)
 	uint64_t takes = server ? c->bounce_server : c->bounce_account;
 	uint64_t takes_hour = server ? c->bounce_server_hour : c->bounce_account_hour;
 
-	if (track_is_usual(s, WARM))
+	if (usual_is(&s->usual, WARM))
 		return 0;
 	/* Of a server, at many accounts: one account's wave is that account's. */
 	if (server && track_sum(s, WINDOW_HOUR, TRACK_OTHER) < c->bounce_server_accounts)

@@ -40,7 +40,7 @@ weigh(const struct track_subject *s, const struct config *c)
 	unsigned factor = 1;
 
 	if (track_sum(s, WINDOW_DAY, TRACK_GOOD) > 0) {
-		if (s->usual.learned < WARM || track_is_usual(s, WARM))
+		if (s->usual.learned < WARM || usual_is(&s->usual, WARM))
 			return 0;
 		factor = SERVER_FACTOR;
 	}

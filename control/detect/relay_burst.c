@@ -69,7 +69,7 @@ weigh(const struct track_subject *s, const struct config *c)
 	unsigned hour =
 		tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_NEW), c->relay_recipients_hour);
 
-	if (track_is_usual(s, WARM))
+	if (usual_is(&s->usual, WARM))
 		return 0;
 	if (track_sum(s, WINDOW_HOUR, TRACK_GOOD) < MESSAGES_MIN)
 		return 0;

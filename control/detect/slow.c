@@ -1,67 +1,159 @@
 /*
- * slow: a source below every short window that fails steadily for hours.
+ * slow: guessing below every short window, for hours.
  *
- * A CUSUM (Page 1954; Javed and Paxson 2013 found SSH guessers with it): each
- * guess adds one to a level that leaks slow.leak an hour, so what is usual for
- * people drains away and what is steady adds up. A guess is what aggr calls
- * one: a password that is new for the account, so a stale phone adds nothing.
- * Guesses whose password is unknown count only once the source has tried
- * several accounts: one account, over and over, may be such a phone. The level
- * is never above what aggr still counts in the day, and aggr takes back the
- * mistakes of who gets in; where logins outnumber guesses it is a NAT of many
- * people, some of whom gave up. (Who logs in to an account of his own as often
- * as he guesses hides from slow; from distributed he does not.)
+ * Of one source: a CUSUM (Page 1954). Each guess adds one to a level that leaks
+ * slow.leak an hour, so what is usual for people drains away and what is
+ * steady adds up; and a count over the day for what is slower still. A guess
+ * is what aggr calls one: a password that is new for the account, so a stale
+ * phone adds nothing. Where passwords are unknown, one account over and over
+ * may be such a phone, and so may some accounts behind a NAT whose people log
+ * in: there only the first guess at each account counts. A crowd is silent: as
+ * many accounts log in as are guessed at, more often than that, and few
+ * guesses are made at each; or most attempts are repetitions.
+ *
+ * Of a server: the CUSUM that Javed and Paxson 2013 found slow distributed
+ * guessing of SSH with. Its statistic is not a source's: how many of each
+ * slow.server_attempts attempts at the server fail, of sources that are below
+ * all thresholds of their own. In attempts, not in time, so that a busy Monday
+ * has more bins, not fuller ones. A login takes back the guesses that led to
+ * it and one more: people who fail and get in explain as many who do not yet.
  */
 #include "control/detect/tracked.h"
 
 #define BLIND_ACCOUNTS 3u
+#define CROWD_GUESSES 5u /* for each account, at most: people give up, or get in */
+
+/* As many devices with old passwords as guesses: each is a guess once, then a repetition. */
+static bool
+devices(const struct aggr_subject *source)
+{
+	const struct window *w = &source->window;
+	uint32_t guesses = window_guesses(w, WINDOW_DAY);
+
+	return window_sum(w, WINDOW_DAY, WINDOW_REPEAT) >= guesses &&
+	       guesses <= 2 * window_sum(w, WINDOW_DAY, WINDOW_PEERS);
+}
+
+static bool
+counts_for_source(const struct aggr_view *v)
+{
+	const struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
+	const struct window *w = &source->window;
+
+	if (v->guess == GUESS_KNOWN || v->guess == GUESS_SOFT)
+		return !devices(source);
+	if (v->guess != GUESS_BLIND || window_sum(w, WINDOW_DAY, WINDOW_PEERS) < BLIND_ACCOUNTS)
+		return false;
+	return window_sum(w, WINDOW_DAY, WINDOW_SUCCESS) == 0 || v->pair->guesses[GUESS_BLIND] == 1;
+}
+
+static uint64_t
+account_thing(const struct tracked_input *in)
+{
+	const struct event *e = in->event;
+
+	if (in->view->subject[SUBJECT_ACCOUNT] == NULL)
+		return 0;
+	return track_hash_name(in->track, e->text, e->auth.username_len);
+}
+
+static bool
+read_source(const struct tracked_input *in, struct track_note *out)
+{
+	const struct aggr_view *v = in->view;
+
+	*out = (struct track_note){.type = SUBJECT_SOURCE, .addr = in->event->head.flow.client};
+	out->good = v->success;
+	out->bad = !v->success && counts_for_source(v);
+	/* Who is known as a guesser already is not slow. */
+	if ((!out->good && !out->bad) || detect_classified(v->subject[SUBJECT_SOURCE]) ||
+		detect_classified(v->subject[SUBJECT_PREFIX]))
+		return false;
+	/* A login that nothing came before needs no tracker. */
+	if (out->good && track_get(in->track, DETECTOR_SLOW, out, false) == NULL)
+		return false;
+	/* What a login took back is no guess any more. */
+	out->level_max = window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_DAY);
+	out->undo = tracked_undo(v->forgiven);
+	out->thing[out->good] = account_thing(in);
+	out->leak = (float)in->config->slow_leak;
+	return true;
+}
+
+static bool
+slow_already(const struct tracked_input *in)
+{
+	const struct track_note who = {.type = SUBJECT_SOURCE, .addr = in->event->head.flow.client};
+	const struct track_subject *s = track_get(in->track, DETECTOR_SLOW, &who, false);
+
+	return s != NULL && s->finding != 0;
+}
+
+static bool
+read_server(const struct tracked_input *in, struct track_note *out)
+{
+	const struct aggr_view *v = in->view;
+
+	*out = (struct track_note){.type = SUBJECT_SERVER, .addr = in->event->head.flow.server};
+	out->per = (uint32_t)in->config->slow_server_attempts;
+	out->good = v->success;
+	out->bad = v->low && tracked_guess(v) && !tracked_explained(v) && !slow_already(in);
+	out->undo = tracked_undo(v->forgiven + (v->success && v->forgiven > 0));
+	if (out->bad) {
+		out->thing[0] = account_thing(in);
+		out->thing[1] = track_hash_addr(in->track, &in->event->head.flow.client);
+	}
+	return out->good || out->bad || out->undo > 0;
+}
 
 static unsigned
 read_auth(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
-	const struct aggr_subject *source;
-	enum aggr_guess guess;
+	unsigned n = 0;
 
 	if (in->view == NULL)
 		return 0;
-	source = in->view->subject[SUBJECT_SOURCE];
-	guess = in->view->guess;
-	if (in->view->success) {
-		out[0].good = true;
-	} else if (guess == GUESS_BLIND) {
-		if (window_sum(&source->window, WINDOW_DAY, WINDOW_PEERS) < BLIND_ACCOUNTS)
-			return 0;
-	} else if (guess != GUESS_KNOWN && guess != GUESS_SOFT) {
+	n += read_source(in, &out[n]);
+	n += read_server(in, &out[n]);
+	return n;
+}
+
+/* People behind one address, some of whom gave up. */
+static bool
+crowd(const struct track_subject *s)
+{
+	uint32_t bad = track_sum(s, WINDOW_DAY, TRACK_BAD);
+	uint32_t accounts = track_sum(s, WINDOW_DAY, TRACK_NEW);
+
+	return track_sum(s, WINDOW_DAY, TRACK_GOOD) > bad &&
+	       track_sum(s, WINDOW_DAY, TRACK_OTHER) >= accounts && bad <= CROWD_GUESSES * accounts;
+}
+
+static unsigned
+weigh_server(const struct track_subject *s, const struct config *c)
+{
+	if (!track_cusum_warm(s) || track_sum(s, WINDOW_DAY, TRACK_OTHER) < c->slow_server_sources)
 		return 0;
-	}
-	/* Who is known as a guesser already is not slow. */
-	if (detect_classified(source) || detect_classified(in->view->subject[SUBJECT_PREFIX]))
-		return 0;
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = in->event->head.flow.client;
-	/* A login that nothing came before needs no tracker. */
-	if (out[0].good && track_get(in->track, DETECTOR_SLOW, &out[0], false) == NULL)
-		return 0;
-	/* What a login took back is no guess any more. */
-	out[0].level_max = window_guesses(&source->window, WINDOW_DAY);
-	out[0].bad = !out[0].good;
-	out[0].leak = (float)in->config->slow_leak;
-	return 1;
+	return tracked_percent(
+		(uint64_t)s->level, (uint64_t)(TRACK_CUSUM_HIGH * usual_deviation(&s->usual)));
 }
 
 static unsigned
 weigh(const struct track_subject *s, const struct config *c)
 {
-	if (s->run.last_clock_ns - s->run.first_clock_ns < c->slow_span)
+	if (s->type == SUBJECT_SERVER)
+		return weigh_server(s, c);
+	if (s->run.last_clock_ns - s->run.first_clock_ns < c->slow_span || crowd(s))
 		return 0;
-	if (track_sum(s, WINDOW_DAY, TRACK_GOOD) > track_sum(s, WINDOW_DAY, TRACK_BAD))
-		return 0;
-	return tracked_percent((uint64_t)s->level, c->slow_level);
+	return tracked_more(tracked_percent((uint64_t)s->level, c->slow_level),
+		tracked_percent(track_sum(s, WINDOW_DAY, TRACK_BAD), c->slow_day));
 }
 
 const struct tracked_detector tracked_slow = {
 	.event_types = TRACKED_ON(AUTH),
 	.confidence = 75,
+	.fades = true,
+	.things = {THING_ACCOUNT, THING_SOURCE},
 	.read = read_auth,
 	.weigh = weigh,
 };

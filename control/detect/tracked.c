@@ -28,3 +28,21 @@ tracked_whole(const struct event *event)
 	       !(event->head.flow.flags & (EVENT_FLOW_GAP | EVENT_FLOW_SIDES_GUESSED)) &&
 	       s->gap_bytes[0] == 0 && s->gap_bytes[1] == 0;
 }
+
+bool
+tracked_guess(const struct aggr_view *view)
+{
+	if (view->guess != GUESS_KNOWN && view->guess != GUESS_SOFT && view->guess != GUESS_BLIND)
+		return false;
+	return view->account_guess != GUESS_REPEAT;
+}
+
+bool
+tracked_explained(const struct aggr_view *view)
+{
+	const struct aggr_subject *account = view->subject[SUBJECT_ACCOUNT];
+
+	return detect_classified(view->subject[SUBJECT_SOURCE]) ||
+	       detect_classified(view->subject[SUBJECT_PREFIX]) ||
+	       (account != NULL && account->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF);
+}

@@ -11,7 +11,7 @@
 #include "control/detect/detect.h"
 #include "control/track/track.h"
 
-#define TRACKED_NOTES 2u /* of one event, for one detector */
+#define TRACKED_NOTES 3u /* of one event, for one detector */
 
 struct tracked_input {
 	const struct event *event;
@@ -29,6 +29,7 @@ struct tracked_detector {
 	unsigned knows;       /* TRACK_ROLE_*: what it has to know of the site */
 	unsigned doubt;       /* less confidence when that is learned */
 	uint64_t again_ns;    /* least time between two findings of one subject */
+	bool fades;           /* its findings grow only while half of the evidence holds */
 	enum tracked_thing things[TRACK_THINGS];
 	/* What the event means: how many notes were put into out. */
 	unsigned (*read)(const struct tracked_input *in, struct track_note out[TRACKED_NOTES]);
@@ -60,6 +61,18 @@ static inline unsigned
 tracked_more(unsigned a, unsigned b)
 {
 	return a > b ? a : b;
+}
+
+/* Is the attempt a guess, of a password that nobody tried for its account before? */
+bool tracked_guess(const struct aggr_view *view);
+
+/* Does a finding against its source, prefix or account tell of it already? */
+bool tracked_explained(const struct aggr_view *view);
+
+static inline uint8_t
+tracked_undo(uint32_t n)
+{
+	return n > UINT8_MAX ? UINT8_MAX : (uint8_t)n;
 }
 
 /* The domain of the first len bytes of text, or none: its length, 0 for none. */

@@ -56,10 +56,23 @@ static const struct advice advices[DETECTOR_COUNT] = {
 		"the way can read the passwords. Change those that were sent."},
 };
 
+static const struct advice slow_server = {"Many sources guess passwords at ",
+	", each so slowly that no limit sees it. Limit failures per account and per day, require a "
+	"second factor, and compare the sources named here with who logs in: what only fails can "
+	"be blocked."};
+
+static const struct advice *
+advice_for(const struct finding *finding)
+{
+	if (finding->detector == DETECTOR_SLOW && finding->subject_type == SUBJECT_SERVER)
+		return &slow_server;
+	return &advices[finding->detector];
+}
+
 size_t
 tracked_advice(const struct finding *finding, char *out, size_t out_len)
 {
-	const struct advice *a = &advices[finding->detector];
+	const struct advice *a = advice_for(finding);
 	const char *parts[] = {a->before, finding->subject, a->after};
 	size_t len = 0;
 

@@ -144,6 +144,9 @@ tracked_refresh(struct engine *engine, struct book_entry *entry)
 			raise_to(&i->accounts, s->run.things[kind]);
 			break;
 		case THING_SOURCE:
+			/* A source is one, whatever else it counts. */
+			if (s->type == SUBJECT_SOURCE)
+				break;
 			raise_to(&i->sources, s->run.things[kind]);
 			break;
 		case THING_NONE:
@@ -243,8 +246,10 @@ take_note(struct engine *engine, unsigned detector, const struct track_note *not
 	evidence = d->weigh(s, engine->config);
 	again = s->fired_clock_s == 0 ||
 		engine->clock_ns - s->fired_clock_s * NS_PER_S >= d->again_ns;
-	if (s->finding != 0)
+	if (s->finding != 0 && (!d->fades || evidence >= 50))
 		grow(engine, s, note, event);
+	else if (s->finding != 0)
+		; /* what happens now is usual again */
 	else if (evidence >= 100 && (note->bad || note->soft) && again)
 		open_tracked(engine, s, event);
 	track_settle(&engine->track, s, evidence);

@@ -15,11 +15,8 @@
  * order in which they would be evicted; if nobody with a block was among them,
  * the set remembers one thing and counts too much rather than too little.
  *
- * What is usual: an exponentially weighted mean and variance of the bad things
- * in ten-minute bins, weight 1/n until a day was seen, 1/144 from then on;
- * empty bins count. A bin that ends while a finding is open teaches nothing,
- * and none teaches more than four times the usual plus ten, so an attack does
- * not become the rule by lasting.
+ * What is usual: see usual.c. A bin that ends while a finding is open teaches
+ * nothing.
  *
  * Always: a tracker with an open finding is pinned; one that was just added
  * to is pinned until track_settle.
@@ -36,10 +33,6 @@
 #include <string.h>
 
 #include "control/aggr/memory.h"
-
-#define LEARN_MAX_FACTOR 4.0f
-#define LEARN_MAX_EXTRA 10.0f
-#define EMPTY_BINS_MAX (7 * TRACK_BINS_DAY) /* a longer absence teaches no more */
 
 #define ACCOUNT_SHARE 4u /* a tracker of an account for so many others */
 #define SEEN_SHARE 4u    /* a block for so many trackers */
@@ -269,48 +262,44 @@ track_get(struct track *t, unsigned detector, const struct track_note *note, boo
 	return s;
 }
 
+/*
+ * The CUSUM over bins of attempts: what a full bin has above its mean and the
+ * slack adds to the level. A bin that ends while the level is high teaches
+ * nothing, so that what is slow does not become the rule before it is found.
+ */
 static void
-usual_learn(struct track_usual *u, float count)
-{
-	float most = LEARN_MAX_FACTOR * u->mean + LEARN_MAX_EXTRA;
-	float weight, off;
-
-	if (u->learned < UINT32_MAX)
-		u->learned++;
-	weight = 1.0f / (float)(u->learned < TRACK_BINS_DAY ? u->learned : TRACK_BINS_DAY);
-	if (count > most)
-		count = most;
-	off = count - u->mean;
-	u->mean += weight * off;
-	u->variance = (1.0f - weight) * (u->variance + weight * off * off);
-}
-
-static void
-usual_advance(struct track_subject *s, uint64_t clock_ns)
+cusum_add(struct track_subject *s, uint64_t clock_ns, uint32_t per)
 {
 	struct track_usual *u = &s->usual;
-	uint32_t bin = (uint32_t)(clock_ns / TRACK_BIN_NS);
-	uint32_t empty;
+	float deviation = usual_deviation(u);
+	bool warm = track_cusum_warm(s);
+	bool teach = !warm || (s->finding == 0 && s->level <= TRACK_CUSUM_HIGH * deviation / 2);
+	float over;
 
-	if (u->bin == 0)
-		u->bin = bin;
-	if (bin <= u->bin)
+	if (!usual_fill(u, clock_ns, per))
 		return;
-	if (s->finding == 0)
-		usual_learn(u, (float)u->count);
-	empty = bin - u->bin - 1;
-	for (uint32_t n = 0; s->finding == 0 && n < empty && n < EMPTY_BINS_MAX; n++)
-		usual_learn(u, 0);
-	u->bin = bin;
-	u->count = 0;
+	over = usual_close(u, teach);
+	if (!warm)
+		return;
+	s->level += over - TRACK_CUSUM_SLACK * deviation;
+	if (s->level < 0)
+		s->level = 0;
+	/* So that it is over soon after it is over. */
+	if (s->level > 2 * TRACK_CUSUM_HIGH * deviation)
+		s->level = 2 * TRACK_CUSUM_HIGH * deviation;
 }
 
 bool
-track_is_usual(const struct track_subject *s, uint32_t warm_bins)
+track_cusum_warm(const struct track_subject *s)
 {
-	const struct track_usual *u = &s->usual;
+	return s->usual.learned >= TRACK_CUSUM_WARM && s->usual.since_h == USUAL_DAY;
+}
 
-	return u->learned >= warm_bins && (float)u->count <= LEARN_MAX_FACTOR * u->mean;
+uint32_t
+track_settled_bad(const struct track_subject *s)
+{
+	return track_sum(s, WINDOW_10MIN, TRACK_BAD) -
+	       window_newest(&s->window.head, s->window.row[TRACK_BAD], WINDOW_10MIN, TRACK_BAD);
 }
 
 static void
@@ -377,7 +366,8 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	w = subject_window(t, s);
 	touch(t, s, TABLE_PINNED);
 	window_advance(&w, &now);
-	usual_advance(s, t->clock_ns);
+	if (note->per == 0)
+		usual_advance(&s->usual, t->clock_ns, s->finding == 0);
 	leaked = note->leak * (float)(now_s - s->level_clock_s) / (float)(NS_PER_H / NS_PER_S);
 	s->level = s->level > leaked ? s->level - leaked : 0;
 	s->level_clock_s = now_s;
@@ -391,11 +381,17 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 			window_add(&w, TRACK_SOFT);
 	}
 	if (note->bad) {
-		s->level += (float)times;
+		s->level += note->per == 0 ? (float)times : 0;
 		s->usual.count += times;
 		if (note->level_max > 0 && s->level > (float)note->level_max)
 			s->level = (float)note->level_max;
 	}
+	if (note->undo > 0) {
+		window_remove(&w, &now, TRACK_BAD, note->undo);
+		s->usual.count -= s->usual.count < note->undo ? s->usual.count : note->undo;
+	}
+	if (note->per > 0 && (note->bad || note->good))
+		cusum_add(s, t->clock_ns, note->per);
 	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
 		if (note->thing[kind] != 0)
 			count_thing(t, s, kind, note->thing[kind]);

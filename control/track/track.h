@@ -20,6 +20,7 @@
 #include "control/incident/finding.h"
 #include "control/track/seen.h"
 #include "control/track/site.h"
+#include "control/track/usual.h"
 
 /* What a tracker's windows count; what each means is said by the detector. */
 enum track_field {
@@ -34,18 +35,6 @@ enum track_field {
 _Static_assert((int)TRACK_FIELDS <= (int)WINDOW_FIELDS, "windows have the room");
 
 #define TRACK_THINGS 2
-#define TRACK_BIN_NS (10 * NS_PER_MIN)
-#define TRACK_BINS_DAY 144u
-
-/* What the subject does in ten minutes, by its own past. */
-struct track_usual {
-	float mean;
-	float variance;
-	uint32_t bin;   /* the present one */
-	uint32_t count; /* in it */
-	uint32_t learned;
-};
-
 /* A run of bad things; over when none came for aggregate.episode_gap. */
 struct track_run {
 	uint32_t bad;
@@ -70,7 +59,7 @@ struct track_subject {
 	uint32_t finding;       /* its open finding (book_ref), or 0 */
 	uint32_t fired_clock_s; /* when its last one opened; 0: never */
 	uint32_t level_clock_s;
-	float level; /* bad things, less what leaks away */
+	float level; /* bad things, less what leaks away; or a CUSUM over bins of attempts */
 	struct track_usual usual;
 	struct track_window window;
 	struct track_run run;
@@ -99,9 +88,11 @@ struct track_note {
 	bool good;
 	bool soft;
 	uint8_t times;                /* 0 counts as 1 */
+	uint8_t undo;                 /* bad things of just before that were none after all */
 	uint64_t thing[TRACK_THINGS]; /* track_hash; 0: none */
 	float leak;                   /* of the level, per hour */
 	uint32_t level_max;           /* the level is no more than that; 0: no bound */
+	uint32_t per;                 /* its bins are so many attempts, not ten minutes; 0: not */
 };
 
 /* Sessions with a message whose recipient is known and whose kind is not yet. */
@@ -135,6 +126,17 @@ struct track {
 /* 0, -ENOMEM, or what getrandom said. */
 int track_open(struct track *t, const struct config *config);
 void track_close(struct track *t);
+
+/*
+ * Bins of attempts (note.per): a level of TRACK_CUSUM_HIGH standard deviations
+ * is an attack. doc/detectors.md gives the mean time between false alarms.
+ */
+#define TRACK_CUSUM_SLACK 1.0f /* standard deviations of a bin */
+#define TRACK_CUSUM_HIGH 12.0f
+#define TRACK_CUSUM_WARM 30u /* bins; and a day */
+
+/* Has it learned enough to be judged? */
+bool track_cusum_warm(const struct track_subject *s);
 
 /* A thing for distinct counts; never 0. */
 uint64_t track_hash(const struct track *t, const void *data, size_t len);
@@ -189,10 +191,10 @@ track_index(const struct track *t, const struct track_subject *s)
 }
 
 /*
- * Is what it does in these ten minutes within four times what it always did,
- * as learned over at least warm_bins?
+ * Bad things of the last ten minutes, without the last two: who mistyped in
+ * those may still get in.
  */
-bool track_is_usual(const struct track_subject *s, uint32_t warm_bins);
+uint32_t track_settled_bad(const struct track_subject *s);
 
 /* role.c: whose side an address is on: configured, or learned from what servers do. */
 

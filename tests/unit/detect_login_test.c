@@ -85,8 +85,11 @@ a_slow_guesser_who_gets_in_is_a_compromise(void **state)
 	(void)state;
 	guess(A, "dave", 0, 20, 20 * NS_PER_MIN);
 	stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
-	assert_only(DETECTOR_COMPROMISE, "dave");
+	engine_finish(s->engine);
+	assert_non_null(stream_find(s, DETECTOR_SLOW, A));
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "dave"));
 	assert_int_equal(stream_find(s, DETECTOR_COMPROMISE, "dave")->attempts, 21);
+	assert_int_equal(stream_findings(s), 2);
 }
 
 static void
