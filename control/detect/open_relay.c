@@ -7,8 +7,10 @@
  * taken without AUTH from a client outside the server's own network, is
  * delivered by that server to another one outside it; that the domain is not
  * one which the world brings to this server (a filter before a customer's own
- * server); and that several domains go this way. The messages that a server
- * took lately are remembered by a hash of server and recipient.
+ * server); and that several domains go this way. The recipients that a server
+ * took lately are remembered by a hash of server and recipient, each with the
+ * session that brought it: the stranger in it is the one to blame, and the relay
+ * his target, though the event at hand is the relay's own delivery.
  */
 #include "control/detect/tracked.h"
 
@@ -31,7 +33,7 @@ read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
 	const struct event *e = in->event;
 	const struct event_flow *flow = &e->head.flow;
-	uint64_t sent = passing_hash(in, &flow->client);
+	const struct event_flow *brought;
 	const char *domain;
 	size_t len = tracked_domain(e->text, e->rcpt.rcpt_len, &domain);
 
@@ -39,16 +41,17 @@ read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		return 0;
 	if (!track_role_apart(in->track, &flow->client, &flow->server))
 		return 0;
-	if (track_taken_has(in->track, sent) &&
-		!track_role_local_domain(in->track, &flow->client, domain, len)) {
+	brought = taken_by(&in->track->taken, passing_hash(in, &flow->client));
+	if (brought != NULL && !track_role_local_domain(in->track, &flow->client, domain, len)) {
 		out[0].type = SUBJECT_SERVER;
 		out[0].addr = flow->client;
 		out[0].bad = true;
+		out[0].flow = brought;
 		out[0].thing[0] = track_hash_name(in->track, domain, len);
 		out[0].thing[1] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
 		return 1;
 	}
-	track_taken_put(in->track, passing_hash(in, &flow->server));
+	taken_put(&in->track->taken, passing_hash(in, &flow->server), flow);
 	return 0;
 }
 

@@ -44,12 +44,13 @@ engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state 
 	struct engine_telling telling = {.finding = &entry->finding, .event = event};
 	struct chain_told told;
 
+	/* Those of track say whom they blame: not always who sent the event. */
+	if (event != NULL && entry->finding.detector < DETECTOR_TRACKED_FIRST)
+		entry->finding.last_flow = event->head.flow;
 	if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
 		finding_refresh(engine, entry);
 	else
 		tracked_refresh(engine, entry);
-	if (event != NULL)
-		entry->finding.last_flow = event->head.flow;
 	book_told(entry, engine->clock_ns);
 	telling.incident = state == FINDING_CLOSED
 				   ? chain_end(&engine->chain, entry)

@@ -75,10 +75,12 @@ account_of(const struct event *e, const char **name)
 }
 
 static void
-add_evidence(struct engine *engine, struct book_entry *entry, const struct event *event)
+add_evidence(struct engine *engine, struct book_entry *entry, const struct track_note *note,
+	const struct event *event)
 {
-	struct named source = {.addr = &event->head.flow.client};
-	struct named target = {.addr = &event->head.flow.server};
+	const struct event_flow *flow = note->flow ? note->flow : &event->head.flow;
+	struct named source = {.addr = &flow->client};
+	struct named target = {.addr = &flow->server};
 	struct named account = {0};
 
 	offer_one(engine, entry, BOOK_SOURCES, &source);
@@ -90,7 +92,8 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct event
 	}
 	if (account.len > 0)
 		offer_one(engine, entry, BOOK_ACCOUNTS, &account);
-	book_add_sample(&entry->finding, &event->head.flow);
+	book_add_sample(&entry->finding, flow);
+	entry->finding.last_flow = *flow;
 	if (event->head.type == EVENT_SESSION)
 		book_add_signatures(&entry->finding, event->session.signatures);
 	if (event->head.type == EVENT_AUTH)
@@ -179,7 +182,7 @@ grow(struct engine *engine, struct track_subject *s, const struct track_note *no
 	i->attempts += note->times ? note->times : 1;
 	saw_at(i, event->head.time_ns);
 	i->last_clock_ns = engine->clock_ns;
-	add_evidence(engine, entry, event);
+	add_evidence(engine, entry, note, event);
 	if (book_due(&engine->book, entry, engine->clock_ns))
 		engine_tell(engine, entry, FINDING_UPDATE, event);
 }
@@ -199,7 +202,8 @@ set_confidence(const struct engine *engine, struct finding *i)
 }
 
 static void
-open_tracked(struct engine *engine, struct track_subject *s, const struct event *event)
+open_tracked(struct engine *engine, struct track_subject *s, const struct track_note *note,
+	const struct event *event)
 {
 	struct book_entry *entry;
 	struct finding *i;
@@ -223,9 +227,8 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct event 
 	i->last_seen_ns = i->first_seen_ns;
 	saw_at(i, event->head.time_ns);
 	i->last_clock_ns = engine->clock_ns;
-	i->last_flow = event->head.flow;
 	book_add_sample(i, &s->run.first_flow);
-	add_evidence(engine, entry, event);
+	add_evidence(engine, entry, note, event);
 	s->finding = book_ref(&engine->book, entry);
 	s->fired_clock_s = (uint32_t)(engine->clock_ns / NS_PER_S);
 	book_watch(&engine->book, entry);
@@ -251,7 +254,7 @@ take_note(struct engine *engine, unsigned detector, const struct track_note *not
 	else if (s->finding != 0)
 		; /* what happens now is usual again */
 	else if (evidence >= 100 && (note->bad || note->soft) && again)
-		open_tracked(engine, s, event);
+		open_tracked(engine, s, note, event);
 	track_settle(&engine->track, s, evidence);
 }
 

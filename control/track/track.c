@@ -100,7 +100,7 @@ track_open(struct track *t, const struct config *config)
 	if (rc == 0)
 		rc = table_open(&t->pending_table, TRACK_PENDING);
 	if (rc == 0)
-		rc = table_open(&t->taken_table, TRACK_TAKEN);
+		rc = taken_open(&t->taken);
 	if (rc != 0)
 		track_close(t);
 	return rc;
@@ -117,7 +117,7 @@ track_close(struct track *t)
 	table_close(&t->table);
 	table_close(&t->account_table);
 	table_close(&t->pending_table);
-	table_close(&t->taken_table);
+	taken_close(&t->taken);
 	memory_give(t->subjects, all_trackers(c) * sizeof(*t->subjects));
 	memory_give(t->names, account_trackers(c) * sizeof(*t->names));
 	memory_give(t->seen.memory, blocks_footprint(t->seen.capacity, SEEN_BLOCK_BYTES));
@@ -317,7 +317,7 @@ run_add(struct track *t, struct track_subject *s, const struct track_note *note,
 	if (run->bad == 0 || (over && s->finding == 0)) {
 		*run = (struct track_run){.first_ns = event->head.time_ns,
 			.first_clock_ns = clock_ns,
-			.first_flow = event->head.flow};
+			.first_flow = note->flow ? *note->flow : event->head.flow};
 	}
 	run->bad += note->times ? note->times : 1;
 	run->last_clock_ns = clock_ns;
@@ -459,24 +459,6 @@ track_pending_get(const struct track *t, uint64_t flow_id)
 	uint32_t index = table_find(&t->pending_table, track_hash(t, &flow_id, sizeof(flow_id)));
 
 	return index == TABLE_NONE ? NULL : &t->pending[index];
-}
-
-void
-track_taken_put(struct track *t, uint64_t hash)
-{
-	uint32_t index = table_find(&t->taken_table, hash);
-	bool evicted;
-
-	if (index == TABLE_NONE)
-		table_insert(&t->taken_table, hash, TABLE_IDLE, &evicted);
-	else
-		table_touch(&t->taken_table, index, TABLE_IDLE);
-}
-
-bool
-track_taken_has(const struct track *t, uint64_t hash)
-{
-	return table_find(&t->taken_table, hash) != TABLE_NONE;
 }
 
 void

@@ -20,6 +20,7 @@
 #include "control/incident/finding.h"
 #include "control/track/seen.h"
 #include "control/track/site.h"
+#include "control/track/taken.h"
 #include "control/track/usual.h"
 
 /* What a tracker's windows count; what each means is said by the detector. */
@@ -87,18 +88,17 @@ struct track_note {
 	bool bad;
 	bool good;
 	bool soft;
-	uint8_t times;                /* 0 counts as 1 */
-	uint8_t undo;                 /* bad things of just before that were none after all */
-	uint64_t thing[TRACK_THINGS]; /* track_hash; 0: none */
-	float leak;                   /* of the level, per hour */
-	uint32_t level_max;           /* the level is no more than that; 0: no bound */
-	uint32_t per;                 /* its bins are so many attempts, not ten minutes; 0: not */
+	uint8_t times;                 /* 0 counts as 1 */
+	uint8_t undo;                  /* bad things of just before that were none after all */
+	uint64_t thing[TRACK_THINGS];  /* track_hash; 0: none */
+	float leak;                    /* of the level, per hour */
+	uint32_t level_max;            /* the level is no more than that; 0: no bound */
+	uint32_t per;                  /* its bins are so many attempts, not ten minutes; 0: not */
+	const struct event_flow *flow; /* the session that is to blame; NULL: the event's own */
 };
 
 /* Sessions with a message whose recipient is known and whose kind is not yet. */
 #define TRACK_PENDING 4096u
-/* Recipients that servers took without AUTH. */
-#define TRACK_TAKEN (1u << 16)
 
 struct track_pending {
 	uint32_t transaction_no;
@@ -118,9 +118,9 @@ struct track {
 	struct blocks wide;
 	struct table pending_table;    /* by session; full: the oldest goes */
 	struct track_pending *pending; /* owned */
-	struct table taken_table;      /* no values; full: the oldest goes */
-	uint64_t clock_ns;             /* never runs back */
-	uint64_t untracked;            /* notes that found no room */
+	struct taken taken;
+	uint64_t clock_ns;  /* never runs back */
+	uint64_t untracked; /* notes that found no room */
 };
 
 /* 0, -ENOMEM, or what getrandom said. */
@@ -170,10 +170,6 @@ uint64_t track_evicted(const struct track *t);
 void track_pending_put(struct track *t, uint64_t flow_id, const struct track_pending *pending);
 /* Or NULL. */
 const struct track_pending *track_pending_get(const struct track *t, uint64_t flow_id);
-
-/* Remember a hash of server and recipient; is it remembered? */
-void track_taken_put(struct track *t, uint64_t hash);
-bool track_taken_has(const struct track *t, uint64_t hash);
 
 void track_name(
 	const struct track *t, const struct track_subject *s, char out[SUBJECT_NAME_MAX + 1]);

@@ -197,6 +197,30 @@ a_server_that_passes_on_for_strangers_is_an_open_relay(void **state)
 	assert_only(DETECTOR_OPEN_RELAY, MX);
 }
 
+/* The deliveries that prove it are the relay's own; who abuses it is somebody else. */
+static void
+an_open_relay_is_the_target_and_who_uses_it_the_source(void **state)
+{
+	const struct finding *f;
+	const struct addr abuser = stream_addr("192.0.2.200"), relay = stream_addr(MX);
+
+	(void)state;
+	pass_on(A, NULL, 20, 10);
+	pass_on("192.0.2.200", NULL, 50, 10);
+	engine_finish(s->engine);
+	f = stream_find(s, DETECTOR_OPEN_RELAY, MX);
+	assert_non_null(f);
+	assert_int_equal(f->sources, 2);
+	assert_string_equal(f->top_sources[0].name, "192.0.2.200");
+	assert_int_equal(f->top_sources[0].count, 50);
+	assert_string_equal(f->top_sources[1].name, A);
+	assert_int_equal(f->targets, 1);
+	assert_string_equal(f->top_targets[0].name, MX);
+	assert_memory_equal(&f->last_flow.client, &abuser, sizeof(abuser));
+	assert_memory_equal(&f->last_flow.server, &relay, sizeof(relay));
+	assert_memory_equal(&f->samples[0].server, &relay, sizeof(relay));
+}
+
 static void
 relaying_after_auth_or_for_neighbours_is_no_open_relay(void **state)
 {
@@ -292,6 +316,7 @@ main(void)
 		T(one_letter_to_a_club_is_no_burst),
 		T(an_account_that_always_sends_much_is_its_own_measure),
 		T(a_server_that_passes_on_for_strangers_is_an_open_relay),
+		T(an_open_relay_is_the_target_and_who_uses_it_the_source),
 		T(relaying_after_auth_or_for_neighbours_is_no_open_relay),
 		T(a_server_of_many_domains_is_no_open_relay),
 		T(a_filter_before_other_servers_is_no_open_relay),
