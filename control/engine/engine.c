@@ -51,6 +51,7 @@ engine_close(struct engine *engine)
 {
 	if (engine == NULL)
 		return;
+	suppress_close(engine->rules);
 	chain_close(&engine->chain);
 	book_close(&engine->book);
 	track_close(&engine->track);
@@ -96,7 +97,7 @@ grow_open(struct engine *engine, const struct aggr_view *view)
 			uint32_t ref = view->subject[type]->findings[d];
 			struct book_entry *entry;
 
-			if (ref == AGGR_NO_REF)
+			if (ref == AGGR_NO_REF || engine_bars(engine, d))
 				continue;
 			entry = book_at(&engine->book, ref);
 			if (!finding_concerns(&entry->finding, view))
@@ -176,7 +177,7 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 		struct detect_verdict verdict = {0};
 		uint32_t ref;
 
-		if (!detectors[d](&asked, &verdict))
+		if (engine_bars(engine, d) || !detectors[d](&asked, &verdict))
 			continue;
 		ref = resolve(engine, view, verdict.role).subject->findings[d];
 		if (ref == AGGR_NO_REF)
@@ -184,6 +185,16 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 		else if (d == DETECTOR_STALE_CREDENTIAL)
 			merge_stale(engine, view, ref);
 	}
+}
+
+/* Is the event allowed, for every detector? Then it is as if it had not been. */
+static bool
+allowed(struct engine *engine, const struct event *event)
+{
+	if (!engine->allows)
+		return false;
+	engine->barred = suppress_allowed(engine->rules, event);
+	return (~engine->barred & ((1ull << DETECTOR_COUNT) - 1)) == 0;
 }
 
 void
@@ -196,11 +207,14 @@ engine_event(struct engine *engine, const struct event *event)
 	if (event->head.clock_ns > engine->clock_ns)
 		engine->clock_ns = event->head.clock_ns;
 	close_expired(engine);
+	if (event->head.type == EVENT_AUTH)
+		engine->outcomes[event->auth.outcome]++;
+	if (allowed(engine, event))
+		return;
 	if (event->head.type != EVENT_AUTH) {
 		tracked_event(engine, event, NULL);
 		return;
 	}
-	engine->outcomes[event->auth.outcome]++;
 	if (!aggr_auth(&engine->aggr, event, &view)) {
 		tracked_event(engine, event, NULL);
 		return;

@@ -14,6 +14,7 @@
 #include "control/detect/info.h"
 #include "control/incident/finding.h"
 #include "control/incident/incident.h"
+#include "control/suppress/suppress.h"
 
 struct engine;
 
@@ -29,6 +30,8 @@ struct engine_telling {
 struct engine_sink {
 	/* A finding opened, was updated or closed (rate-limited, but for the last). */
 	void (*tell)(void *arg, const struct engine_telling *telling);
+	/* A finding is over, and a rule hid it to its end; may be NULL. */
+	void (*suppressed)(void *arg, const struct finding *finding);
 	void *arg;
 };
 
@@ -73,14 +76,20 @@ struct engine_totals {
 	uint64_t incidents_reopened;
 	uint64_t alerts_held; /* for the next update interval of their incident */
 	uint64_t findings;
-	uint64_t untracked;        /* AUTH events that found no room in any table */
-	uint64_t untracked_notes;  /* what found no room among trackers */
-	uint64_t findings_refused; /* all entries were open, or half of a table under findings */
+	uint64_t untracked;           /* AUTH events that found no room in any table */
+	uint64_t untracked_notes;     /* what found no room among trackers */
+	uint64_t findings_refused;    /* all entries were open, or half of a table under findings */
+	uint64_t findings_suppressed; /* by a rule, when they were first to be told */
+	uint64_t tellings_suppressed; /* of these */
+	uint64_t events_allowed;      /* that a rule kept from a detector */
 };
 
 size_t engine_top(
 	const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max);
 void engine_totals(const struct engine *engine, struct engine_totals *out);
+
+/* What the rules of the configuration did. */
+const struct suppress *engine_rules(const struct engine *engine);
 
 /* All findings so far, by id; pointers stay valid until engine_close. */
 size_t engine_findings(const struct engine *engine, const struct finding **out, size_t max);

@@ -17,6 +17,9 @@ struct engine {
 	struct track track;
 	struct book book;
 	struct chain chain;
+	struct suppress *rules;
+	bool allows;               /* there is a rule that allows */
+	uint64_t barred;           /* bits 1 << enum detector: not to see the event in hand */
 	const struct event *event; /* in hand; NULL at the end */
 	uint64_t clock_ns;
 	uint64_t loss;
@@ -24,6 +27,12 @@ struct engine {
 	uint64_t events[EVENT_TYPE_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
 };
+
+static inline bool
+engine_bars(const struct engine *engine, unsigned detector)
+{
+	return engine->barred >> detector & 1;
+}
 
 /* The subject of a finding, as the event showed it. */
 struct finding_subject {
@@ -41,7 +50,7 @@ int tell_open(struct engine *engine);
 /* As book_add; whatever the entry was before is no longer part of an incident. */
 struct book_entry *engine_book_add(struct engine *engine);
 
-/* A finding opened, changed or closed; event may be NULL. */
+/* A finding opened, changed or closed; event may be NULL. What a rule hides is kept back. */
 void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event);
 

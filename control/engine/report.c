@@ -70,6 +70,7 @@ void
 engine_totals(const struct engine *engine, struct engine_totals *out)
 {
 	const struct aggr *a = &engine->aggr;
+	const struct suppress_count rules = suppress_total(engine->rules);
 
 	*out = (struct engine_totals){
 		.sources = a->class[SUBJECT_SOURCE].table.inserted,
@@ -86,9 +87,18 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 		.untracked = a->untracked,
 		.untracked_notes = engine->track.untracked,
 		.findings_refused = engine->book.refused + engine->unpinned,
+		.findings_suppressed = rules.findings,
+		.tellings_suppressed = rules.sightings,
+		.events_allowed = rules.events,
 	};
 	memcpy(out->events, engine->events, sizeof(out->events));
 	memcpy(out->outcomes, engine->outcomes, sizeof(out->outcomes));
+}
+
+const struct suppress *
+engine_rules(const struct engine *engine)
+{
+	return engine->rules;
 }
 
 size_t

@@ -2,6 +2,8 @@
  * Whenever a finding is worth an alert, its incident is brought up to date, and
  * who listens is told of both.
  */
+#include <errno.h>
+
 #include "control/engine/internal.h"
 
 /* One incident turned out to be part of another: its last alert. */
@@ -24,6 +26,10 @@ tell_open(struct engine *engine)
 {
 	const struct chain_sink sink = {.merged = on_merged, .arg = engine};
 
+	engine->rules = suppress_open(engine->config);
+	if (engine->rules == NULL)
+		return -ENOMEM;
+	engine->allows = suppress_has(engine->config, CONFIG_ALLOW);
 	return chain_open(&engine->chain, engine->config, &engine->book, &sink);
 }
 
@@ -37,11 +43,32 @@ engine_book_add(struct engine *engine)
 	return entry;
 }
 
+/*
+ * Does a rule hide what nobody has been told of yet? It is asked of anew each
+ * time; what has been told once is told to its end.
+ */
+static bool
+keep_back(struct engine *engine, struct finding *finding, enum finding_state state)
+{
+	unsigned before = finding->suppressed_by;
+
+	if (state != FINDING_OPEN && before == 0)
+		return false;
+	finding->suppressed_by = suppress_finding(engine->rules, finding);
+	if (finding->suppressed_by == 0)
+		return false;
+	suppress_kept_back(engine->rules, finding->suppressed_by, before == 0);
+	if (state == FINDING_CLOSED && engine->sink.suppressed != NULL)
+		engine->sink.suppressed(engine->sink.arg, finding);
+	return true;
+}
+
 void
 engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event)
 {
 	struct engine_telling telling = {.finding = &entry->finding, .event = event};
+	bool hidden = entry->finding.suppressed_by != 0;
 	struct chain_told told;
 
 	/* Those of track say whom they blame: not always who sent the event. */
@@ -52,6 +79,11 @@ engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state 
 	else
 		tracked_refresh(engine, entry);
 	book_told(entry, engine->clock_ns);
+	if (keep_back(engine, &entry->finding, state))
+		return;
+	/* What is told only now that it is over begins first, for who listens. */
+	if (hidden && state == FINDING_CLOSED)
+		engine_tell(engine, entry, FINDING_OPEN, NULL);
 	telling.incident = state == FINDING_CLOSED
 				   ? chain_end(&engine->chain, entry)
 				   : chain_update(&engine->chain, entry, engine->clock_ns);

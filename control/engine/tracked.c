@@ -268,7 +268,7 @@ tracked_event(struct engine *engine, const struct event *event, const struct agg
 		struct track_note notes[TRACKED_NOTES] = {0};
 		unsigned n;
 
-		if (!(detector->event_types & 1u << event->head.type))
+		if (!(detector->event_types & 1u << event->head.type) || engine_bars(engine, d))
 			continue;
 		n = detector->read(&in, notes);
 		for (unsigned i = 0; i < n; i++)

@@ -54,6 +54,7 @@ struct finding {
 	unsigned confidence;   /* 0..100 */
 	enum finding_local local;
 	bool closed;
+	unsigned suppressed_by; /* the rule that hides it so far, from 1; 0: none does */
 	struct finding_top top_accounts[FINDING_TOP];
 	struct finding_top top_sources[FINDING_TOP];
 	struct finding_top top_targets[FINDING_TOP];
