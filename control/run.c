@@ -153,10 +153,18 @@ on_telling(void *arg, const struct engine_telling *telling)
 	eve_finding(run->eve, telling);
 }
 
+static void
+on_suppressed(void *arg, const struct finding *finding)
+{
+	struct run *run = arg;
+
+	eve_hidden(run->eve, finding, engine_rules(run->engine));
+}
+
 static int
 open_engine(struct run *run)
 {
-	struct engine_sink sink = {.tell = on_telling, .arg = run};
+	struct engine_sink sink = {.tell = on_telling, .suppressed = on_suppressed, .arg = run};
 
 	run->engine = engine_open(&run->options->config, &sink);
 	return run->engine ? 0 : fail(EXIT_FAILED, "out of memory for the tables");
@@ -405,6 +413,7 @@ write_report(struct run *run, const struct counters *sum)
 		.eve = &eve,
 		.signatures = signatures,
 		.signature_count = eve_signatures(run->eve, signatures, REPORT_SIGNATURES_MAX),
+		.rules = engine_rules(run->engine),
 		.captures = &run->captures,
 		.ports = &o->config.ports,
 		.eve_path = eve_on_stdout ? NULL : o->eve,
@@ -435,7 +444,8 @@ finish(struct run *run)
 		.intake = &run->intake.counters,
 		.engine = &totals,
 		.first_ns = run->first_ns,
-		.last_ns = run->last_ns};
+		.last_ns = run->last_ns,
+		.rules = engine_rules(run->engine)};
 	eve_stats(run->eve, &stats);
 	int r = eve_flush(run->eve);
 	if (r)

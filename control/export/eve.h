@@ -6,6 +6,7 @@
  *   smtp       each mail transaction, at its end, with its recipients
  *   flow       each session, at its end
  *   alert      a finding opened, updated or closed; a pattern of role signature
+ *   smtap_suppressed  a finding that a rule hid to its end
  *   stats      once, at the end
  *
  * The same events give the same lines. No line holds a password or what stands
@@ -26,6 +27,7 @@
 #define EVE_COUNTERS(X)                                                                    \
 	X(lines, "eve_lines", "Lines written")                                             \
 	X(alerts, "eve_alerts", "Of these, alerts")                                        \
+	X(hidden, "eve_suppressed", "Of these, findings that a rule hid to their end")     \
 	X(suppressed, "eve_signatures_suppressed",                                         \
 		"Matches of a signature for an address that was told within the interval") \
 	X(rcpt_evicted, "eve_transactions_evicted",                                        \
@@ -61,6 +63,7 @@ struct eve_stats {
 	const struct engine_totals *engine;
 	uint64_t first_ns; /* packet time of the first and last event; 0: none */
 	uint64_t last_ns;
+	const struct suppress *rules; /* NULL: none */
 };
 
 /* NULL when out of memory. */
@@ -70,6 +73,9 @@ void eve_event(struct eve *eve, const struct event *event);
 
 /* As an engine_sink has it. Flushes. */
 void eve_finding(struct eve *eve, const struct engine_telling *telling);
+
+/* A finding that is over and that one of the rules hid to its end. Flushes. */
+void eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress *rules);
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
 

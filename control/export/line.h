@@ -79,6 +79,13 @@ json_t *line_incident(const struct incident *incident);
 json_t *line_finding(const struct finding *finding, enum finding_state state,
 	const struct pattern_set *patterns);
 
+/* A finding that a rule hides, with that rule. */
+json_t *line_hidden(const struct finding *finding, const struct suppress *rules,
+	const struct pattern_set *patterns);
+
+/* Those that hid or allowed something, with what they did. rules may be NULL. */
+json_t *line_rules(const struct suppress *rules, enum config_rule_list list);
+
 /* Every counter there is, by its name. */
 json_t *line_counters(const struct eve_stats *stats, const struct eve_counters *eve);
 

@@ -32,6 +32,9 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 	line_put_number(o, "engine_incidents_merged", stats->engine->incidents_merged);
 	line_put_number(o, "engine_incidents_reopened", stats->engine->incidents_reopened);
 	line_put_number(o, "engine_alerts_held", stats->engine->alerts_held);
+	line_put_number(o, "suppressed_findings", stats->engine->findings_suppressed);
+	line_put_number(o, "suppressed_sightings", stats->engine->tellings_suppressed);
+	line_put_number(o, "allowed_events", stats->engine->events_allowed);
 	return o;
 }
 
@@ -85,6 +88,10 @@ eve_stats(struct eve *eve, const struct eve_stats *stats)
 	eve_counters(eve, &own);
 	json_object_set_new(line, "stats", suricata_stats(eve, stats));
 	json_object_set_new(more, "counters", line_counters(stats, &own));
+	if (stats->engine->findings_suppressed > 0)
+		json_object_set_new(more, "suppress", line_rules(stats->rules, CONFIG_SUPPRESS));
+	if (stats->engine->events_allowed > 0)
+		json_object_set_new(more, "allow", line_rules(stats->rules, CONFIG_ALLOW));
 	json_object_set_new(line, "smtap", more);
 	line_end(eve, line);
 }

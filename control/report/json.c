@@ -96,6 +96,46 @@ signatures(const struct report *r)
 	return all;
 }
 
+/* Those that a rule hides still. */
+static json_t *
+hidden(const struct report *r)
+{
+	const struct finding **list = calloc(FINDINGS_MAX, sizeof(const struct finding *));
+	size_t n = list ? engine_findings(r->engine, list, FINDINGS_MAX) : 0;
+	json_t *all = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		if (list[i]->suppressed_by > 0)
+			json_array_append_new(all, line_hidden(list[i], r->rules, r->patterns));
+	free(list);
+	return all;
+}
+
+static void
+put_rules(const struct report *r, json_t *o)
+{
+	struct suppress_count total;
+	json_t *part;
+
+	if (!r->rules)
+		return;
+	total = suppress_total(r->rules);
+	if (total.sightings > 0) {
+		part = json_object();
+		line_put_number(part, "findings", total.findings);
+		line_put_number(part, "sightings", total.sightings);
+		json_object_set_new(part, "rules", line_rules(r->rules, CONFIG_SUPPRESS));
+		json_object_set_new(part, "evidence", hidden(r));
+		json_object_set_new(o, "suppressed", part);
+	}
+	if (total.events > 0) {
+		part = json_object();
+		line_put_number(part, "events", total.events);
+		json_object_set_new(part, "rules", line_rules(r->rules, CONFIG_ALLOW));
+		json_object_set_new(o, "allowed", part);
+	}
+}
+
 static json_t *
 mail_ports(const struct config_ports *ports)
 {
@@ -169,6 +209,7 @@ report_json(const struct report *report, FILE *out)
 	if (report->trouble)
 		line_put_string(o, "trouble", report->trouble);
 	json_object_set_new(o, "incidents", incidents(report));
+	put_rules(report, o);
 	json_object_set_new(o, "top_sources", top(report, SUBJECT_SOURCE, "accounts"));
 	json_object_set_new(o, "top_accounts", top(report, SUBJECT_ACCOUNT, "sources"));
 	json_object_set_new(o, "signatures", signatures(report));

@@ -26,6 +26,7 @@ struct report {
 	const struct eve_counters *eve;
 	const struct eve_signature *signatures; /* those that matched, by id */
 	size_t signature_count;
+	const struct suppress *rules; /* NULL: none */
 	const struct captures *captures;
 	const struct config_ports *ports; /* the mail ports */
 	const char *eve_path;             /* NULL: not in a file */

@@ -10,6 +10,7 @@
 #include "control/export/severity.h"
 #include "control/report/incident_text.h"
 #include "control/report/report.h"
+#include "control/report/rules_text.h"
 #include "control/report/words.h"
 
 #define ROWS 10           /* of a table */
@@ -79,12 +80,19 @@ sort_incidents(const struct incident **list, size_t n)
 static void
 print_no_incidents(const struct report *r, FILE *out)
 {
+	struct engine_totals totals;
 	char ports[512];
 
+	engine_totals(r->engine, &totals);
 	heading(r, out, "NO INCIDENTS");
 	if (no_mail(r))
 		paragraph(out, "No packet was on the mail %s; see --ports.",
 			ports_text(r->ports, ports, sizeof(ports)));
+	else if (totals.findings_suppressed > 0)
+		paragraph(out, "What was found is suppressed: see below.");
+	else if (totals.events_allowed > 0)
+		paragraph(out,
+			"Nobody else was seen guessing passwords. For what is allowed see below.");
 	else if (r->signature_count > 0)
 		paragraph(
 			out, "No run of password guesses was seen. Signatures matched: see below.");
@@ -383,6 +391,7 @@ report_text(const struct report *report, FILE *out)
 		fprintf(out, "INCOMPLETE: %s. What follows is what was seen until then.\n",
 			report->trouble);
 	print_incidents(report, out);
+	rules_text(report, out);
 	print_signatures(report, out);
 	print_tops(report, out);
 	print_seen(report, out);

@@ -40,7 +40,7 @@ def community_id(event):
 def promises(event):
     """What smtap-eve(5) says of each line, beyond the schema."""
     kind = event["event_type"]
-    if kind not in ("smtp_auth", "smtp", "flow", "alert", "stats"):
+    if kind not in ("smtp_auth", "smtp", "flow", "alert", "smtap_suppressed", "stats"):
         yield f"event type {kind}"
     if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+0000", event["timestamp"]):
         yield f"timestamp {event['timestamp']}"

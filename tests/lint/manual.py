@@ -32,6 +32,24 @@ EXAMPLE_HEAD = """\
 # Durations: a whole number and one of d h m s ms us ns.
 """
 
+EXAMPLE_RULES = """\
+# Rules: what is known and needs no alert; smtap.yaml(5), RULES. suppress hides findings, allow
+# keeps events from detectors. A reason is needed, of suppress also an end. Remove each "# ".
+#
+# suppress:
+#   - source: 198.51.100.9
+#     detector: [bruteforce, spray]
+#     until: 2026-12-31
+#     reason: penetration test, ticket 4711
+# allow:
+#   - account: newsletter@example.org
+#     detector: relay_burst
+#     reason: sends to our customers each Monday
+#   - prefix: 192.0.2.0/28
+#     detector: smtp_scan
+#     reason: our monitoring
+"""
+
 
 def run(*command, **more):
     return subprocess.run(
@@ -107,7 +125,7 @@ def example_yaml(printed):
             out += line + "\n"
         else:
             out += re.sub(r"^( +)", r"\1#", line) + "\n"
-    return out
+    return out + "\n" + EXAMPLE_RULES
 
 
 def strings(text):
@@ -209,6 +227,18 @@ def check_example(manual):
             yield "the example with each # taken off is not the defaults: " + again.stderr.strip()
 
 
+def check_rules_example(manual):
+    """The rules in the example are right, once they are no comment."""
+    rules = re.sub("^# ", "", EXAMPLE_RULES.split("#\n", 1)[1], flags=re.M)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(rules)
+        f.flush()
+        printed = run(manual.programs["smtap"], "check", "--print", "-c", f.name).stdout
+    for word in ("198.51.100.9", "newsletter@example.org", "192.0.2.0/28", "2026-12-31"):
+        if word not in printed:
+            yield f"the rules of the example are not taken: no {word}"
+
+
 def help_options(text):
     """Long options in the left column of a help text."""
     heads = [line.strip() for line in text.splitlines() if line.startswith(" ")]
@@ -271,7 +301,7 @@ def check_keys(manual, eve, report):
     written = code_keys(
         *(
             f"control/export/{n}.c"
-            for n in ("alert", "event", "incident", "line", "signature", "stats")
+            for n in ("alert", "event", "incident", "line", "signature", "stats", "suppress")
         )
     )
     yield from differ(
@@ -359,6 +389,7 @@ def main():
     checks = {
         "generated_parts_are_what_the_programs_say": lambda: check_generated(manual),
         "the_example_configuration_is_the_defaults": lambda: check_example(manual),
+        "the_rules_of_the_example_are_right": lambda: check_rules_example(manual),
         "each_option_is_in_help_and_in_its_page": lambda: check_options(manual),
         "each_command_has_its_page": lambda: check_verbs(manual),
         "each_key_that_is_written_is_documented": lambda: check_keys(manual, eve, report),

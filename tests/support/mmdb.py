@@ -60,7 +60,7 @@ class Writer:
     def bits(self, network):
         """The path of a network from the root: IPv4 is at ::/96 in a tree of IPv6."""
         network = ipaddress.ip_network(network)
-        text = f"{int(network.network_address):0{network.max_prefixlen}b}"[:network.prefixlen]
+        text = f"{int(network.network_address):0{network.max_prefixlen}b}"[: network.prefixlen]
         return "0" * 96 + text if self.ip_version == 6 and network.version == 4 else text
 
     def reach(self, bits):
@@ -94,40 +94,55 @@ class Writer:
     def node(self, left, right):
         if self.record_size == 28:
             middle = (left >> 24) << 4 | right >> 24
-            return (left & 0xFFFFFF).to_bytes(3, "big") + bytes([middle]) + (
-                right & 0xFFFFFF).to_bytes(3, "big")
+            return (
+                (left & 0xFFFFFF).to_bytes(3, "big")
+                + bytes([middle])
+                + (right & 0xFFFFFF).to_bytes(3, "big")
+            )
         size = self.record_size // 8
         return left.to_bytes(size, "big") + right.to_bytes(size, "big")
 
     def bytes(self):
         tree = b"".join(self.node(*map(self.record, sides)) for sides in self.nodes)
         metadata = {
-            "node_count": len(self.nodes), "record_size": Number(self.record_size, UINT16),
-            "ip_version": Number(self.ip_version, UINT16), "database_type": self.kind,
-            "languages": ["en"], "binary_format_major_version": Number(2, UINT16),
+            "node_count": len(self.nodes),
+            "record_size": Number(self.record_size, UINT16),
+            "ip_version": Number(self.ip_version, UINT16),
+            "database_type": self.kind,
+            "languages": ["en"],
+            "binary_format_major_version": Number(2, UINT16),
             "binary_format_minor_version": Number(0, UINT16),
-            "build_epoch": Number(1790000000, UINT64), "description": {"en": "for tests"}}
+            "build_epoch": Number(1790000000, UINT64),
+            "description": {"en": "for tests"},
+        }
         return tree + b"\0" * 16 + self.data + MARKER + encode(metadata)
 
 
 def country(code):
-    return {"continent": {"code": "XX"}, "country": {"geoname_id": 1, "iso_code": code,
-                                                     "names": {"en": "Country " + code}}}
+    return {
+        "continent": {"code": "XX"},
+        "country": {"geoname_id": 1, "iso_code": code, "names": {"en": "Country " + code}},
+    }
 
 
 def system(number, name):
     return {"autonomous_system_number": number, "autonomous_system_organization": name}
 
 
-COUNTRIES = {"198.51.100.0/25": country("NL"), "198.51.100.128/25": country("DE"),
-             "192.0.2.0/24": {"registered_country": {"iso_code": "FR"}},
-             "203.0.113.7/32": {"country": {"iso_code": "nowhere"}},
-             "203.0.113.8/32": {"country": {"iso_code": 7}},
-             "203.0.113.9/32": "no map at all"}
+COUNTRIES = {
+    "198.51.100.0/25": country("NL"),
+    "198.51.100.128/25": country("DE"),
+    "192.0.2.0/24": {"registered_country": {"iso_code": "FR"}},
+    "203.0.113.7/32": {"country": {"iso_code": "nowhere"}},
+    "203.0.113.8/32": {"country": {"iso_code": 7}},
+    "203.0.113.9/32": "no map at all",
+}
 COUNTRIES_V6 = {"2001:db8:7::/48": country("SE"), "2001:db8:8::1/128": country("NO")}
-SYSTEMS = {"198.51.100.0/24": system(64500, "Example Hosting"),
-           "192.0.2.0/24": system(64501, 'Zürich "Net"\x1b[31m\n'),
-           "203.0.113.0/24": system(4200000000, "long " * 100)}
+SYSTEMS = {
+    "198.51.100.0/24": system(64500, "Example Hosting"),
+    "192.0.2.0/24": system(64501, 'Zürich "Net"\x1b[31m\n'),
+    "203.0.113.0/24": system(4200000000, "long " * 100),
+}
 SYSTEMS_V6 = {"2001:db8::/32": system(64502, "Example Six")}
 
 
@@ -144,10 +159,12 @@ def databases():
     """Name: contents."""
     out = {}
     for size in (24, 28, 32):
-        out[f"country-{size}"] = database("GeoLite2-Country", COUNTRIES | COUNTRIES_V6, 6, size,
-                                          ("::ffff:0:0/96", "2002::/16"))
-        out[f"asn-{size}"] = database("DBIP-ASN-Lite (compat=GeoLite2-ASN)",
-                                      SYSTEMS | SYSTEMS_V6, 6, size)
+        out[f"country-{size}"] = database(
+            "GeoLite2-Country", COUNTRIES | COUNTRIES_V6, 6, size, ("::ffff:0:0/96", "2002::/16")
+        )
+        out[f"asn-{size}"] = database(
+            "DBIP-ASN-Lite (compat=GeoLite2-ASN)", SYSTEMS | SYSTEMS_V6, 6, size
+        )
         out[f"country-v4-{size}"] = database("GeoLite2-Country", COUNTRIES, 4, size)
     return out | {"other": database("GeoIP2-Connection-Type", {"192.0.2.0/24": "x"})}
 
