@@ -295,6 +295,22 @@ tie_accounts(const struct chain *c, const struct finding *f, struct tie_set *set
 		tie_account(c, f, f->success_account, ACCOUNT_OF_ATTACK, set);
 }
 
+/*
+ * Is it a webmail or a proxy beside the server? Everybody comes from there: what two accounts
+ * have in common is not an attacker.
+ */
+static bool
+is_in_between(const struct finding *f, const char *source)
+{
+	struct place from, to, net_from[3], net_to[3];
+
+	if (!place_read(source, &from) || !place_read(f->top_targets[0].name, &to))
+		return false;
+	networks_of(&from, net_from);
+	networks_of(&to, net_to);
+	return memcmp(&net_from[0], &net_to[0], sizeof(net_from[0])) == 0;
+}
+
 static void
 tie_sources(const struct chain *c, const struct finding *f, struct tie_set *set)
 {
@@ -304,7 +320,8 @@ tie_sources(const struct chain *c, const struct finding *f, struct tie_set *set)
 		tie_network(c, f->subject, set);
 	else
 		for (unsigned i = 0; i < FINDING_TOP && f->top_sources[i].name[0] != '\0'; i++)
-			if (strcmp(f->top_sources[i].name, f->subject) != 0)
+			if (strcmp(f->top_sources[i].name, f->subject) != 0 &&
+				!is_in_between(f, f->top_sources[i].name))
 				tie_source(c, f->top_sources[i].name, set);
 }
 

@@ -11,6 +11,7 @@
 #include "control/engine/internal.h"
 
 #define NAMED 5u       /* of a list; the rest is in the alert */
+#define BY_THE_WAY 20u /* times less than who did most */
 #define SAME_NETWORK 3 /* sources in one network: block the network */
 #define NETWORK_MAX (INET6_ADDRSTRLEN + 4)
 
@@ -66,14 +67,19 @@ say_phrase(struct text *t, const struct phrase *p, const char *nobody)
 		say(t, " and others");
 }
 
-/* Those that took part in one of these stages. */
+/* Those that took part in one of these stages, and not just by the way, as the owner of an
+   account does who goes on using it. */
 static struct phrase
 named(const struct incident_name list[INCIDENT_NAMES], uint32_t stages)
 {
 	struct phrase p = {.count = 0};
+	uint64_t most = 0;
 
 	for (unsigned n = 0; n < INCIDENT_NAMES && list[n].name[0] != '\0'; n++)
-		if (list[n].stages & stages)
+		if ((list[n].stages & stages) && list[n].count > most)
+			most = list[n].count;
+	for (unsigned n = 0; n < INCIDENT_NAMES && list[n].name[0] != '\0'; n++)
+		if ((list[n].stages & stages) && list[n].count * BY_THE_WAY >= most)
 			phrase_add(&p, list[n].name);
 	return p;
 }

@@ -353,6 +353,41 @@ forged_bounces_are_not_the_guessers_doing(void **state)
 }
 
 static void
+two_accounts_behind_one_webmail_are_two_incidents(void **state)
+{
+	(void)state;
+	guess("198.51.100.1", DAVE, 0, 20, NS_PER_S);
+	let_in("198.51.100.1", DAVE);
+	guess("192.0.2.1", "eve@corp.example", 0, 20, NS_PER_S);
+	let_in("192.0.2.1", "eve@corp.example");
+	/* Both send through the webmail that stands beside the mail server. */
+	spam("203.0.113.80", DAVE, 60);
+	spam("203.0.113.80", "eve@corp.example", 60);
+	engine_finish(s->engine);
+	assert_int_equal(incidents(), 2);
+	assert_int_equal(incident_of(DETECTOR_BRUTEFORCE, "198.51.100.1")->stage, STAGE_RELAY);
+	assert_int_equal(incident_of(DETECTOR_BRUTEFORCE, "192.0.2.1")->stage, STAGE_RELAY);
+}
+
+static void
+an_owner_who_goes_on_working_is_not_to_be_blocked(void **state)
+{
+	char advice[2048];
+
+	(void)state;
+	guess(A, DAVE, 0, 20, NS_PER_S);
+	let_in(A, DAVE);
+	spam(SPAMMER, DAVE, 200);
+	spam("192.0.2.1", DAVE, 2);
+	spam(SPAMMER, DAVE, 200);
+	engine_finish(s->engine);
+	assert_true(incident_advice(incident_of(DETECTOR_RELAY_BURST, DAVE), STAGE_RELAY, advice,
+			    sizeof(advice)) > 0);
+	assert_non_null(strstr(advice, SPAMMER));
+	assert_null(strstr(advice, "192.0.2.1"));
+}
+
+static void
 bounces_that_are_seen_before_the_spam_join_it(void **state)
 {
 	(void)state;
@@ -438,6 +473,8 @@ main(void)
 		TEST(what_comes_back_within_a_day_is_the_same_incident),
 		TEST(an_incident_of_many_is_not_told_of_each_at_once),
 		TEST(forged_bounces_are_not_the_guessers_doing),
+		TEST(two_accounts_behind_one_webmail_are_two_incidents),
+		TEST(an_owner_who_goes_on_working_is_not_to_be_blocked),
 		TEST(bounces_that_are_seen_before_the_spam_join_it),
 		TEST(a_forgotten_printer_and_an_exposed_server_are_no_part_of_an_attack),
 		TEST(a_full_book_forgets_whole_incidents),
