@@ -21,6 +21,7 @@ static const char help[] =
 	"  --seeds N          so many seeds, one after another (3)\n"
 	"  --only DETECTOR    listen to this one alone\n"
 	"  --forget P         chance that a person forgets the password in a day (0.001)\n"
+	"  --blind P          per cent of people whose passwords are not seen: CRAM-MD5 (0)\n"
 	"  --no-newsletter    no evening newsletters through AUTH\n"
 	"  --scanner          an honest vulnerability scanner, too\n"
 	"  --json             an object a line\n"
@@ -39,6 +40,7 @@ enum {
 	OPT_SEEDS,
 	OPT_ONLY,
 	OPT_FORGET,
+	OPT_BLIND,
 	OPT_NO_NEWSLETTER,
 	OPT_SCANNER,
 	OPT_JSON,
@@ -59,6 +61,7 @@ static const struct option longs[] = {
 	{"seeds", required_argument, NULL, OPT_SEEDS},
 	{"only", required_argument, NULL, OPT_ONLY},
 	{"forget", required_argument, NULL, OPT_FORGET},
+	{"blind", required_argument, NULL, OPT_BLIND},
 	{"no-newsletter", no_argument, NULL, OPT_NO_NEWSLETTER},
 	{"scanner", no_argument, NULL, OPT_SCANNER},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -152,6 +155,8 @@ read_size(struct day_options *o, int option, const char *arg)
 		rc = read_count(arg, 0, 1000000000, &seed);
 		o->world.seed = seed;
 		return rc;
+	case OPT_BLIND:
+		return read_count(arg, 0, 100, &o->world.blind);
 	case OPT_INTENSITY:
 		return read_real(arg, &o->intensity);
 	case OPT_FORGET:

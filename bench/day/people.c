@@ -132,6 +132,13 @@ where(const struct world *w, unsigned user)
 							   : place_user(w, user);
 }
 
+/* Does the program of the person keep the password off the wire? */
+static bool
+hides(const struct world *w, unsigned user)
+{
+	return rng_mix(user ^ 0xc4a) % 100 < w->options.blind;
+}
+
 static enum event_outcome
 attempt(struct world *w, struct actor *a, uint64_t password)
 {
@@ -148,7 +155,7 @@ attempt(struct world *w, struct actor *a, uint64_t password)
 	if (outage(w->now_ns, site))
 		outcome = OUTCOME_THROTTLED;
 	place_account(w, a->who, account);
-	wire_auth(w, &wire, account, password, outcome);
+	wire_auth(w, &wire, account, hides(w, a->who) ? 0 : password, outcome);
 	if (outcome == OUTCOME_SUCCESS)
 		write_letters(w, a, &wire, account);
 	wire_close(w, &wire);
@@ -272,7 +279,7 @@ phone(struct world *w, struct actor *a)
 	if (outage(w->now_ns, site))
 		outcome = OUTCOME_THROTTLED;
 	wire_auth(w, &wire, place_account(w, a->who, account),
-		wire_password(0x7000000000ULL + a->who, a->count), outcome);
+		hides(w, a->who) ? 0 : wire_password(0x7000000000ULL + a->who, a->count), outcome);
 	wire_close(w, &wire);
 	a->next_ns = w->now_ns + 15 * NS_PER_MIN - 20 * NS_PER_S + soon(&a->rng, 0, 40);
 }

@@ -56,6 +56,7 @@ struct world_options {
 	unsigned sites;     /* mail servers of ours, each with its domain and its users */
 	unsigned attackers; /* room for that many of a kind */
 	double forget;      /* chance of a person a day to forget the password */
+	unsigned blind;     /* per cent of people whose programs use CRAM-MD5 */
 	bool newsletter;    /* evening newsletters through AUTH */
 	bool scanner;       /* an honest vulnerability scanner */
 };
