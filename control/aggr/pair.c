@@ -46,7 +46,8 @@ pair_judge(const struct aggr_pair *pair, const struct event_auth *auth, uint64_t
 	}
 	if (pair->flags & PAIR_STALE)
 		return GUESS_REPEAT;
-	if (checked && user)
+	/* Whether it was checked or not: he knows the password, and his program tries again. */
+	if (user)
 		return GUESS_REPEAT;
 	return checked ? GUESS_BLIND : GUESS_OTHER;
 }

@@ -206,6 +206,22 @@ clients_of_a_server_whose_accounts_are_down_are_silent(void **state)
 	assert_silent();
 }
 
+/* CRAM-MD5: the right passwords cannot be told from guesses, but who logged in before can. */
+static void
+users_with_unseen_passwords_are_silent_while_their_server_is_down(void **state)
+{
+	const enum event_outcome day[] = {OUTCOME_SUCCESS, OUTCOME_THROTTLED, OUTCOME_SUCCESS};
+
+	(void)state;
+	for (unsigned phase = 0; phase < 3; phase++)
+		for (unsigned i = 0; i < 20; i++) {
+			for (unsigned u = 0; u < 15; u++)
+				stream_try(s, A, numbered("user", u), NULL, day[phase]);
+			stream_wait(s, 30 * NS_PER_S);
+		}
+	assert_silent();
+}
+
 int
 main(void)
 {
@@ -226,6 +242,7 @@ main(void)
 		T(a_printer_with_an_unreadable_password_is_stale_by_its_timer),
 		T(a_printer_that_tries_each_hour_is_one_finding),
 		T(clients_of_a_server_whose_accounts_are_down_are_silent),
+		T(users_with_unseen_passwords_are_silent_while_their_server_is_down),
 	};
 #undef T
 
