@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The labelled corpus, by its own scorer, for the detectors that exist.
+"""The labelled corpus, by its own scorer, with all detectors on.
 
 usage: score_test.py SMTAP   (prints TAP)
 
@@ -15,8 +15,6 @@ import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from golden import SHARED, Tap  # noqa: E402
-
-DETECTORS = "bruteforce,spray,stuffing,distributed,compromise,stale_credential"
 
 WHY = "the label names the account otherwise than the wire"
 
@@ -36,7 +34,7 @@ def score(smtap, workers):
     """What the scorer says: capture -> complaints."""
     r = subprocess.run(
         [sys.executable, "-B", str(SHARED / "corpus" / "score"), "-v", "--clear-only",
-         "--detectors", DETECTORS, "--workers", str(workers), "--smtap", smtap],
+         "--workers", str(workers), "--smtap", smtap],
         capture_output=True, text=True, timeout=600)
     found, name = {}, None
     for line in r.stdout.splitlines():
