@@ -53,6 +53,7 @@ struct run {
 	struct captures captures;
 	struct intake intake;
 	struct engine *engine;
+	struct enrich *enrich; /* NULL: no databases */
 	struct eve *eve;
 	int eve_fd;
 	int captures_fd; /* -1: none, or it ended */
@@ -100,10 +101,20 @@ make_folder(const char *path)
 }
 
 static int
+open_enrich(struct run *run)
+{
+	char why[WHY_BYTES] = "";
+	int r = enrich_open(&run->enrich, &run->options->config, why, sizeof(why));
+
+	return r ? fail(r == -ENOMEM ? EXIT_FAILED : EXIT_BAD_INPUT, "%s", why) : 0;
+}
+
+static int
 open_eve(struct run *run)
 {
 	const struct options *o = run->options;
-	struct eve_options options = {.config = &o->config, .patterns = &run->patterns};
+	struct eve_options options = {
+		.config = &o->config, .patterns = &run->patterns, .enrich = run->enrich};
 
 	if (strcmp(o->eve, "-") == 0) {
 		run->eve_fd = STDOUT_FILENO;
@@ -408,6 +419,7 @@ write_report(struct run *run, const struct counters *sum)
 	struct eve_signature signatures[REPORT_SIGNATURES_MAX];
 	struct report report = {.engine = run->engine,
 		.patterns = &run->patterns,
+		.enrich = run->enrich,
 		.workers = sum,
 		.intake = &run->intake.counters,
 		.eve = &eve,
@@ -471,6 +483,7 @@ tear_down(struct run *run)
 		eve_close(run->eve);
 	if (run->engine)
 		engine_close(run->engine);
+	enrich_close(run->enrich);
 	captures_free(&run->captures);
 	pattern_set_free(&run->patterns);
 }
@@ -479,7 +492,7 @@ int
 run_control(const struct options *options)
 {
 	static int (*const steps[])(struct run *) = {
-		open_fds, read_patterns, open_eve, open_engine, shake_hands};
+		open_fds, read_patterns, open_enrich, open_eve, open_engine, shake_hands};
 	struct run run = {.options = options, .eve_fd = -1, .captures_fd = -1, .signal_fd = -1};
 	int status = 0;
 

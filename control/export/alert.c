@@ -60,6 +60,43 @@ line_alert(const struct alert_rule *rule)
 	return alert;
 }
 
+/* Where an address is and whose it is, under these keys, as far as that is known. */
+static void
+put_place(json_t *object, struct enrich *enrich, const char *name, const char *const keys[3])
+{
+	struct enrich_place place;
+
+	if (!enrich_name(enrich, name, &place))
+		return;
+	if (place.country[0])
+		line_put_string(object, keys[0], place.country);
+	if (place.asn)
+		line_put_number(object, keys[1], place.asn);
+	if (place.as_org[0])
+		line_put_string(object, keys[2], place.as_org);
+}
+
+static void
+put_sources(json_t *object, struct enrich *enrich)
+{
+	static const char *const keys[] = {"country", "asn", "as_org"};
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(json_object_get(object, "top_sources"), i, one)
+		put_place(one, enrich, json_string_value(json_object_get(one, "name")), keys);
+}
+
+/* The subject, when it is an attacker's address or range. */
+static void
+put_subject_place(json_t *object, struct enrich *enrich, const struct finding *finding)
+{
+	static const char *const keys[] = {"source_country", "source_asn", "source_as_org"};
+
+	if (finding->subject_type == SUBJECT_SOURCE || finding->subject_type == SUBJECT_PREFIX)
+		put_place(object, enrich, finding->subject, keys);
+}
+
 static void
 put_top(json_t *object, const char *key, const struct finding_top top[FINDING_TOP])
 {
@@ -105,8 +142,8 @@ put_success(json_t *object, const struct finding *finding)
 }
 
 json_t *
-line_finding(
-	const struct finding *finding, enum finding_state state, const struct pattern_set *patterns)
+line_finding(const struct finding *finding, enum finding_state state,
+	const struct pattern_set *patterns, struct enrich *enrich)
 {
 	enum stage stage = chain_trait_of(finding->detector)->stage;
 	json_t *o = json_object();
@@ -115,6 +152,7 @@ line_finding(
 	line_put_string(o, "detector", detector_info(finding->detector)->name);
 	line_put_string(o, "subject_type", line_subject_type(finding->subject_type));
 	line_put_string(o, "subject", finding->subject);
+	put_subject_place(o, enrich, finding);
 	line_put_number(o, "finding_id", finding->id);
 	line_put_string(o, "finding_state", line_state(state));
 	if (stage != STAGE_NONE)
@@ -131,6 +169,7 @@ line_finding(
 	line_put_bool(o, "distinct_passwords_at_least", finding->passwords_capped);
 	put_top(o, "top_accounts", finding->top_accounts);
 	put_top(o, "top_sources", finding->top_sources);
+	put_sources(o, enrich);
 	put_top(o, "top_targets", finding->top_targets);
 	put_success(o, finding);
 	line_put_number(o, "confidence", finding->confidence);
@@ -171,7 +210,7 @@ eve_finding(struct eve *eve, const struct engine_telling *telling)
 		.confidence = finding->confidence};
 	json_t *line = line_start("alert",
 		telling->event ? telling->event->head.time_ns : finding->last_seen_ns, flow);
-	json_t *smtap = line_finding(finding, telling->finding_state, eve->patterns);
+	json_t *smtap = line_finding(finding, telling->finding_state, eve->patterns, eve->enrich);
 
 	line_put_number(smtap, "incident_id", telling->incident->id);
 	line_put_string(smtap, "state", incident_state_name(telling->incident_state));

@@ -19,18 +19,20 @@
 #include "contract/counters.h"
 #include "contract/event.h"
 #include "control/engine/engine.h"
+#include "control/enrich/enrich.h"
 #include "control/incident/finding.h"
 #include "control/intake/intake.h"
 #include "patterns/pattern.h"
 
 /* X(field, "name", "help"): export's own counters. */
-#define EVE_COUNTERS(X)                                                                    \
-	X(lines, "eve_lines", "Lines written")                                             \
-	X(alerts, "eve_alerts", "Of these, alerts")                                        \
-	X(hidden, "eve_suppressed", "Of these, findings that a rule hid to their end")     \
-	X(suppressed, "eve_signatures_suppressed",                                         \
-		"Matches of a signature for an address that was told within the interval") \
-	X(rcpt_evicted, "eve_transactions_evicted",                                        \
+#define EVE_COUNTERS(X)                                                                          \
+	X(lines, "eve_lines", "Lines written")                                                   \
+	X(alerts, "eve_alerts", "Of these, alerts")                                              \
+	X(hidden, "eve_suppressed", "Of these, findings that a rule hid to their end")           \
+	X(suppressed, "eve_signatures_suppressed",                                               \
+		"Matches of a signature for an address that was told within the interval")       \
+	X(enrich_errors, "enrich_errors", "Look-ups of addresses that met damage in a database") \
+	X(rcpt_evicted, "eve_transactions_evicted",                                              \
 		"Transactions whose recipients were dropped: too many open at a time")
 
 struct eve_counters {
@@ -45,6 +47,7 @@ struct eve_options {
 	int fd; /* where lines go; the caller's, until eve_close */
 	const struct config *config;
 	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
+	struct enrich *enrich;              /* the same; NULL: no databases */
 };
 
 /* How often a pattern of role signature matched. */

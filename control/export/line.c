@@ -21,6 +21,7 @@ eve_open(const struct eve_options *options)
 	eve->fd = options->fd;
 	eve->config = options->config;
 	eve->patterns = options->patterns;
+	eve->enrich = options->enrich;
 	eve->buffer = malloc(BUFFER_BYTES);
 	eve->rcpt = rcpt_open();
 	eve->signatures = calloc(eve->patterns->count + 1, sizeof(*eve->signatures));
@@ -71,6 +72,7 @@ eve_counters(const struct eve *eve, struct eve_counters *out)
 {
 	*out = eve->counters;
 	out->rcpt_evicted = rcpt_evicted(eve->rcpt);
+	out->enrich_errors = enrich_errors(eve->enrich);
 }
 
 static int

@@ -26,6 +26,7 @@ struct eve {
 	size_t used;
 	const struct config *config;
 	const struct pattern_set *patterns;
+	struct enrich *enrich;
 	struct rcpt_table *rcpt;
 	struct eve_counters counters;
 	uint64_t loss;
@@ -77,11 +78,11 @@ json_t *line_incident(const struct incident *incident);
 
 /* And of the finding. */
 json_t *line_finding(const struct finding *finding, enum finding_state state,
-	const struct pattern_set *patterns);
+	const struct pattern_set *patterns, struct enrich *enrich);
 
 /* A finding that a rule hides, with that rule. */
 json_t *line_hidden(const struct finding *finding, const struct suppress *rules,
-	const struct pattern_set *patterns);
+	const struct pattern_set *patterns, struct enrich *enrich);
 
 /* Those that hid or allowed something, with what they did. rules may be NULL. */
 json_t *line_rules(const struct suppress *rules, enum config_rule_list list);

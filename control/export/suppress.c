@@ -40,10 +40,10 @@ line_rules(const struct suppress *rules, enum config_rule_list list)
 
 json_t *
 line_hidden(const struct finding *finding, const struct suppress *rules,
-	const struct pattern_set *patterns)
+	const struct pattern_set *patterns, struct enrich *enrich)
 {
-	json_t *o =
-		line_finding(finding, finding->closed ? FINDING_CLOSED : FINDING_UPDATE, patterns);
+	json_t *o = line_finding(
+		finding, finding->closed ? FINDING_CLOSED : FINDING_UPDATE, patterns, enrich);
 
 	json_object_set_new(o, "rule",
 		rule_object(suppress_rule(rules, CONFIG_SUPPRESS, finding->suppressed_by - 1)));
@@ -58,7 +58,8 @@ eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress
 	json_t *smtap = json_object();
 
 	/* One level down: who looks for smtap.detector in alerts must not take this for one. */
-	json_object_set_new(smtap, "suppressed", line_hidden(finding, rules, eve->patterns));
+	json_object_set_new(
+		smtap, "suppressed", line_hidden(finding, rules, eve->patterns, eve->enrich));
 	json_object_set_new(line, "smtap", smtap);
 	line_end(eve, line);
 	eve->counters.hidden++;

@@ -19,6 +19,7 @@ struct draft {
 	char text[TEXT_MAX];
 	size_t len;
 	unsigned indent;
+	struct enrich *enrich; /* NULL: no databases */
 };
 
 __attribute__((format(printf, 2, 3))) static void
@@ -41,6 +42,29 @@ say_name(struct draft *d, const char *name)
 	char shown[WORDS_NAME_MAX];
 
 	say(d, "%s", words_name(name, NAME_COLUMNS, shown));
+}
+
+/* Before it, then where the address is and whose network it is in; nothing when that is unknown. */
+static bool
+say_place(struct draft *d, const char *before, const char *name)
+{
+	char text[ENRICH_TEXT_MAX], shown[WORDS_NAME_MAX];
+	struct enrich_place place;
+
+	if (!enrich_name(d->enrich, name, &place))
+		return false;
+	enrich_text(&place, text);
+	say(d, "%s%s", before, words_name(text, NAME_COLUMNS, shown));
+	return true;
+}
+
+/* "198.51.100.9 (NL, AS64500 Example Hosting)" */
+static void
+say_source(struct draft *d, const char *name)
+{
+	say_name(d, name);
+	if (say_place(d, " (", name))
+		say(d, ")");
 }
 
 /* "1 account", "1,200 accounts" */
@@ -72,6 +96,15 @@ say_which(struct draft *d, const struct finding_top top[FINDING_TOP], uint64_t n
 		say(d, "%s %s%s", words_number(n, number), thing, n == 1 ? "" : "s");
 }
 
+static void
+say_sources(struct draft *d, const struct finding *i)
+{
+	if (i->sources <= 1 && i->top_sources[0].name[0])
+		say_source(d, i->top_sources[0].name);
+	else
+		say_which(d, i->top_sources, i->sources, "source");
+}
+
 /* "24 passwords", "at least 60 passwords"; or what stands for them when they are not known. */
 static void
 say_passwords(struct draft *d, const struct finding *i, const char *unknown)
@@ -89,7 +122,7 @@ static void
 say_from_to(struct draft *d, const struct finding *i, const char *server)
 {
 	say(d, " tried from ");
-	say_which(d, i->top_sources, i->sources, "source");
+	say_sources(d, i);
 	say(d, " on ");
 	if (server)
 		say_name(d, server);
@@ -103,7 +136,7 @@ say_who(struct draft *d, const struct finding *i)
 {
 	if (detector_info(i->detector)->counted) {
 		say(d, "Seen from ");
-		say_which(d, i->top_sources, i->sources, "source");
+		say_sources(d, i);
 		say(d, " at ");
 		say_which(d, i->top_targets, i->targets, "server");
 		say(d, ".");
@@ -112,7 +145,7 @@ say_who(struct draft *d, const struct finding *i)
 	switch (i->subject_type) {
 	case SUBJECT_SOURCE:
 	case SUBJECT_PREFIX:
-		say_name(d, i->subject);
+		say_source(d, i->subject);
 		say(d, " tried ");
 		say_passwords(d, i, "passwords");
 		say(d, " for ");
@@ -221,7 +254,7 @@ print_success(struct draft *d, const struct finding *i, bool color, FILE *out)
 
 static void
 print_top(struct draft *d, const char *label, const struct finding_top top[FINDING_TOP],
-	uint64_t all, FILE *out)
+	uint64_t all, bool places, FILE *out)
 {
 	char number[WORDS_NUMBER_MAX];
 	unsigned n = 0;
@@ -230,8 +263,11 @@ print_top(struct draft *d, const char *label, const struct finding_top top[FINDI
 	for (; n < FINDING_TOP && top[n].name[0]; n++) {
 		say(d, "%s", n > 0 ? ", " : "");
 		say_name(d, top[n].name);
-		say(d, " (%s%s)", words_number(top[n].count, number),
+		say(d, " (%s%s", words_number(top[n].count, number),
 			top[n].succeeded ? ", logged in" : "");
+		if (places)
+			say_place(d, "; ", top[n].name);
+		say(d, ")");
 	}
 	if (n > 0 && all > n)
 		say(d, ", and %s more", words_number(all - n, number));
@@ -302,20 +338,19 @@ finding_text_success(const struct finding *finding, bool color, FILE *out)
 }
 
 void
-finding_text(const struct finding *finding, const struct pattern_set *patterns, unsigned indent,
-	FILE *out)
+finding_text(const struct finding *finding, const struct report *report, unsigned indent, FILE *out)
 {
-	struct draft d = {.indent = indent};
+	struct draft d = {.indent = indent, .enrich = report->enrich};
 
 	say(&d, "%s. ", detector_info(finding->detector)->title);
 	say_who(&d, finding);
 	say_end(&d, out);
 	print_counts(&d, finding, out);
 	if (finding->accounts > 1 || finding->subject_type == SUBJECT_ACCOUNT)
-		print_top(&d, "Accounts", finding->top_accounts, finding->accounts, out);
+		print_top(&d, "Accounts", finding->top_accounts, finding->accounts, false, out);
 	if (finding->sources > 1)
-		print_top(&d, "Sources", finding->top_sources, finding->sources, out);
+		print_top(&d, "Sources", finding->top_sources, finding->sources, true, out);
 	if (finding->targets > 1)
-		print_top(&d, "Servers", finding->top_targets, finding->targets, out);
-	print_evidence(&d, finding, patterns, out);
+		print_top(&d, "Servers", finding->top_targets, finding->targets, false, out);
+	print_evidence(&d, finding, report->patterns, out);
 }

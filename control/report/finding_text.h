@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 #include "control/incident/finding.h"
+#include "control/report/report.h"
 #include "control/report/words.h"
-#include "patterns/pattern.h"
 
 #define FINDING_TEXT_NAME_MAX (WORDS_NAME_MAX + 64)
 
@@ -18,7 +18,7 @@ void finding_name(const struct finding *finding, char out[FINDING_TEXT_NAME_MAX]
 void finding_text_success(const struct finding *finding, bool color, FILE *out);
 
 /* All else but what to do. */
-void finding_text(const struct finding *finding, const struct pattern_set *patterns,
-	unsigned indent, FILE *out);
+void finding_text(
+	const struct finding *finding, const struct report *report, unsigned indent, FILE *out);
 
 #endif

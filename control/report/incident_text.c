@@ -47,7 +47,7 @@ print_one(const struct shown *s, FILE *out)
 		s->incident->id, name, color ? PLAIN : "", severity_word(s->incident->severity),
 		finding->confidence);
 	finding_text_success(finding, color, out);
-	finding_text(finding, s->report->patterns, INDENT, out);
+	finding_text(finding, s->report, INDENT, out);
 	if (finding_advice(finding, advice, sizeof(advice)) > 0)
 		print_advice("What to do", advice, out);
 }
@@ -174,7 +174,7 @@ print_several(struct shown *s, FILE *out)
 	for (size_t n = 0; n < s->count; n++) {
 		finding_name(s->findings[n], name);
 		fprintf(out, "    * %s (confidence %u %%)\n", name, s->findings[n]->confidence);
-		finding_text(s->findings[n], s->report->patterns, INDENT + 2, out);
+		finding_text(s->findings[n], s->report, INDENT + 2, out);
 	}
 }
 

@@ -17,8 +17,8 @@ findings(const struct report *r, const struct incident *incident, const struct f
 
 	for (size_t i = 0; i < n; i++) {
 		const struct detector_info *info = detector_info(list[i]->detector);
-		json_t *one = line_finding(
-			list[i], list[i]->closed ? FINDING_CLOSED : FINDING_UPDATE, r->patterns);
+		json_t *one = line_finding(list[i],
+			list[i]->closed ? FINDING_CLOSED : FINDING_UPDATE, r->patterns, r->enrich);
 
 		line_put_number(one, "severity", info->severity);
 		line_put_string(one, "title", info->title);
@@ -106,7 +106,8 @@ hidden(const struct report *r)
 
 	for (size_t i = 0; i < n; i++)
 		if (list[i]->suppressed_by > 0)
-			json_array_append_new(all, line_hidden(list[i], r->rules, r->patterns));
+			json_array_append_new(
+				all, line_hidden(list[i], r->rules, r->patterns, r->enrich));
 	free(list);
 	return all;
 }

@@ -21,6 +21,7 @@
 struct report {
 	const struct engine *engine;
 	const struct pattern_set *patterns;
+	struct enrich *enrich;          /* NULL: no databases */
 	const struct counters *workers; /* added up */
 	const struct intake_counters *intake;
 	const struct eve_counters *eve;

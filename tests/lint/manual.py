@@ -288,6 +288,8 @@ def code_keys(*paths):
     for path in paths:
         text = (TOP / path).read_text()
         found |= set(KEY.findall(text)) | set(re.findall(r'\{TCP_\w+, "(\w+)"\}', text))
+        for table in re.findall(r"\bkeys\[\] = \{([^}]*)\}", text):
+            found |= set(re.findall(r'"(\w+)"', table))
     return found
 
 
