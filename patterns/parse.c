@@ -58,12 +58,14 @@ static const struct key keys[] = {
 	{"category", TEXT(category), 128, NULL, false},
 	{"severity", 0, 1, take_severity, false},
 	{"mitre", TEXT(mitre), 16, NULL, false},
+	{"list", TEXT(list), 64, NULL, false},
+	{"delist", TEXT(delist), 128, NULL, false},
 };
 
 #define KEYS_COUNT (sizeof(keys) / sizeof(keys[0]))
 #define KEYS_TEXT                                                                      \
 	"id, context, role, name, expression, flags, why, match, no_match, category, " \
-	"severity, mitre"
+	"severity, mitre, list, delist"
 
 static const char *const context_names[] = {
 #define X(id, name) [CONTEXT_##id] = name,
@@ -312,6 +314,11 @@ pattern_check(struct parser *parser, struct pattern *pattern, const size_t key_l
 			return fail(parser, key_lines[i],
 				"mitre '%.16s' is not a technique's id, such as T1110 or T1110.001",
 				pattern->mitre);
+		if (keys[i].offset == TEXT(delist) && pattern->delist &&
+			(!pattern->list || strncmp(pattern->delist, "http", 4) != 0))
+			return fail(parser, key_lines[i],
+				"delist is the http or https page of a blocklist, whose name is "
+				"its list");
 	}
 	rc = alert_keys_check(parser, pattern, key_lines);
 	if (rc != 0)

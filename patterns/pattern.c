@@ -31,7 +31,7 @@ patterns_free(struct pattern *patterns, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct pattern *p = &patterns[i];
 		char *owned[] = {p->name, p->expression, p->flags, p->why, p->match, p->no_match,
-			p->category, p->mitre, p->file};
+			p->category, p->mitre, p->list, p->delist, p->file};
 		for (size_t k = 0; k < sizeof(owned) / sizeof(owned[0]); k++)
 			free(owned[k]);
 	}

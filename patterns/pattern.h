@@ -41,6 +41,8 @@ struct pattern {
 	char *no_match; /* a line that must not */
 	char *category; /* of a signature; else NULL */
 	char *mitre;    /* technique id; may be NULL */
+	char *list;     /* the blocklist that it names; may be NULL */
+	char *delist;   /* the page where that list is asked for delisting; may be NULL */
 	char *file;     /* where it stands, for errors */
 	unsigned line;
 };

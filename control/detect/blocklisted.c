@@ -4,20 +4,22 @@
  * The same words are what our own server tells a spammer, so the client must
  * be known as ours (track/role.c) and the server not; else nothing is said. With
  * site.local_nets that is from the first reply on.
- * Which list it was is in the finding's signatures: patterns 2300 to 2399.
+ * One refusal often matches several patterns of 2300 to 2399 (any list of
+ * Spamhaus; ZEN; some list, by its words), and each is an event: the refusal is
+ * counted with the first, the others only add what they name
+ * (incident/blocklist.h). Events of one packet follow each other.
  */
 #include "control/detect/tracked.h"
-
-#define LIST_FIRST 2300u
-#define LIST_LAST 2399u
 
 static unsigned
 read_signature(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
 	const struct event_signature *s = &in->event->signature;
-	const struct event_flow *flow = &in->event->head.flow;
+	const struct event_head *head = &in->event->head;
+	const struct event_flow *flow = &head->flow;
+	struct track_refusal *last = &in->track->refusal;
 
-	if (s->pattern_id < LIST_FIRST || s->pattern_id > LIST_LAST || !s->from_server)
+	if (s->pattern_id < BLOCKLIST_FIRST || s->pattern_id > BLOCKLIST_LAST || !s->from_server)
 		return 0;
 	if (!track_role_apart(in->track, &flow->client, &flow->server) ||
 		!track_role_ours(in->track, &flow->client) ||
@@ -25,6 +27,10 @@ read_signature(const struct tracked_input *in, struct track_note out[TRACKED_NOT
 		return 0;
 	out[0].type = SUBJECT_SOURCE;
 	out[0].addr = flow->client;
+	out[0].more = last->flow_id == flow->flow_id && last->time_ns == head->time_ns;
+	if (out[0].more)
+		return 1;
+	*last = (struct track_refusal){flow->flow_id, head->time_ns};
 	out[0].bad = true;
 	out[0].thing[0] = track_hash_addr(in->track, &flow->server);
 	return 1;

@@ -105,6 +105,16 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct track
 	}
 }
 
+/* Returns whether it named one more list. */
+static bool
+add_blocklist(struct finding *i, const struct event *event)
+{
+	if (i->detector != DETECTOR_BLOCKLISTED)
+		return false;
+	return blocklist_add(
+		&i->blocklist, event->signature.pattern_id, event->text, event->signature.line_len);
+}
+
 static void
 raise_to(uint64_t *value, uint64_t least)
 {
@@ -177,13 +187,19 @@ grow(struct engine *engine, struct track_subject *s, const struct track_note *no
 	struct book_entry *entry = book_at(&engine->book, s->finding);
 	struct finding *i = &entry->finding;
 
-	if (!note->bad && !note->soft)
+	bool named;
+
+	if (!note->bad && !note->soft && !note->more)
 		return;
-	i->attempts += note->times ? note->times : 1;
+	if (!note->more)
+		i->attempts += note->times ? note->times : 1;
 	saw_at(i, event->head.time_ns);
 	i->last_clock_ns = engine->clock_ns;
-	add_evidence(engine, entry, note, event);
-	if (book_due(&engine->book, entry, engine->clock_ns))
+	named = add_blocklist(i, event);
+	if (!note->more)
+		add_evidence(engine, entry, note, event);
+	/* Another list is worth an alert of its own: the first pattern of a refusal says least. */
+	if (named || book_due(&engine->book, entry, engine->clock_ns))
 		engine_tell(engine, entry, FINDING_UPDATE, event);
 }
 
@@ -228,6 +244,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 	saw_at(i, event->head.time_ns);
 	i->last_clock_ns = engine->clock_ns;
 	book_add_sample(i, &s->run.first_flow);
+	add_blocklist(i, event);
 	add_evidence(engine, entry, note, event);
 	s->finding = book_ref(&engine->book, entry);
 	s->fired_clock_s = (uint32_t)(engine->clock_ns / NS_PER_S);

@@ -1,5 +1,9 @@
 /* EVE alerts, and those of findings among them. */
+#include <stdio.h>
+#include <string.h>
+
 #include "control/chain/chain.h"
+#include "control/export/blocklist.h"
 #include "control/export/community_id.h"
 #include "control/export/format.h"
 #include "control/export/line.h"
@@ -141,13 +145,33 @@ put_success(json_t *object, const struct finding *finding)
 	json_object_set_new(object, "success", success);
 }
 
+/* Who lists us, and under which address. */
+static void
+put_blocklist(json_t *object, const struct finding *finding, const struct pattern_set *patterns)
+{
+	json_t *names = json_array();
+
+	for (uint32_t id = 0; (id = blocklist_next(&finding->blocklist, id)) != 0;) {
+		const char *name = blocklist_name(finding, patterns, id);
+
+		if (name != NULL)
+			json_array_append_new(names, json_string(name));
+	}
+	json_object_set_new(object, "blocklist", names);
+	line_put_text(
+		object, "listed", finding->blocklist.address, strlen(finding->blocklist.address));
+	line_put_text(
+		object, "refusal_url", finding->blocklist.url, strlen(finding->blocklist.url));
+}
+
 json_t *
 line_finding(const struct finding *finding, enum finding_state state,
 	const struct pattern_set *patterns, struct enrich *enrich)
 {
 	enum stage stage = chain_trait_of(finding->detector)->stage;
 	json_t *o = json_object();
-	char advice[1024];
+	char advice[2048], more[1024];
+	size_t n;
 
 	line_put_string(o, "detector", detector_info(finding->detector)->name);
 	line_put_string(o, "subject_type", line_subject_type(finding->subject_type));
@@ -179,7 +203,12 @@ line_finding(const struct finding *finding, enum finding_state state,
 	line_put_number(o, "sensor_loss", finding->sensor_loss);
 	put_samples(o, finding);
 	line_put_patterns(o, "patterns", patterns, finding->signatures);
-	if (finding_advice(finding, advice, sizeof(advice)) > 0)
+	if (blocklist_next(&finding->blocklist, 0) != 0)
+		put_blocklist(o, finding, patterns);
+	n = finding_advice(finding, advice, sizeof(advice));
+	if (n > 0 && blocklist_advice(finding, patterns, more, sizeof(more)) > 0)
+		n += (size_t)snprintf(advice + n, sizeof(advice) - n, " %s", more);
+	if (n > 0)
 		line_put_string(o, "advice", advice);
 	return o;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "contract/event.h"
+#include "control/incident/blocklist.h"
 
 enum subject_type {
 	SUBJECT_SOURCE, /* an address: IPv4 /32; IPv6 address as seen, counted by /64 too */
@@ -65,7 +66,8 @@ struct finding {
 	uint32_t signatures[4];      /* tools and servers named by patterns */
 	char success_account[SUBJECT_NAME_MAX + 1]; /* which guess worked, first */
 	uint64_t success_time_ns;
-	uint64_t success_attempt; /* the how manieth attempt on that account it was */
+	struct blocklist blocklist; /* of `blocklisted` */
+	uint64_t success_attempt;   /* the how manieth attempt on that account it was */
 };
 
 #endif

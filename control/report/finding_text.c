@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/engine/engine.h"
+#include "control/export/blocklist.h"
 #include "control/export/format.h"
 #include "control/report/words.h"
 
@@ -280,6 +281,7 @@ static void
 print_evidence(
 	struct draft *d, const struct finding *i, const struct pattern_set *patterns, FILE *out)
 {
+	char more[1024], clean[1024];
 	unsigned n = 0;
 
 	for (unsigned k = 0; k < 4; k++) {
@@ -301,6 +303,10 @@ print_evidence(
 	}
 	if (i->sample_count > 0)
 		say_end(d, out);
+	if (blocklist_advice(i, patterns, more, sizeof(more)) > 0) {
+		say(d, "%s", words_clean(more, clean, sizeof(clean)));
+		say_end(d, out);
+	}
 	if (i->local == LOCAL_LEARNED) {
 		say(d, "What is yours was learned from the traffic; set site.local_nets and "
 		       "site.local_domains to be sure.");

@@ -88,6 +88,7 @@ struct track_note {
 	bool bad;
 	bool good;
 	bool soft;
+	bool more;                     /* only says more of what the last note counted */
 	uint8_t times;                 /* 0 counts as 1 */
 	uint8_t undo;                  /* bad things of just before that were none after all */
 	uint64_t thing[TRACK_THINGS];  /* track_hash; 0: none */
@@ -106,6 +107,12 @@ struct track_pending {
 	char name[UINT8_MAX];
 };
 
+/* The last refusal by a blocklist that was counted. */
+struct track_refusal {
+	uint64_t flow_id;
+	uint64_t time_ns;
+};
+
 struct track {
 	const struct config *config; /* borrowed */
 	struct site site;
@@ -119,6 +126,7 @@ struct track {
 	struct table pending_table;    /* by session; full: the oldest goes */
 	struct track_pending *pending; /* owned */
 	struct taken taken;
+	struct track_refusal refusal;
 	uint64_t clock_ns;  /* never runs back */
 	uint64_t untracked; /* notes that found no room */
 };

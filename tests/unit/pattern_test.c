@@ -79,7 +79,7 @@ pattern_is_read_whole(void **state)
 
 #define KEYS                                                                                    \
 	"keys are id, context, role, name, expression, flags, why, match, no_match, category, " \
-	"severity, mitre"
+	"severity, mitre, list, delist"
 static const struct {
 	const char *text, *why;
 } mistakes[] = {
@@ -109,6 +109,10 @@ static const struct {
 		"f:2: unknown role 'alert'; it is one of signature, server, tool, fact"},
 	{"- id: 7\n  severity: 5\n",
 		"f:2: severity '5' is not a number from 1 (critical) to 4 (informational)"},
+	{GOOD "  delist: https://list.example/\n",
+		"f:9: delist is the http or https page of a blocklist, whose name is its list"},
+	{GOOD "  list: A\n  delist: ftp://list.example/\n",
+		"f:10: delist is the http or https page of a blocklist, whose name is its list"},
 	{GOOD "  mitre: 1110\n",
 		"f:9: mitre '1110' is not a technique's id, such as T1110 or T1110.001"},
 	{GOOD "  mitre: T1110.1\n",

@@ -275,6 +275,40 @@ ours_refused_as_listed_is_blocklisted(void **state)
 	assert_int_equal(stream_find(s, DETECTOR_BLOCKLISTED, MX)->attempts, 2);
 }
 
+/* One line of a reply may match several patterns: each is an event, and it is one refusal. */
+static void
+a_refusal_that_matches_three_patterns_counts_once(void **state)
+{
+	const struct finding *f;
+
+	(void)state;
+	learn_home();
+	for (unsigned i = 0; i < 5; i++) {
+		struct event e = base_event(EVENT_SIGNATURE, MX, v4("192.0.2", 5 + i));
+		size_t used = 0;
+
+		e.signature.context = CONTEXT_REPLY;
+		e.signature.from_server = 1;
+		e.signature.line_len = put(&e, &used,
+			"554 Client host [203.0.113.200] blocked using zen.spamhaus.org");
+		for (unsigned k = 0; k < 3; k++) {
+			e.signature.pattern_id = (const unsigned[]){2300, 2306, 2350}[k];
+			feed(&e);
+		}
+		stream_wait(s, NS_PER_S);
+	}
+	/* The opening, the better name; nothing for the patterns that say less. */
+	assert_int_equal(s->told[FINDING_OPEN], 1);
+	assert_int_equal(s->told[FINDING_UPDATE], 1);
+	assert_only(DETECTOR_BLOCKLISTED, MX);
+	f = stream_find(s, DETECTOR_BLOCKLISTED, MX);
+	assert_int_equal(f->attempts, 5);
+	assert_int_equal(f->targets, 5);
+	assert_int_equal(blocklist_next(&f->blocklist, 0), 2306);
+	assert_int_equal(blocklist_next(&f->blocklist, 2306), 0);
+	assert_string_equal(f->blocklist.address, "203.0.113.200");
+}
+
 static void
 strangers_refused_by_our_own_lists_are_not(void **state)
 {
@@ -374,6 +408,7 @@ main(void)
 		T(auth_in_clear_is_told_once_per_server_and_day),
 		T(auth_in_clear_among_neighbours_or_at_strangers_is_no_exposure),
 		T(ours_refused_as_listed_is_blocklisted),
+		T(a_refusal_that_matches_three_patterns_counts_once),
 		T(strangers_refused_by_our_own_lists_are_not),
 		T(a_flood_of_sources_does_not_hide_a_scan),
 		T(a_thing_seen_again_is_not_new_and_the_oldest_goes_first),
