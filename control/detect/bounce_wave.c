@@ -8,12 +8,16 @@
  * waits in between is remembered by session and transaction. For a server,
  * bounces to accounts that do not exist count too: forged senders are often
  * made up. A list or newsletter that always gets bounces is its own measure.
+ *
+ * Backscatter comes from wherever a forger's spam went: many servers. A loop is
+ * two ends that answer each other: the same few, over and over.
  */
 #include <string.h>
 
 #include "control/detect/tracked.h"
 
 #define WARM 36u
+#define LOOP_SERVERS 3u
 
 static void
 note_server(const struct tracked_input *in, struct track_note *out)
@@ -85,10 +89,17 @@ weigh(const struct track_subject *s, const struct config *c)
 		tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_BAD), takes_hour));
 }
 
+static enum finding_kind
+kind(const struct track_subject *s)
+{
+	return s->run.things[0] <= LOOP_SERVERS ? KIND_LOOP : KIND_BACKSCATTER;
+}
+
 const struct tracked_detector tracked_bounce_wave = {
 	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL),
 	.confidence = 85,
 	.things = {THING_SOURCE, THING_ACCOUNT},
 	.read = read_event,
 	.weigh = weigh,
+	.kind = kind,
 };

@@ -35,6 +35,8 @@ struct tracked_detector {
 	unsigned (*read)(const struct tracked_input *in, struct track_note out[TRACKED_NOTES]);
 	/* Per cent of what it takes; from 100 on it is one. */
 	unsigned (*weigh)(const struct track_subject *s, const struct config *config);
+	/* Its finding's kind, as of now; NULL: the tracker's. */
+	enum finding_kind (*kind)(const struct track_subject *s);
 };
 
 /* By detector, from DETECTOR_TRACKED_FIRST on. */

@@ -61,11 +61,30 @@ static const struct advice slow_server = {"Many sources guess passwords at ",
 	"second factor, and compare the sources named here with who logs in: what only fails can "
 	"be blocked."};
 
+/* Where the kind says more than the detector. */
+static const struct advice kinds[KIND_COUNT] = {
+	[KIND_LOOP] = {"The same few servers send bounces to ",
+		" over and over: a loop. Stop the queue between the two, find the forwarding or "
+		"automatic answer that each end has for the other, and see that nothing answers "
+		"mail with the null sender."},
+	[KIND_OLD_VERSION] = {"Upgrade the mail server on ",
+		": its greeting names a version that is no longer maintained, so holes that were "
+		"found since stay open; the pattern named here says which. Until then keep it "
+		"behind a relay that is maintained."},
+	[KIND_MANGLED_TLS] = {"Something on the way to ",
+		" takes STARTTLS out of the session, so passwords and mail go in clear. Most "
+		"often it is a firewall that inspects SMTP (Cisco ASA or PIX: inspect esmtp "
+		"without allow-tls, fixup smtp): switch that off. If you have none, somebody is "
+		"listening."},
+};
+
 static const struct advice *
 advice_for(const struct finding *finding)
 {
 	if (finding->detector == DETECTOR_SLOW && finding->subject_type == SUBJECT_SERVER)
 		return &slow_server;
+	if (finding->kind < KIND_COUNT && kinds[finding->kind].before != NULL)
+		return &kinds[finding->kind];
 	return &advices[finding->detector];
 }
 

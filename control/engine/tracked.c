@@ -145,6 +145,7 @@ tracked_refresh(struct engine *engine, struct book_entry *entry)
 	const struct tracked_detector *d = detector_of(i->detector);
 
 	i->sensor_loss = engine->loss;
+	i->kind = (uint8_t)(d->kind ? d->kind(s) : s->kind);
 	raise_to(&i->sources, entry->top_len[BOOK_SOURCES]);
 	raise_to(&i->targets, entry->top_len[BOOK_TARGETS]);
 	raise_to(&i->accounts, entry->top_len[BOOK_ACCOUNTS]);

@@ -130,6 +130,34 @@ put_samples(json_t *object, const struct finding *finding)
 	json_object_set_new(object, "samples", list);
 }
 
+/* Of what kind it is, under the key of its detector. */
+static void
+put_kind(json_t *object, const struct finding *finding)
+{
+	json_t *list;
+
+	switch ((enum finding_kind)finding->kind) {
+	case KIND_BACKSCATTER:
+	case KIND_LOOP:
+		line_put_string(
+			object, "bounces", finding->kind == KIND_LOOP ? "loop" : "backscatter");
+		return;
+	case KIND_CLEAR_AUTH:
+	case KIND_OLD_VERSION:
+	case KIND_MANGLED_TLS:
+		list = json_array();
+		json_array_append_new(list,
+			json_string(finding->kind == KIND_CLEAR_AUTH    ? "clear_auth"
+				    : finding->kind == KIND_OLD_VERSION ? "old_version"
+									: "mangled_starttls"));
+		json_object_set_new(object, "exposure", list);
+		return;
+	case KIND_NONE:
+	case KIND_COUNT:
+		return;
+	}
+}
+
 /* Which guess worked. */
 static void
 put_success(json_t *object, const struct finding *finding)
@@ -196,6 +224,7 @@ line_finding(const struct finding *finding, enum finding_state state,
 	put_sources(o, enrich);
 	put_top(o, "top_targets", finding->top_targets);
 	put_success(o, finding);
+	put_kind(o, finding);
 	line_put_number(o, "confidence", finding->confidence);
 	if (finding->local != LOCAL_NOT_USED)
 		line_put_string(

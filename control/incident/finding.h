@@ -25,6 +25,17 @@ enum finding_state { FINDING_OPEN, FINDING_UPDATE, FINDING_CLOSED, FINDING_STATE
 /* What is ours (addresses, domains), if it mattered: as learned, or as configured. */
 enum finding_local { LOCAL_NOT_USED, LOCAL_LEARNED, LOCAL_CONFIGURED };
 
+/* Of what kind it is, for detectors that know several; 0: no kind. */
+enum finding_kind {
+	KIND_NONE,
+	KIND_BACKSCATTER, /* bounce_wave: many servers bounce what others sent in our name */
+	KIND_LOOP,        /* bounce_wave: the same few servers, back and forth */
+	KIND_CLEAR_AUTH,  /* exposure: AUTH offered in clear */
+	KIND_OLD_VERSION, /* exposure: the banner names a version that nobody maintains */
+	KIND_MANGLED_TLS, /* exposure: something on the way takes STARTTLS out */
+	KIND_COUNT
+};
+
 #define FINDING_TOP 8     /* accounts, targets and sources that are named */
 #define FINDING_SAMPLES 4 /* flows that are shown as evidence */
 #define SUBJECT_NAME_MAX 255
@@ -56,6 +67,7 @@ struct finding {
 	enum finding_local local;
 	bool closed;
 	unsigned suppressed_by; /* the rule that hides it so far, from 1; 0: none does */
+	uint8_t kind; /* enum finding_kind */
 	struct finding_top top_accounts[FINDING_TOP];
 	struct finding_top top_sources[FINDING_TOP];
 	struct finding_top top_targets[FINDING_TOP];

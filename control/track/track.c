@@ -172,8 +172,9 @@ subject_hash(const struct track *t, unsigned detector, const struct track_note *
 		id = track_hash_name(t, note->name, note->name_len);
 	else
 		id = track_hash_addr(t, &note->addr);
-	/* Keyed already: this only tells detectors and types apart. */
-	return (id ^ (detector * SUBJECT_TYPE_COUNT + note->type + 1) * 0x9e3779b97f4a7c15ULL);
+	/* Keyed already: this only tells detectors, types and kinds apart. */
+	return (id ^ ((detector * SUBJECT_TYPE_COUNT + note->type + 1) * KIND_COUNT + note->kind) *
+			     0x9e3779b97f4a7c15ULL);
 }
 
 /* The table of a type of subject, and the index of the first of them. */
@@ -253,6 +254,7 @@ track_get(struct track *t, unsigned detector, const struct track_note *note, boo
 		seen_open(&s->seen[kind]);
 	s->type = (uint8_t)note->type;
 	s->detector = (uint8_t)detector;
+	s->kind = note->kind;
 	if (note->type == SUBJECT_ACCOUNT) {
 		memcpy(t->names[index], note->name, note->name_len);
 		t->names[index][note->name_len] = '\0';

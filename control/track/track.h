@@ -56,7 +56,8 @@ struct track_subject {
 	struct addr addr; /* not of an account */
 	uint8_t type;     /* enum subject_type */
 	uint8_t detector;
-	uint8_t reserved[2];
+	uint8_t kind; /* as of the note; apart from others of its subject */
+	uint8_t reserved[1];
 	uint32_t finding;       /* its open finding (book_ref), or 0 */
 	uint32_t fired_clock_s; /* when its last one opened; 0: never */
 	uint32_t level_clock_s;
@@ -85,6 +86,7 @@ struct track_note {
 	struct addr addr; /* of a prefix: any address in it */
 	const char *name; /* of an account; name_len bytes */
 	uint8_t name_len;
+	uint8_t kind; /* enum finding_kind: a tracker for each; mostly 0 */
 	bool bad;
 	bool good;
 	bool soft;

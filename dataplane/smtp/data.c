@@ -98,27 +98,6 @@ body_end(struct run *r)
 	smtp_client_enter(r, CLIENT_COMMAND);
 }
 
-/* Subjects of bounces that do not say so in their Content-Type. */
-static const char *const bounce_subjects[] = {
-	"failure notice",
-	"undelivered mail returned to sender",
-	"undeliverable:",
-	"mail delivery failed",
-	"delivery status notification",
-	"returned mail:",
-};
-
-static bool
-subject_bounces(const uint8_t *text, size_t len)
-{
-	while (len > 0 && (*text == ' ' || *text == '\t'))
-		text++, len--;
-	for (size_t i = 0; i < sizeof(bounce_subjects) / sizeof(bounce_subjects[0]); i++)
-		if (smtp_caseless_prefix(text, len, bounce_subjects[i]))
-			return true;
-	return false;
-}
-
 /* Is it a DSN by its header (RFC 6522, RFC 3464; Exim, qmail and others by habit)? */
 static void
 header_line(struct run *r, const struct line *line)
@@ -132,9 +111,7 @@ header_line(struct run *r, const struct line *line)
 		bool type = smtp_caseless_prefix(d, line->len, "content-type:");
 		s->body_flags &= (uint8_t)~B_CONTENT_TYPE;
 		s->body_flags |= type ? B_CONTENT_TYPE : 0;
-		if (smtp_caseless_prefix(d, line->len, "x-failed-recipients:") ||
-			(smtp_caseless_prefix(d, line->len, "subject:") &&
-				subject_bounces(d + 8, line->len - 8)))
+		if (smtp_bounce_header(line))
 			s->body_flags |= B_DSN;
 	}
 	if (!(s->body_flags & B_CONTENT_TYPE))

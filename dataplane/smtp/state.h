@@ -110,6 +110,9 @@ enum command_kind {
 #define S_AUTH_OFFERED 0x01000000u
 #define S_TLS 0x02000000u
 #define S_BANNER_SEEN 0x04000000u
+#define S_STARTTLS_OFFERED 0x10000000u
+#define S_STARTTLS_MASKED 0x20000000u  /* the word was overwritten in the EHLO reply */
+#define S_STARTTLS_REFUSED 0x40000000u /* offered, and then unknown; or overwritten */
 
 /* state.auth_flags: the attempt under way */
 #define A_COMMAND 0x01u  /* the AUTH command was seen */
@@ -353,6 +356,10 @@ void smtp_data_gap(struct run *r, uint64_t len);
 /* A reply while data pass and nothing else is unanswered. false: it proves that
    the bytes are commands; the caller goes on with the reply. */
 bool smtp_data_reply(struct run *r, const struct reply *reply);
+
+/* bounce.c */
+/* Does this line of a header, not its Content-Type, make the message a bounce? */
+bool smtp_bounce_header(const struct line *line);
 
 /* mail.c */
 void smtp_mail_reply(struct run *r, const struct queued *command, const struct reply *reply);

@@ -275,6 +275,23 @@ bounces_from_many_servers_to_one_account_are_a_wave(void **state)
 		bounce(v4("192.0.2", 1 + i % 30), BOB, 250, true);
 	assert_only(DETECTOR_BOUNCE_WAVE, BOB);
 	assert_int_equal(stream_find(s, DETECTOR_BOUNCE_WAVE, BOB)->sources, 30);
+	assert_int_equal(stream_find(s, DETECTOR_BOUNCE_WAVE, BOB)->kind, KIND_BACKSCATTER);
+}
+
+static void
+bounces_of_the_same_few_servers_are_a_loop(void **state)
+{
+	char advice[1024];
+
+	(void)state;
+	for (unsigned i = 0; i < 60; i++)
+		bounce(v4("192.0.2", 1 + i % 2), BOB, 250, true);
+	assert_only(DETECTOR_BOUNCE_WAVE, BOB);
+	assert_int_equal(stream_find(s, DETECTOR_BOUNCE_WAVE, BOB)->kind, KIND_LOOP);
+	assert_true(finding_advice(
+			    stream_find(s, DETECTOR_BOUNCE_WAVE, BOB), advice, sizeof(advice)) > 0);
+	assert_non_null(strstr(advice, "a loop"));
+	assert_null(strstr(advice, "SPF"));
 }
 
 static void
@@ -321,6 +338,7 @@ main(void)
 		T(a_server_of_many_domains_is_no_open_relay),
 		T(a_filter_before_other_servers_is_no_open_relay),
 		T(bounces_from_many_servers_to_one_account_are_a_wave),
+		T(bounces_of_the_same_few_servers_are_a_loop),
 		T(bounces_to_many_accounts_are_a_wave_of_the_server),
 		T(callouts_and_a_few_bounces_are_no_wave),
 	};
