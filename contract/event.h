@@ -201,10 +201,11 @@ enum event_session_end {
 #define SESSION_SYN_ONLY 0x01u /* no byte of data, no handshake */
 #define SESSION_BANNER_SEEN 0x02u
 #define SESSION_EHLO_SEEN 0x04u
-#define SESSION_STARTTLS 0x08u        /* STARTTLS was accepted */
-#define SESSION_AUTH_OFFERED 0x10u    /* AUTH in the EHLO reply, in clear */
-#define SESSION_REFUSED_CONNECT 0x20u /* RST to SYN */
-#define SESSION_TLS 0x40u             /* TLS from the first byte */
+#define SESSION_STARTTLS 0x08u         /* STARTTLS was accepted */
+#define SESSION_AUTH_OFFERED 0x10u     /* AUTH in the EHLO reply, in clear */
+#define SESSION_REFUSED_CONNECT 0x20u  /* RST to SYN */
+#define SESSION_TLS 0x40u              /* TLS from the first byte */
+#define SESSION_STARTTLS_MANGLED 0x80u /* something on the way takes it out */
 
 struct event_session {
 	uint64_t start_ns;

@@ -56,7 +56,7 @@ static const struct detector_info infos[DETECTOR_COUNT] = {
 	[DETECTOR_BLOCKLISTED] = {"blocklisted",
 		"Remote SMTP servers refuse one of ours as blocklisted", CATEGORY_BAD, "", 2,
 		9000016, "refusals"},
-	[DETECTOR_EXPOSURE] = {"exposure", "An SMTP server offers AUTH in clear to the outside",
+	[DETECTOR_EXPOSURE] = {"exposure", "A weakness that an SMTP server shows to the outside",
 		CATEGORY_POLICY, "", 3, 9000017, "sessions"},
 };
 

@@ -235,6 +235,8 @@ write_session(struct eve *eve, const struct event *event)
 	line_put_bool(more, "starttls", s->flags & SESSION_STARTTLS);
 	line_put_bool(more, "tls", s->flags & SESSION_TLS);
 	line_put_bool(more, "auth_offered_in_clear", s->flags & SESSION_AUTH_OFFERED);
+	if (s->flags & SESSION_STARTTLS_MANGLED)
+		line_put_bool(more, "starttls_mangled", true);
 	line_put_text(more, "helo", event->text, s->helo_len);
 	line_put_text(more, "banner", event->text + s->helo_len, s->banner_len);
 	line_put_patterns(more, "patterns", eve->patterns, s->signatures);

@@ -67,7 +67,7 @@ struct finding {
 	enum finding_local local;
 	bool closed;
 	unsigned suppressed_by; /* the rule that hides it so far, from 1; 0: none does */
-	uint8_t kind; /* enum finding_kind */
+	uint8_t kind;           /* enum finding_kind */
 	struct finding_top top_accounts[FINDING_TOP];
 	struct finding_top top_sources[FINDING_TOP];
 	struct finding_top top_targets[FINDING_TOP];

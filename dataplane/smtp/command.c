@@ -395,5 +395,9 @@ smtp_command_line(struct run *r, const struct line *line)
 		return;
 	}
 	counter_add(r->ctx->counters, COUNTER_SMTP_MALFORMED, 1);
+	/* STARTTLS, overwritten on the way to the server: see reply.c. */
+	if ((r->s->flags & S_STARTTLS_OFFERED) && line->len == 8 &&
+		memcmp(line->data, "XXXXXXXX", 8) == 0)
+		r->s->flags |= S_STARTTLS_REFUSED;
 	smtp_queue_push(r, trim_end(line) == 0 ? COMMAND_EMPTY : COMMAND_OTHER, NULL, 0);
 }

@@ -162,6 +162,9 @@ tail_reply(struct run *r, const struct reply *reply)
 		return;
 	case TAIL_STARTTLS:
 		s->flags |= plus ? S_STARTTLS : 0;
+		/* What the server offered, its command did not reach it. */
+		if ((reply->code == 500 || reply->code == 502) && (s->flags & S_STARTTLS_OFFERED))
+			s->flags |= S_STARTTLS_REFUSED;
 		smtp_client_enter(r, plus ? CLIENT_STARTTLS : CLIENT_COMMAND);
 		return;
 	case TAIL_TLS:
@@ -307,6 +310,28 @@ done(struct run *r, uint16_t code, struct span text, bool cut)
 	smtp_line_resume(r, SMTP_CLIENT);
 }
 
+/*
+ * A line of the reply to EHLO (RFC 5321 4.1.1.1). A Cisco PIX or ASA that
+ * "inspects" overwrites what it does not like with as many X, the last of them
+ * a letter that counts: STARTTLS becomes XXXXXXXA.
+ */
+static void
+capability(struct run *r, struct span text)
+{
+	struct state *s = r->s;
+
+	if (text.len > 4 && smtp_caseless_prefix(text.data, 4, "auth") &&
+		(text.data[4] == ' ' || text.data[4] == '='))
+		s->flags |= S_AUTH_OFFERED;
+	if (text.len < 8 || (text.len > 8 && text.data[8] != ' '))
+		return;
+	if (smtp_caseless_prefix(text.data, 8, "starttls"))
+		s->flags |= S_STARTTLS_OFFERED;
+	else if (memcmp(text.data, "XXXXXXX", 7) == 0 && text.data[7] >= 'A' &&
+		 text.data[7] <= 'Z' && smtp_queue_peek(r) == COMMAND_HELO)
+		s->flags |= S_STARTTLS_MASKED;
+}
+
 /* What one line adds to the reply under way. */
 static void
 collect(struct run *r, uint16_t code, const struct line *line, struct span text)
@@ -329,9 +354,8 @@ collect(struct run *r, uint16_t code, const struct line *line, struct span text)
 		if (s->tail == TAIL_AUTH || smtp_unsure(s))
 			s->reply_words |= (uint8_t)smtp_words(text.data, text.len);
 		smtp_match(r, CONTEXT_REPLY, line, text_ok(r));
-	} else if (code == 250 && text.len > 4 && smtp_caseless_prefix(text.data, 4, "auth") &&
-		   (text.data[4] == ' ' || text.data[4] == '=')) {
-		s->flags |= S_AUTH_OFFERED;
+	} else if (code == 250) {
+		capability(r, text);
 	}
 }
 

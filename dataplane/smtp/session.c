@@ -505,11 +505,15 @@ settle(struct run *r)
 static uint16_t
 session_flags(uint32_t flags)
 {
+	bool masked = (flags & S_STARTTLS_MASKED) && !(flags & S_STARTTLS_OFFERED);
+	bool mangled = masked || (flags & S_STARTTLS_REFUSED);
+
 	return (uint16_t)((flags & S_BANNER_SEEN ? SESSION_BANNER_SEEN : 0) |
 			  (flags & S_EHLO ? SESSION_EHLO_SEEN : 0) |
 			  (flags & S_STARTTLS ? SESSION_STARTTLS : 0) |
 			  (flags & S_AUTH_OFFERED ? SESSION_AUTH_OFFERED : 0) |
-			  (flags & S_TLS ? SESSION_TLS : 0));
+			  (flags & S_TLS ? SESSION_TLS : 0) |
+			  (mangled ? SESSION_STARTTLS_MANGLED : 0));
 }
 
 void

@@ -234,6 +234,58 @@ auth_in_clear_is_told_once_per_server_and_day(void **state)
 	assert_true(has(DETECTOR_EXPOSURE, MX));
 }
 
+/* Each in its own words, once a day for each server. */
+static void
+old_versions_and_mangled_starttls_are_exposures_of_their_own(void **state)
+{
+	static const uint8_t kinds[] = {KIND_CLEAR_AUTH, KIND_OLD_VERSION, KIND_MANGLED_TLS};
+	static const char *const words[] = {"STARTTLS, or on port 465", "Upgrade", "inspect esmtp"};
+	const struct finding *all[8];
+
+	(void)state;
+	for (unsigned i = 0; i < 12; i++) {
+		struct event e = session("192.0.2.1", MX, 7);
+		struct event banner = base_event(EVENT_SIGNATURE, "192.0.2.1", MX);
+
+		banner.signature.pattern_id = 1202;
+		banner.signature.from_server = 1;
+		e.session.flags |= SESSION_STARTTLS_MANGLED | (i > 3 ? SESSION_AUTH_OFFERED : 0);
+		feed(&banner);
+		feed(&e);
+		stream_wait(s, NS_PER_H);
+	}
+	engine_finish(s->engine);
+	assert_int_equal(engine_findings(s->engine, all, 8), 3);
+	for (unsigned k = 0; k < 3; k++) {
+		unsigned n = 0;
+		char advice[1024];
+
+		for (unsigned i = 0; i < 3; i++) {
+			if (all[i]->kind != kinds[k])
+				continue;
+			n++;
+			assert_true(finding_advice(all[i], advice, sizeof(advice)) > 0);
+			assert_non_null(strstr(advice, words[k]));
+		}
+		assert_int_equal(n, 1);
+	}
+}
+
+static void
+a_banner_that_is_maintained_or_of_a_stranger_is_no_exposure(void **state)
+{
+	struct event e = base_event(EVENT_SIGNATURE, "192.0.2.1", MX);
+
+	(void)state;
+	e.signature.pattern_id = 1011;
+	feed(&e);
+	learn_home();
+	e = base_event(EVENT_SIGNATURE, MX, "192.0.2.5");
+	e.signature.pattern_id = 1210;
+	feed(&e);
+	assert_silent();
+}
+
 static void
 auth_in_clear_among_neighbours_or_at_strangers_is_no_exposure(void **state)
 {
@@ -407,6 +459,8 @@ main(void)
 		T(a_mail_server_of_ours_and_a_stranger_may_mail_many),
 		T(auth_in_clear_is_told_once_per_server_and_day),
 		T(auth_in_clear_among_neighbours_or_at_strangers_is_no_exposure),
+		T(old_versions_and_mangled_starttls_are_exposures_of_their_own),
+		T(a_banner_that_is_maintained_or_of_a_stranger_is_no_exposure),
 		T(ours_refused_as_listed_is_blocklisted),
 		T(a_refusal_that_matches_three_patterns_counts_once),
 		T(strangers_refused_by_our_own_lists_are_not),
