@@ -41,6 +41,18 @@ sequence_len(const uint8_t *p, size_t left)
 	return len;
 }
 
+size_t
+utf8_next(const uint8_t *p, size_t left, uint32_t *code)
+{
+	static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+	size_t len = sequence_len(p, left);
+
+	*code = len > 0 ? p[0] & lead_bits[len] : 0;
+	for (size_t i = 1; i < len; i++)
+		*code = *code << 6 | (p[i] & 0x3f);
+	return len;
+}
+
 /* Is the well-formed sequence at p C0, DEL or C1 (U+0080..U+009F: C2 80..9F)? */
 static bool
 is_control(const uint8_t *p)

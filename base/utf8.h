@@ -23,6 +23,12 @@ size_t utf8_escape(
 bool utf8_is_printable(const uint8_t *in, size_t len);
 
 /*
+ * The character at p, of which left bytes (1 at least) are there: its bytes, *code what it is;
+ * 0 when the byte at p starts no well-formed sequence.
+ */
+size_t utf8_next(const uint8_t *p, size_t left, uint32_t *code);
+
+/*
  * UTF-16LE to UTF-8; an odd trailing byte is dropped; a lone surrogate becomes
  * U+FFFD. Writes at most out_len bytes, whole characters only. Returns bytes.
  */

@@ -13,6 +13,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{"replay", command_replay, "inspect captures and report who guessed what"},
+	{"report", command_report, "make one HTML file of what a run found"},
 	{"check", command_check, "validate a configuration file"},
 	{"rules", command_rules, "validate pattern files"},
 };

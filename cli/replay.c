@@ -2,13 +2,17 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/stdfds.h"
 #include "cli/command.h"
+#include "cli/report.h"
 #include "cli/supervise.h"
 #include "config/config.h"
 #include "contract/hello.h"
@@ -29,6 +33,7 @@ static const char replay_help[] =
 	"      --eve FILE|-       events there instead; - is standard output, and the report\n"
 	"                         goes to standard error (DIR/eve.json)\n"
 	"      --format text|json of the report (text)\n"
+	"      --report           make DIR/report.html too, see smtap report\n"
 	"      --speed max|real   as fast as possible, or at the pace of the capture (max)\n"
 	"      --help\n"
 	"\n"
@@ -46,6 +51,7 @@ enum {
 	OPT_PORTS,
 	OPT_EVE,
 	OPT_FORMAT,
+	OPT_REPORT,
 	OPT_SPEED,
 };
 
@@ -56,6 +62,7 @@ static const struct option replay_options[] = {
 	{"ports", required_argument, NULL, OPT_PORTS},
 	{"eve", required_argument, NULL, OPT_EVE},
 	{"format", required_argument, NULL, OPT_FORMAT},
+	{"report", no_argument, NULL, OPT_REPORT},
 	{"speed", required_argument, NULL, OPT_SPEED},
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
@@ -69,6 +76,7 @@ struct replay {
 	const char *eve;
 	const char *format;
 	const char *speed;
+	bool report;
 	char *const *captures;
 	int capture_count;
 };
@@ -130,6 +138,9 @@ replay_take(struct replay *r, int option, char **argv)
 	case OPT_FORMAT:
 		r->format = optarg;
 		return replay_check_choice("--format", optarg, "text", "json");
+	case OPT_REPORT:
+		r->report = true;
+		return 0;
 	case OPT_SPEED:
 		r->speed = optarg;
 		return replay_check_choice("--speed", optarg, "max", "real");
@@ -222,6 +233,32 @@ replay_start(const struct replay *r)
 	return status;
 }
 
+/* When the events were written last; 0 when they are not there. */
+static int64_t
+replay_written_ns(const char *eve)
+{
+	struct stat st;
+
+	return stat(eve, &st) == 0 ? st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec
+				   : 0;
+}
+
+/* The HTML file is made of what control wrote: also when a capture was damaged or reading was
+ * ended, but not of what a run before this one left. */
+static int
+replay_and_report(const struct replay *r)
+{
+	int64_t before_ns = replay_written_ns(r->eve);
+	int status = replay_start(r);
+	int reported;
+
+	if (status == COMMAND_BAD || replay_written_ns(r->eve) == before_ns)
+		return status;
+	reported = report_write(
+		r->eve, r->output, 0, strcmp(r->format, "json") == 0 ? stderr : stdout);
+	return status != COMMAND_DONE ? status : reported;
+}
+
 /* Fill in what no option said, with the configuration's help. */
 static int
 replay_run(struct replay *r)
@@ -233,6 +270,8 @@ replay_run(struct replay *r)
 	/* The report goes there, or the events do: better now than after an hour of reading. */
 	if (!stdfds_has_output())
 		return command_fail(COMMAND_FAILED, "standard output is closed");
+	if (r->report && r->eve && strcmp(r->eve, "-") == 0)
+		return command_fail(COMMAND_BAD, "--report: the events must be in a file, not -");
 	config_defaults(&config);
 	if (!r->config && access(COMMAND_CONFIG_FILE, F_OK) == 0)
 		r->config = COMMAND_CONFIG_FILE;
@@ -245,7 +284,7 @@ replay_run(struct replay *r)
 		return command_fail(COMMAND_BAD, "-o: the path is too long");
 	if (!r->eve)
 		r->eve = eve;
-	int status = replay_start(r);
+	int status = r->report ? replay_and_report(r) : replay_start(r);
 	config_free(&config);
 	return status;
 }

@@ -1,0 +1,243 @@
+/* The attack in a sentence: who guessed what, whether it worked, and what came of it. */
+#include <string.h>
+
+#include "cli/page/html.h"
+#include "cli/page/text.h"
+
+static bool
+is(const struct finding *f, const char *detector)
+{
+	return f->detector && strcmp(f->detector, detector) == 0;
+}
+
+static bool
+subject_is(const struct finding *f, const char *type)
+{
+	return f->subject_type && strcmp(f->subject_type, type) == 0;
+}
+
+static void
+put_name(FILE *out, const char *name)
+{
+	text_name(out, name && *name ? name : "(unnamed)", TEXT_SHORT_CHARS);
+}
+
+/* The finding of this stage that counted most; NULL when there is none. */
+static const struct finding *
+gravest(const struct incident *incident, enum stage stage)
+{
+	const struct finding *most = NULL;
+
+	for (size_t i = 0; i < incident->finding_count; i++) {
+		const struct finding *f = &incident->findings[i];
+
+		if (f->stage == stage && (!most || f->attempts > most->attempts))
+			most = f;
+	}
+	return most;
+}
+
+/* The finding that knows which guess worked, and of whom. */
+static const struct finding *
+successful(const struct incident *incident)
+{
+	const struct finding *best = NULL;
+
+	for (size_t i = 0; i < incident->finding_count; i++) {
+		const struct finding *f = &incident->findings[i];
+
+		if (f->success_us == WHEN_NONE)
+			continue;
+		if (!best || (!best->success_account && f->success_account) ||
+			(!!best->success_account == !!f->success_account &&
+				f->stage == STAGE_SUCCESS && best->stage != STAGE_SUCCESS))
+			best = f;
+	}
+	return best;
+}
+
+/* The one by name, or how many there are. */
+static void
+put_which(FILE *out, const struct top tops[TOPS_MAX], uint64_t n, const char *one, const char *many)
+{
+	if (n <= 1 && tops[0].name)
+		put_name(out, tops[0].name);
+	else
+		text_count(out, n, one, many);
+}
+
+/* Who did it, as a finding has it. */
+static void
+put_attacker(FILE *out, const struct finding *f)
+{
+	const struct top *top = &f->top_sources[0];
+
+	if (subject_is(f, "source") || subject_is(f, "prefix")) {
+		put_name(out, f->subject);
+		return;
+	}
+	for (unsigned i = 0; f->success_us != WHEN_NONE && i < TOPS_MAX; i++)
+		if (f->top_sources[i].name && f->top_sources[i].succeeded) {
+			put_name(out, f->top_sources[i].name);
+			return;
+		}
+	if (f->sources <= 1 && top->name)
+		put_name(out, top->name);
+	else if (f->sources > 0)
+		text_count(out, f->sources, "source", "sources");
+	else
+		fputs("Somebody", out);
+}
+
+static void
+put_success(FILE *out, const struct finding *f)
+{
+	put_attacker(out, f);
+	if (!f->success_account) {
+		fputs(" guessed a password; which account it is of could not be read", out);
+		return;
+	}
+	fputs(" guessed the password of ", out);
+	put_name(out, f->success_account);
+	if (f->success_attempt > 0) {
+		fputs(" on attempt ", out);
+		text_number(out, f->success_attempt);
+		if (f->attempts > f->success_attempt) {
+			fputs(" of ", out);
+			text_number(out, f->attempts);
+		}
+	}
+}
+
+static void
+put_guessing(FILE *out, const struct incident *incident, const struct finding *f)
+{
+	uint64_t successes = 0;
+
+	for (size_t i = 0; i < incident->finding_count; i++)
+		successes += incident->findings[i].successes;
+	put_attacker(out, f);
+	fputs(" tried ", out);
+	if (f->passwords > 0) {
+		fputs(f->passwords_at_least ? "at least " : "", out);
+		text_count(out, f->passwords, "password", "passwords");
+	} else {
+		text_number(out, f->attempts);
+		fputs(" times to log in", out);
+	}
+	fputs(f->passwords > 0 ? " for " : " to ", out);
+	if (subject_is(f, "account"))
+		put_name(out, f->subject);
+	else if (f->accounts > 0)
+		put_which(out, f->top_accounts, f->accounts, "account", "accounts");
+	else
+		put_which(out, f->top_targets, f->targets, "server", "servers");
+	fputs(successes == 0 ? "; no guess worked" : "; a login worked", out);
+}
+
+static void
+put_scan(FILE *out, const struct finding *f)
+{
+	put_attacker(out, f);
+	if (is(f, "enumeration")) {
+		fputs(" asked for users in ", out);
+		text_count(out, f->attempts, "probe", "probes");
+		return;
+	}
+	fputs(" looked at ", out);
+	put_which(out, f->top_targets, f->targets, "mail server", "mail servers");
+}
+
+/* What was sent by those who logged in: told only where it was counted. */
+static bool
+put_mails(FILE *out, const struct incident *incident, bool first)
+{
+	struct tally sent = {0};
+	const struct name *who = NULL;
+
+	for (size_t i = 0; i < incident->accounts.count; i++) {
+		const struct name *n = &incident->accounts.entries[i];
+
+		if (n->tally.mails_accepted == 0)
+			continue;
+		sent.mails_accepted += n->tally.mails_accepted;
+		sent.recipients += n->tally.recipients;
+		if (!who || n->tally.mails_accepted > who->tally.mails_accepted)
+			who = n;
+	}
+	if (!who)
+		return false;
+	if (first)
+		put_name(out, who->text);
+	fputs(first ? " sent " : " and sent ", out);
+	text_count(out, sent.mails_accepted, "mail", "mails");
+	fputs(" to ", out);
+	text_count(out, sent.recipients, "recipient", "recipients");
+	return true;
+}
+
+static void
+put_relay(FILE *out, const struct incident *incident, const struct finding *f, bool first)
+{
+	if (!is(f, "open_relay") && put_mails(out, incident, first))
+		return;
+	fputs(first ? "" : "; ", out);
+	put_name(out, f->subject);
+	if (is(f, "open_relay")) {
+		fputs(" passed on strangers' mail to ", out);
+		text_count(out, f->attempts, "foreign recipient", "foreign recipients");
+	} else if (is(f, "outbound_fanout")) {
+		fputs(" spoke to ", out);
+		text_count(out, f->targets, "mail server outside", "mail servers outside");
+	} else {
+		fputs(" sent mail to ", out);
+		text_count(out, f->attempts, "foreign recipient", "foreign recipients");
+	}
+}
+
+static void
+put_rest(FILE *out, const struct finding *f)
+{
+	text_name(out, f->title ? f->title : "An attack on mail servers", TEXT_NAME_CHARS);
+	fputs(": ", out);
+	put_name(out, f->subject);
+}
+
+void
+html_headline(FILE *out, const struct incident *incident)
+{
+	const struct finding *success = successful(incident);
+	const struct finding *guess = gravest(incident, STAGE_GUESSING);
+	const struct finding *scan = gravest(incident, STAGE_SCAN);
+	const struct finding *relay = gravest(incident, STAGE_RELAY);
+	const struct finding *bounces = gravest(incident, STAGE_BOUNCES);
+	const struct finding *listed = gravest(incident, STAGE_BLOCKLISTED);
+	bool first = !success && !guess && !scan;
+
+	if (success)
+		put_success(out, success);
+	else if (guess)
+		put_guessing(out, incident, guess);
+	else if (scan)
+		put_scan(out, scan);
+	if (relay) {
+		put_relay(out, incident, relay, first);
+		first = false;
+	}
+	if (bounces) {
+		fputs(first ? "" : "; ", out);
+		text_count(out, bounces->attempts, "bounce came to ", "bounces came to ");
+		put_name(out, bounces->subject);
+		first = false;
+	}
+	if (listed) {
+		fputs(first ? "Other servers" : "; other servers", out);
+		fputs(" refuse ", out);
+		put_name(out, listed->subject);
+		fputs(" as blocklisted", out);
+		first = false;
+	}
+	if (first && incident->finding_count > 0)
+		put_rest(out, &incident->findings[0]);
+	fputc('.', out);
+}
