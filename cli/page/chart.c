@@ -3,6 +3,7 @@
  * so a chart is as wide as its place and its words stay readable on any screen.
  */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/page/html.h"
@@ -13,7 +14,7 @@
 #define AXIS_PX 22
 #define PLOT_PX 150
 #define TOP_PX 18 /* above the bars: marks of success */
-#define TICKS_MAX 6
+#define TICKS_MAX 5
 
 static double
 percent(int64_t us, int64_t first_us, int64_t last_us)
@@ -35,15 +36,21 @@ put_axis(FILE *out, int64_t first_us, int64_t last_us, unsigned top, unsigned bo
 {
 	int64_t width = when_width(last_us - first_us, TICKS_MAX);
 	char text[WHEN_MAX];
+	unsigned told = 0;
 
 	for (int64_t at = when_floor(first_us + width - 1, width); at <= last_us; at += width) {
 		double x = percent(at, first_us, last_us);
 
 		fprintf(out,
-			"<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>"
+			"<line class=\"grid\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\"/>", x,
+			x, top, bottom + 4);
+		/* At the right end it would meet its neighbour on a small screen. */
+		if (x > 96 && told > 0)
+			continue;
+		told++;
+		fprintf(out,
 			"<text class=\"ax\" x=\"%.2f%%\" y=\"%u\" text-anchor=\"%s\">%s</text>\n",
-			x, x, top, bottom + 4, x, bottom + 17, anchor(x),
-			when_mark(at, width, text));
+			x, bottom + 17, anchor(x), when_mark(at, width, text));
 	}
 	fprintf(out, "<line class=\"base\" x1=\"0\" x2=\"100%%\" y1=\"%u\" y2=\"%u\"/>\n", bottom,
 		bottom);
@@ -70,30 +77,60 @@ html_spark(FILE *out, const struct model *model, const struct brief *b)
 		to < from + 2 ? from + 2 : to);
 }
 
-/* The findings as they are told: by stage, then by time. Returns how many. */
-static size_t
-order_findings(const struct incident *incident, const struct finding *lanes[LANES_MAX])
+static int
+compare_findings(const void *va, const void *vb)
 {
-	size_t count = 0;
+	const struct finding *a = *(const struct finding *const *)va;
+	const struct finding *b = *(const struct finding *const *)vb;
 
-	for (size_t i = 0; i < incident->finding_count; i++) {
-		const struct finding *f = &incident->findings[i];
-		size_t at = count < LANES_MAX ? count : LANES_MAX;
+	if (a->stage != b->stage)
+		return a->stage < b->stage ? -1 : 1;
+	if (a->first_us != b->first_us)
+		return a->first_us < b->first_us ? -1 : 1;
+	return a->id < b->id ? -1 : a->id > b->id;
+}
 
-		if (f->first_us == WHEN_NONE)
-			continue;
-		while (at > 0 && (f->stage < lanes[at - 1]->stage ||
-					 (f->stage == lanes[at - 1]->stage &&
-						 f->first_us < lanes[at - 1]->first_us))) {
-			if (at < LANES_MAX)
-				lanes[at] = lanes[at - 1];
-			at--;
-		}
-		if (at < LANES_MAX)
-			lanes[at] = f;
-		count += count < LANES_MAX;
+/*
+ * The findings that have a bar: by stage, then by time. When there are too many each stage gets
+ * its share, so that many guessers do not hide what came of it. Returns how many.
+ */
+static size_t
+order_findings(const struct incident *incident, const struct finding *lanes[FINDINGS_MAX])
+{
+	enum stage last = STAGE_COUNT;
+	unsigned kinds = 0, of_kind = 0;
+	size_t all = 0, count = 0;
+
+	for (size_t i = 0; i < incident->finding_count; i++)
+		if (incident->findings[i].first_us != WHEN_NONE)
+			lanes[all++] = &incident->findings[i];
+	qsort(lanes, all, sizeof(*lanes), compare_findings);
+	for (size_t i = 0; i < all; i++)
+		kinds += i == 0 || lanes[i]->stage != lanes[i - 1]->stage;
+	for (size_t i = 0; i < all; i++) {
+		of_kind = i > 0 && lanes[i]->stage == last ? of_kind + 1 : 1;
+		last = lanes[i]->stage;
+		if (all <= LANES_MAX || of_kind <= LANES_MAX / kinds)
+			lanes[count++] = lanes[i];
 	}
 	return count;
+}
+
+/* In words, above its bar. */
+static void
+put_lane_label(FILE *out, const struct finding *f, unsigned y)
+{
+	char text[WHEN_MAX];
+
+	fprintf(out, "<text class=\"halo\" x=\"0\" y=\"%u\"><tspan font-weight=\"700\">%s</tspan> ",
+		y, f->stage == STAGE_COUNT ? "other" : stage_name(f->stage));
+	text_plain(out, f->detector ? f->detector : "", TEXT_SHORT_CHARS);
+	fputs(" &#183; ", out);
+	text_plain(out, f->subject ? f->subject : "", TEXT_SHORT_CHARS);
+	if (f->success_us != WHEN_NONE)
+		fprintf(out, "<tspan class=\"in\"> &#183; login worked %s</tspan>",
+			when_clock(f->success_us, text));
+	fputs("</text>\n", out);
 }
 
 static void
@@ -101,36 +138,33 @@ put_lane(FILE *out, const struct finding *f, unsigned y, int64_t first_us, int64
 {
 	double from = percent(f->first_us, first_us, last_us);
 	double to = percent(f->last_us, first_us, last_us);
+	bool hot = f->stage >= STAGE_SUCCESS && f->stage < STAGE_COUNT;
 	char text[WHEN_MAX], end[WHEN_MAX];
 
 	from = from > 99.5 ? 99.5 : from;
 	to = to < from + 0.5 ? from + 0.5 : to;
-	fprintf(out, "<text class=\"halo\" x=\"0\" y=\"%u\"><tspan font-weight=\"700\">%s</tspan> ",
-		y + 12, f->stage == STAGE_COUNT ? "other" : stage_name(f->stage));
-	text_plain(out, f->detector ? f->detector : "", TEXT_SHORT_CHARS);
-	fputs(" &#183; ", out);
-	text_plain(out, f->subject ? f->subject : "", TEXT_SHORT_CHARS);
+	put_lane_label(out, f, y + 12);
 	fprintf(out,
-		"</text>\n<line class=\"lane%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\">"
-		"<title>",
-		f->stage >= STAGE_SUCCESS && f->stage < STAGE_COUNT ? " hot" : "", from, to, y + 22,
-		y + 22);
-	fprintf(out, "%s to %s", when_text(f->first_us, text),
+		"<line class=\"lane%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\">"
+		"<title>%s to %s</title></line>\n",
+		hot ? " hot" : "", from, to, y + 22, y + 22, when_text(f->first_us, text),
 		when_end(f->first_us, f->last_us, end));
-	fputs("</title></line>\n", out);
 	if (f->success_us == WHEN_NONE)
 		return;
 	from = percent(f->success_us, first_us, last_us);
 	fprintf(out,
-		"<text class=\"mark halo\" x=\"%.2f%%\" y=\"%u\" text-anchor=\"%s\">&#9650; "
-		"%s</text>\n",
-		from, y + 27, anchor(from), when_clock(f->success_us, text));
+		"<text class=\"mark halo\" x=\"%.2f%%\" y=\"%u\" text-anchor=\"middle\">&#9650;"
+		"</text>\n",
+		from < 0     ? 0.0
+		: from > 100 ? 100.0
+			     : from,
+		y + 27);
 }
 
 void
 html_timeline(FILE *out, const struct incident *incident)
 {
-	const struct finding *lanes[LANES_MAX];
+	const struct finding *lanes[FINDINGS_MAX];
 	size_t count = order_findings(incident, lanes);
 	const struct brief *b = incident->brief;
 	char first[WHEN_MAX], last[WHEN_MAX];
@@ -149,7 +183,7 @@ html_timeline(FILE *out, const struct incident *incident)
 	for (size_t i = 0; i < count; i++)
 		put_lane(out, lanes[i], (unsigned)i * LANE_PX, b->first_us, b->last_us);
 	fputs("</svg>\n<p class=\"note\">A bar for each finding, from first to last seen, times in "
-	      "UTC. &#9650; marks the first login that worked.",
+	      "UTC. &#9650; marks a first login that worked.",
 		out);
 	if (incident->finding_count > count) {
 		fputc(' ', out);
@@ -269,24 +303,13 @@ put_scale(FILE *out, uint64_t max)
 	for (uint64_t n = step; n <= max; n += step) {
 		double y = TOP_PX + PLOT_PX - (double)n * PLOT_PX / (double)max;
 
-		fprintf(out, "<line class=\"grid\" x1=\"0\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>",
-			y, y);
-	}
-}
-
-/* Over the bars, so that they can be read. */
-static void
-put_scale_labels(FILE *out, uint64_t max)
-{
-	uint64_t step = round_step(max);
-
-	for (uint64_t n = step; n <= max; n += step) {
-		fprintf(out, "<text class=\"ax halo\" x=\"1\" y=\"%.1f\">",
-			TOP_PX + PLOT_PX - (double)n * PLOT_PX / (double)max - 2);
+		fprintf(out,
+			"<line class=\"grid\" x1=\"0\" x2=\"100%%\" y1=\"%.1f\" y2=\"%.1f\"/>"
+			"<text class=\"ax\" x=\"-5\" y=\"%.1f\" text-anchor=\"end\">",
+			y, y, y + 4);
 		text_number(out, n);
-		fputs("</text>", out);
+		fputs("</text>\n", out);
 	}
-	fputc('\n', out);
 }
 
 static void
@@ -298,8 +321,9 @@ put_chart_head(FILE *out, const struct incident *incident, enum chart chart, uin
 	char first_text[WHEN_MAX], last_text[WHEN_MAX];
 
 	fprintf(out,
-		"<h3>%s</h3>\n<svg height=\"%u\" role=\"img\" aria-labelledby=\"c%u-%" PRIu64
-		"t c%u-%" PRIu64 "d\"><title id=\"c%u-%" PRIu64 "t\">%s</title>"
+		"<h3>%s</h3>\n<svg class=\"plot\" height=\"%u\" role=\"img\" "
+		"aria-labelledby=\"c%u-%" PRIu64 "t c%u-%" PRIu64 "d\"><title id=\"c%u-%" PRIu64
+		"t\">%s</title>"
 		"<desc id=\"c%u-%" PRIu64 "d\">",
 		charts[chart].title, TOP_PX + PLOT_PX + AXIS_PX, chart, id, chart, id, chart, id,
 		charts[chart].title, chart, id);
@@ -315,9 +339,11 @@ html_chart(FILE *out, const struct incident *incident, enum chart chart)
 	int64_t last = bins->first_us + bins->count * bins->width_us;
 	char first_text[WHEN_MAX], last_text[WHEN_MAX], span[WHEN_MAX];
 	uint64_t max = 0, all = 0;
+	bool marks = false;
 
 	for (unsigned i = 0; i < bins->count; i++) {
 		uint64_t n = sum(series(bins, chart)[i]);
+		marks |= chart == CHART_AUTH && bins->auth[i][OUTCOME_SUCCESS] > 0;
 		max = n > max ? n : max;
 		all += n;
 	}
@@ -329,11 +355,10 @@ html_chart(FILE *out, const struct incident *incident, enum chart chart)
 	for (unsigned i = 0; i < bins->count; i++)
 		if (sum(series(bins, chart)[i]) > 0)
 			put_bar(out, bins, chart, i, max);
-	put_scale_labels(out, max);
 	fputs("</svg>\n", out);
 	put_legend(out, bins, chart);
 	fprintf(out, "<p class=\"note\">%s to %s UTC; a bar is %s.%s</p>\n",
 		when_text(bins->first_us, first_text), when_end(bins->first_us, last, last_text),
 		when_span(bins->width_us, span),
-		chart == CHART_AUTH ? " &#9660; marks bars with a login that worked." : "");
+		marks ? " &#9660; marks bars with a login that worked." : "");
 }

@@ -126,9 +126,15 @@ put_guessing(FILE *out, const struct incident *incident, const struct finding *f
 		fputs(" times to log in", out);
 	}
 	fputs(f->passwords > 0 ? " for " : " to ", out);
-	if (subject_is(f, "account"))
+	if (subject_is(f, "account")) {
 		put_name(out, f->subject);
-	else if (f->accounts > 0)
+		/* The other findings are about others. */
+		if (incident->accounts.distinct > 1) {
+			fputs(" and ", out);
+			text_count(out, incident->accounts.distinct - 1, "further account",
+				"further accounts");
+		}
+	} else if (f->accounts > 0)
 		put_which(out, f->top_accounts, f->accounts, "account", "accounts");
 	else
 		put_which(out, f->top_targets, f->targets, "server", "servers");
