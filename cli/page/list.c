@@ -24,7 +24,7 @@ list_wrong(const json_t *line)
 {
 	const json_t *smtap = json_object_get(line, "smtap");
 
-	if (!smtap || strcmp(reader_text(smtap, "detector"), "signature") == 0)
+	if (!json_is_object(smtap) || strcmp(reader_text(smtap, "detector"), "signature") == 0)
 		return NULL;
 	if (*reader_text(smtap, "detector") == '\0')
 		return "an alert without detector";

@@ -74,7 +74,7 @@ bad("an_option_without_its_value_is_named",
     lambda f: (["replay", f.capture, "--workers"], ("--workers",)))
 bad("no_capture_at_all_is_refused", lambda f: (["replay", "-o", f.output()], ("no capture",)))
 bad("an_unknown_command_lists_the_known_ones",
-    lambda f: (["frobnicate"], ("frobnicate", "replay", "check", "rules")))
+    lambda f: (["frobnicate"], ("frobnicate", "replay", "report", "check", "rules")))
 
 
 def with_config(verb):
@@ -338,8 +338,8 @@ def eve_to_standard_output_leaves_the_report_to_standard_error():
         expect("198.51.100.7" in r.stderr, "no report on standard error")
 
 
-PROGRAMS = (["smtap"], ["smtap", "replay"], ["smtap", "check"], ["smtap", "rules"],
-            ["smtap-dataplane"], ["smtap-control"])
+PROGRAMS = (["smtap"], ["smtap", "replay"], ["smtap", "report"], ["smtap", "check"],
+            ["smtap", "rules"], ["smtap-dataplane"], ["smtap-control"])
 
 
 def into(target, program, *args):
@@ -409,7 +409,7 @@ def the_json_report_is_json():
 
 @case
 def every_command_has_help_with_examples():
-    for verb in ([], ["replay"], ["check"], ["rules"]):
+    for verb in ([], ["replay"], ["report"], ["check"], ["rules"]):
         r = smtap(*verb, "--help")
         expect_status(r, 0)
         expect("usage: " in r.stdout and "xample" in r.stdout, f"{verb}: no usage or no example")
