@@ -15,6 +15,7 @@ static const struct bench_scenario *const scenarios[] = {
 	&bench_attack,
 	&bench_patterns,
 	&bench_control,
+	&bench_rules,
 	&bench_flowtable,
 };
 

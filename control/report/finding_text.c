@@ -103,7 +103,7 @@ say_sources(struct draft *d, const struct finding *i)
 	if (i->sources <= 1 && i->top_sources[0].name[0])
 		say_source(d, i->top_sources[0].name);
 	else
-		say_which(d, i->top_sources, i->sources, "source");
+		say_count(d, i->sources, "source", "sources");
 }
 
 /* "24 passwords", "at least 60 passwords"; or what stands for them when they are not known. */

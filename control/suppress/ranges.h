@@ -12,16 +12,31 @@
 
 #include "contract/prefix.h"
 
+/* An address as numbers, which compare faster than its bytes. */
+struct ranges_key {
+	uint64_t high;
+	uint64_t low;
+};
+
 struct ranges_entry {
-	struct prefix prefix;
+	struct ranges_key key;
 	uint16_t rule;
+	uint8_t bits;
+	bool v4;
+};
+
+/* Entries of one length and family. */
+struct ranges_length {
+	struct ranges_key mask;
+	uint16_t first;
+	uint16_t end;
+	bool v4;
 };
 
 struct ranges {
-	struct ranges_entry *entries; /* owned; by length, address, rule */
+	struct ranges_entry *entries; /* owned; by family, length, address, rule */
 	unsigned count;
-	uint8_t lengths[PREFIX_BITS + 1]; /* those that occur */
-	uint16_t first[PREFIX_BITS + 2];  /* entry where each of these begins; and the end */
+	struct ranges_length lengths[PREFIX_BITS + 34]; /* 0 to 128, and 0 to 32 of IPv4 */
 	unsigned length_count;
 };
 

@@ -181,14 +181,19 @@ ask_accounts(struct question *q)
 uint64_t
 suppress_allowed(struct suppress *s, const struct event *event)
 {
-	struct question q = {.s = s, .event = event};
+	struct question q;
 	const char *name;
 
+	q.s = s;
+	q.event = event;
+	q.detectors = 0;
+	q.account[0] = '\0';
 	if (s->any_account) {
 		size_t len = account_of(event, &name);
 
 		if (len > 0)
 			config_fold(q.account, name, len);
+		q.account[len] = '\0';
 	}
 	ranges_find(&s->clients, &event->head.flow.client, ask_rule, &q);
 	if (q.account[0])

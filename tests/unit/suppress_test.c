@@ -382,6 +382,24 @@ a_rule_of_detectors_alone_holds_for_each_event(void **state)
 	done(s);
 }
 
+static void
+ranges_of_all_of_a_family_hold_for_that_family(void **state)
+{
+	struct suppress *s = rules("allow:\n"
+				   "- {prefix: '::/0', detector: slow, reason: r}\n"
+				   "- {prefix: 0.0.0.0/0, detector: spray, reason: r}\n"
+				   "- {prefix: '2001:db8::/32', detector: exposure, reason: r}\n"
+				   "- {prefix: '::/96', detector: stuffing, reason: r}\n");
+
+	(void)state;
+	assert_int_equal(allowed(s, "192.0.2.1", NULL, "203.0.113.25"), BIT(SPRAY));
+	assert_int_equal(
+		allowed(s, "2001:db8::1", NULL, "203.0.113.25"), BIT(SLOW) | BIT(EXPOSURE));
+	assert_int_equal(allowed(s, "2001:db9::1", NULL, "203.0.113.25"), BIT(SLOW));
+	assert_int_equal(allowed(s, "::1", NULL, "203.0.113.25"), BIT(SLOW) | BIT(STUFFING));
+	done(s);
+}
+
 /* Ranges of all lengths, with repetitions, against a look at each rule. */
 static void
 the_index_of_ranges_finds_what_a_look_at_each_rule_finds(void **state)
@@ -450,6 +468,7 @@ main(void)
 		cmocka_unit_test(whom_mail_was_sent_as_is_its_account),
 		cmocka_unit_test(all_that_an_allowing_rule_gives_must_hold),
 		cmocka_unit_test(a_rule_of_detectors_alone_holds_for_each_event),
+		cmocka_unit_test(ranges_of_all_of_a_family_hold_for_that_family),
 		cmocka_unit_test(the_index_of_ranges_finds_what_a_look_at_each_rule_finds),
 	};
 
