@@ -312,7 +312,7 @@ const struct attack_kind attack_mail_kinds[] = {
 		FANOUT, 0, outbound_fanout},
 	{"fanout_server", "servers an hour, from a mail server",
 		{20, 60, 100, 200, 300, 500, 1000, 5000}, FANOUT, 0, fanout_server},
-	{"blocklisted", "refusals a hour", {0.05, 0.2, 1, 10, 100}, DETECTOR_BIT(BLOCKLISTED), 0,
+	{"blocklisted", "refusals an hour", {0.05, 0.2, 1, 10, 100}, DETECTOR_BIT(BLOCKLISTED), 0,
 		blocklisted},
 	{"chain", "guesses an hour, from scan to blocklist", {1, 2, 6, 60, 600, 3600}, CHAIN, 0,
 		whole_chain},
