@@ -29,4 +29,7 @@
 	X(BLOCKLISTED, blocklisted)         \
 	X(EXPOSURE, exposure)
 
+/* Named by rules alone, after the others: alerts of patterns, which are no findings. */
+#define RULE_DETECTORS(X) X(SIGNATURE, signature)
+
 #endif

@@ -16,7 +16,7 @@
 
 static const char *const detector_names[] = {
 #define X(id, name) #name,
-	DETECTORS(X) TRACKED_DETECTORS(X)
+	DETECTORS(X) TRACKED_DETECTORS(X) RULE_DETECTORS(X)
 #undef X
 };
 

@@ -21,7 +21,7 @@ enum config_rule_list { CONFIG_SUPPRESS, CONFIG_ALLOW, CONFIG_RULE_LISTS };
 /* Whatever is given must hold; at least one thing is. */
 struct config_rule {
 	uint64_t until_ns; /* UTC, since the epoch: it no longer holds then; or CONFIG_RULE_NEVER */
-	uint64_t detectors; /* bits 1 << enum detector; 0: all of them */
+	uint64_t detectors; /* bits 1 << enum detector, then signature; 0: all of them */
 	unsigned line;      /* of its file, where it begins */
 	bool by_client;
 	bool by_server;
@@ -44,7 +44,7 @@ struct config_rules {
 /* "suppress", "allow" */
 const char *config_rule_list_name(enum config_rule_list list);
 
-/* By enum detector; NULL past the last. */
+/* By enum detector, and then "signature"; NULL past the last. */
 const char *config_detector_name(unsigned detector);
 
 /* "2026-12-31" for the whole of that day, "2026-12-31T18:00:00Z", "never". */

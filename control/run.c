@@ -178,7 +178,10 @@ open_engine(struct run *run)
 	struct engine_sink sink = {.tell = on_telling, .suppressed = on_suppressed, .arg = run};
 
 	run->engine = engine_open(&run->options->config, &sink);
-	return run->engine ? 0 : fail(EXIT_FAILED, "out of memory for the tables");
+	if (!run->engine)
+		return fail(EXIT_FAILED, "out of memory for the tables");
+	eve_set_rules(run->eve, engine_rules(run->engine));
+	return 0;
 }
 
 static int

@@ -89,7 +89,7 @@ size_t engine_top(
 void engine_totals(const struct engine *engine, struct engine_totals *out);
 
 /* What the rules of the configuration did. */
-const struct suppress *engine_rules(const struct engine *engine);
+struct suppress *engine_rules(const struct engine *engine);
 
 /* All findings so far, by id; pointers stay valid until engine_close. */
 size_t engine_findings(const struct engine *engine, const struct finding **out, size_t max);

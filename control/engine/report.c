@@ -95,7 +95,7 @@ engine_totals(const struct engine *engine, struct engine_totals *out)
 	memcpy(out->outcomes, engine->outcomes, sizeof(out->outcomes));
 }
 
-const struct suppress *
+struct suppress *
 engine_rules(const struct engine *engine)
 {
 	return engine->rules;

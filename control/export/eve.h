@@ -77,6 +77,9 @@ void eve_event(struct eve *eve, const struct event *event);
 /* As an engine_sink has it. Flushes. */
 void eve_finding(struct eve *eve, const struct engine_telling *telling);
 
+/* Rules that may keep alerts of patterns back; borrowed until eve_close. */
+void eve_set_rules(struct eve *eve, struct suppress *rules);
+
 /* A finding that is over and that one of the rules hid to its end. Flushes. */
 void eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress *rules);
 

@@ -27,6 +27,7 @@ struct eve {
 	const struct config *config;
 	const struct pattern_set *patterns;
 	struct enrich *enrich;
+	struct suppress *rules; /* NULL: none */
 	struct rcpt_table *rcpt;
 	struct eve_counters counters;
 	uint64_t loss;

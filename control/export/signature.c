@@ -90,6 +90,8 @@ eve_signature(struct eve *eve, const struct event *event)
 	if (!pattern || pattern->role != PATTERN_ROLE_SIGNATURE)
 		return;
 	struct eve_signature *counted = count(eve, pattern, event);
+	if (eve->rules && suppress_signature(eve->rules, event))
+		return;
 	struct eve_told *told =
 		recall(eve, event, match->from_server ? &flow->server : &flow->client);
 	if (told->told && event->head.clock_ns - told->clock_ns < eve->config->incident_update) {

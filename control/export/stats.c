@@ -88,7 +88,7 @@ eve_stats(struct eve *eve, const struct eve_stats *stats)
 	eve_counters(eve, &own);
 	json_object_set_new(line, "stats", suricata_stats(eve, stats));
 	json_object_set_new(more, "counters", line_counters(stats, &own));
-	if (stats->engine->findings_suppressed > 0)
+	if (stats->engine->tellings_suppressed > 0)
 		json_object_set_new(more, "suppress", line_rules(stats->rules, CONFIG_SUPPRESS));
 	if (stats->engine->events_allowed > 0)
 		json_object_set_new(more, "allow", line_rules(stats->rules, CONFIG_ALLOW));

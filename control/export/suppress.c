@@ -51,6 +51,12 @@ line_hidden(const struct finding *finding, const struct suppress *rules,
 }
 
 void
+eve_set_rules(struct eve *eve, struct suppress *rules)
+{
+	eve->rules = rules;
+}
+
+void
 eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress *rules)
 {
 	const struct event_flow *flow = finding->last_flow.flow_id ? &finding->last_flow : NULL;

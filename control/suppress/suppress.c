@@ -25,7 +25,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/detectors.h"
 #include "control/suppress/ranges.h"
+
+/* Behind all detectors that have findings. */
+enum {
+#define X(id, name) +1
+	DETECTOR_SIGNATURE = 0 DETECTORS(X) TRACKED_DETECTORS(X)
+#undef X
+};
 
 struct suppress {
 	const struct config_rules *lists;                 /* borrowed */
@@ -140,20 +148,26 @@ account_of(const struct event *e, const char **name)
 	return 0;
 }
 
+/* account: folded; empty: not known. */
+static bool
+describes(const struct config_rule *rule, const struct event_head *head, const char *account)
+{
+	if (head->time_ns >= rule->until_ns)
+		return false;
+	if (rule->by_client && !prefix_contains(&rule->client, &head->flow.client))
+		return false;
+	if (rule->account[0] && strcmp(rule->account, account) != 0)
+		return false;
+	return !rule->by_server || prefix_contains(&rule->server, &head->flow.server);
+}
+
 static void
 ask_rule(void *arg, uint16_t number)
 {
 	struct question *q = arg;
 	const struct config_rule *rule = &q->s->lists[CONFIG_ALLOW].rule[number];
-	const struct event_head *head = &q->event->head;
 
-	if (head->time_ns >= rule->until_ns)
-		return;
-	if (rule->by_client && !prefix_contains(&rule->client, &head->flow.client))
-		return;
-	if (rule->account[0] && strcmp(rule->account, q->account) != 0)
-		return;
-	if (rule->by_server && !prefix_contains(&rule->server, &head->flow.server))
+	if (!describes(rule, &q->event->head, q->account))
 		return;
 	q->detectors |= rule->detectors ? rule->detectors : UINT64_MAX;
 	q->s->counts[CONFIG_ALLOW][number].events++;
@@ -203,6 +217,32 @@ suppress_allowed(struct suppress *s, const struct event *event)
 		ask_rule(&q, s->others[i]);
 	s->total.events += q.detectors != 0;
 	return q.detectors;
+}
+
+/* The first rule of a list that describes the event and has to do with signatures, from 1. */
+static unsigned
+rule_of_signature(const struct config_rules *rules, const struct event *event)
+{
+	for (unsigned i = 0; i < rules->count; i++) {
+		const struct config_rule *rule = &rules->rule[i];
+
+		if ((!rule->detectors || rule->detectors >> DETECTOR_SIGNATURE & 1) &&
+			describes(rule, &event->head, ""))
+			return i + 1;
+	}
+	return 0;
+}
+
+bool
+suppress_signature(struct suppress *s, const struct event *event)
+{
+	unsigned rule = rule_of_signature(&s->lists[CONFIG_SUPPRESS], event);
+
+	if (rule) {
+		suppress_kept_back(s, rule, false);
+		return true;
+	}
+	return rule_of_signature(&s->lists[CONFIG_ALLOW], event) > 0;
 }
 
 /* A finding's addresses, no longer as text. */

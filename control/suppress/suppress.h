@@ -46,6 +46,12 @@ uint64_t suppress_allowed(struct suppress *s, const struct event *event);
  */
 unsigned suppress_finding(const struct suppress *s, const struct finding *finding);
 
+/*
+ * Is the alert of a pattern, by this event, suppressed or allowed? What
+ * suppresses it counts a sighting; what allows counts in suppress_allowed.
+ */
+bool suppress_signature(struct suppress *s, const struct event *event);
+
 /* One telling was kept back by the rule; first: of a finding not kept back before. */
 void suppress_kept_back(struct suppress *s, unsigned rule, bool first);
 

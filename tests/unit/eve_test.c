@@ -464,6 +464,34 @@ patterns_of_other_roles_make_no_alert(void **state)
 }
 
 static void
+a_signature_that_a_rule_hides_makes_no_alert_but_counts(void **state)
+{
+	static const char yaml[] = "suppress: [{detector: signature, source: 198.51.100.9,"
+				   " until: never, reason: r}]";
+	struct config_source source = {"f", yaml, sizeof(yaml) - 1};
+	struct rig *s = *state;
+	struct event hidden = match_event(3100, TIME_NS, 9), told = match_event(3100, TIME_NS, 10);
+	struct eve_signature matched;
+	struct suppress *rules;
+	char why[200];
+
+	assert_int_equal(config_parse(&s->config, &source, why, sizeof(why)), 0);
+	rules = suppress_open(&s->config);
+	assert_non_null(rules);
+	eve_set_rules(s->eve, rules);
+	eve_event(s->eve, &hidden);
+	assert_int_equal(count_lines(s), 0);
+	eve_event(s->eve, &told);
+	assert_int_equal(count_lines(s), 1);
+	assert_int_equal(eve_signatures(s->eve, &matched, 1), 1);
+	assert_int_equal(matched.matches, 2);
+	assert_int_equal(matched.alerts, 1);
+	assert_int_equal(suppress_total(rules).sightings, 1);
+	suppress_close(rules);
+	config_free(&s->config);
+}
+
+static void
 stats_hold_every_counter(void **state)
 {
 	struct rig *s = *state;
@@ -547,6 +575,7 @@ main(void)
 		TEST(signature_is_told_once_per_subject_and_interval),
 		TEST(matches_of_signatures_are_counted_told_or_not),
 		TEST(patterns_of_other_roles_make_no_alert),
+		TEST(a_signature_that_a_rule_hides_makes_no_alert_but_counts),
 		TEST(stats_hold_every_counter),
 		TEST(many_lines_pass_the_buffer_unharmed),
 		cmocka_unit_test(write_error_is_remembered),

@@ -351,6 +351,48 @@ whom_mail_was_sent_as_is_its_account(void **state)
 }
 
 static void
+a_pattern_is_kept_back_by_rules_that_have_to_do_with_it(void **state)
+{
+	struct event e = attempt("198.51.100.9", NULL, "203.0.113.25");
+	static const struct {
+		const char *rule;
+		bool held;
+	} cases[] = {{"source: 198.51.100.9", true}, {"detector: signature", true},
+		{"source: 198.51.100.9, detector: [slow, signature]", true},
+		{"source: 198.51.100.9, detector: slow", false}, {"source: 198.51.100.8", false},
+		{"source: 198.51.100.9, account: dave", false}, {"server: 203.0.113.25", true},
+		{"server: 203.0.113.26", false}};
+
+	(void)state;
+	e.head.type = EVENT_SIGNATURE;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++) {
+			char yaml[200];
+
+			snprintf(yaml, sizeof(yaml), "%s: [{%s, until: 2026-09-21, reason: r}]",
+				config_rule_list_name(list), cases[i].rule);
+			struct suppress *s = rules(yaml);
+			e.head.time_ns = NOW_NS;
+			assert_int_equal(suppress_signature(s, &e), cases[i].held);
+			e.head.time_ns = NOW_NS + 10 * NS_PER_H;
+			assert_false(suppress_signature(s, &e));
+			assert_int_equal(suppress_total(s).sightings,
+				cases[i].held && list == CONFIG_SUPPRESS);
+			assert_int_equal(suppress_total(s).findings, 0);
+			done(s);
+		}
+	}
+}
+
+static void
+signature_is_named_behind_all_detectors(void **state)
+{
+	(void)state;
+	assert_string_equal(config_detector_name(DETECTOR_COUNT), "signature");
+	assert_null(config_detector_name(DETECTOR_COUNT + 1));
+}
+
+static void
 all_that_an_allowing_rule_gives_must_hold(void **state)
 {
 	struct suppress *s = rules("allow:\n"
@@ -466,6 +508,8 @@ main(void)
 		cmocka_unit_test(the_first_rule_that_holds_hides_and_is_counted),
 		cmocka_unit_test(an_event_is_kept_from_the_detectors_that_rules_name),
 		cmocka_unit_test(whom_mail_was_sent_as_is_its_account),
+		cmocka_unit_test(a_pattern_is_kept_back_by_rules_that_have_to_do_with_it),
+		cmocka_unit_test(signature_is_named_behind_all_detectors),
 		cmocka_unit_test(all_that_an_allowing_rule_gives_must_hold),
 		cmocka_unit_test(a_rule_of_detectors_alone_holds_for_each_event),
 		cmocka_unit_test(ranges_of_all_of_a_family_hold_for_that_family),
