@@ -137,8 +137,9 @@ advise_scan(struct text *t, const struct incident *i)
 
 	say(t, "Block ");
 	say_sources(t, i, BIT(SCAN));
-	say(t, " on the mail ports, or watch: who looks now comes back to guess. See that ");
-	say_phrase(t, &servers, "every server that was reached");
+	say(t, " on the mail ports, or watch: who looks now comes back to guess. See that each "
+	       "of ");
+	say_phrase(t, &servers, "the servers that were reached");
 	say(t, " is meant to be reachable, patched, and silent to VRFY and EXPN.");
 }
 
