@@ -1,7 +1,13 @@
 /*
- * control: AUTH events through engine_event, on one core, without ring and
- * export. Three mixtures, one line each:
- *   crowd   a million sources, one or two attempts each, room for all of them
+ * control: events through engine_event, on one core, without ring and export,
+ * all detectors on. Mixtures, one line each:
+ *   mixed   a million sources in 2^18 prefixes, 512 sessions at once; half are
+ *           guessers (three AUTHs that fail, each for another of a million
+ *           accounts), a fourth users (one that works, a message with its
+ *           recipient), a fourth mail servers (a message, two recipients, one
+ *           of them refused); each session ends with its event. An hour passes
+ *           between two visits of a source.
+ *   crowd   AUTH alone: a million sources, one or two attempts each, room for all
  *   flood   the same into the default tables: nearly each event evicts
  *   attack  256 sources that never stop: each event grows an open finding
  */
@@ -14,18 +20,23 @@
 
 #define SOURCES (1u << 20)
 #define BATCH 4096u
+#define SESSIONS 512u /* at once, of the mixed one */
+#define STEPS 4u      /* events of a session */
 
 struct mixture {
 	const char *name;
 	uint32_t sources;
 	uint32_t accounts;
 	bool roomy; /* tables as large as the crowd */
+	bool mixed;
+	uint64_t step_ns; /* between two events */
 };
 
 static const struct mixture mixtures[] = {
-	{"crowd", SOURCES, 65536, true},
-	{"flood", SOURCES, 65536, false},
-	{"attack", 256, 64, false},
+	{"mixed", SOURCES, SOURCES, true, true, NS_PER_H / STEPS / SOURCES},
+	{"crowd", SOURCES, 65536, true, false, NS_PER_US},
+	{"flood", SOURCES, 65536, false, false, NS_PER_US},
+	{"attack", 256, 64, false, false, NS_PER_US},
 };
 
 #define MIXTURES (sizeof(mixtures) / sizeof(mixtures[0]))
@@ -36,6 +47,7 @@ struct feed {
 	struct event *batch; /* BATCH events, made outside the measured time */
 	uint64_t made;
 	uint64_t random;
+	uint32_t session[SESSIONS]; /* each one's source */
 };
 
 static uint64_t
@@ -45,30 +57,143 @@ draw(struct feed *feed)
 	return feed->random >> 24;
 }
 
-static void
-make_event(struct feed *feed, struct event *event)
+static struct addr
+v4(uint32_t number)
 {
-	uint32_t source = (uint32_t)(draw(feed) % feed->mixture->sources) + (10u << 24);
-	uint32_t account = (uint32_t)(draw(feed) % feed->mixture->accounts);
-	const uint8_t client[4] = {
-		source >> 24, source >> 16 & 255, source >> 8 & 255, source & 255};
-	const uint8_t server[4] = {203, 0, 113, 25};
-	uint64_t clock_ns = 1760000000 * NS_PER_S + feed->made * NS_PER_US;
+	const uint8_t bytes[4] = {
+		number >> 24, number >> 16 & 255, number >> 8 & 255, number & 255};
 
+	return addr_from_v4(bytes);
+}
+
+static uint8_t
+put_name(char *at, const char *prefix, uint32_t number, const char *suffix)
+{
+	size_t len = strlen(prefix);
+
+	memcpy(at, prefix, len);
+	for (unsigned i = 0; i < 5; i++, number /= 26)
+		at[len++] = (char)('a' + number % 26);
+	memcpy(at + len, suffix, strlen(suffix));
+	return (uint8_t)(len + strlen(suffix));
+}
+
+static void
+make_head(struct feed *feed, struct event *event, enum event_type type, uint32_t client)
+{
 	memset(event, 0, sizeof(*event));
-	event->head.type = EVENT_AUTH;
+	event->head.type = (uint16_t)type;
 	event->head.version = EVENT_VERSION;
-	event->head.clock_ns = event->head.time_ns = clock_ns;
+	event->head.clock_ns = event->head.time_ns =
+		1760000000 * NS_PER_S + feed->made * feed->mixture->step_ns;
 	event->head.order = event->head.flow.flow_id = ++feed->made;
-	event->head.flow.client = addr_from_v4(client);
-	event->head.flow.server = addr_from_v4(server);
+	event->head.flow.flags = EVENT_FLOW_FROM_START;
+	event->head.flow.client = v4(client);
+	event->head.flow.client_port = 40000;
+	event->head.flow.server = v4((203u << 24) + (113u << 8) + client % 16);
+	event->head.flow.server_port = 25;
+}
+
+static void
+make_auth(struct feed *feed, struct event *event, uint32_t client, uint32_t account)
+{
+	make_head(feed, event, EVENT_AUTH, client);
 	event->auth.outcome = OUTCOME_FAILURE;
 	event->auth.flags = AUTH_USERNAME_KNOWN | AUTH_PASSWORD_KNOWN;
 	event->auth.password_fp = draw(feed);
-	event->auth.username_len = 8;
-	memcpy(event->text, "user", 4);
-	for (unsigned i = 4; i < 8; i++, account /= 26)
-		event->text[i] = (char)('a' + account % 26);
+	event->auth.username_len = put_name(event->text, "user", account, "");
+}
+
+static void
+make_session(struct feed *feed, struct event *event, uint32_t client)
+{
+	struct event_session *s = &event->session;
+
+	make_head(feed, event, EVENT_SESSION, client);
+	s->start_ns = event->head.time_ns - NS_PER_S;
+	s->bytes[0] = s->bytes[1] = 1000;
+	s->commands = s->replies = 8;
+	s->end = SESSION_END_FIN;
+	s->flags = SESSION_BANNER_SEEN | SESSION_EHLO_SEEN;
+	s->helo_len = put_name(event->text, "host", client, ".example.net");
+}
+
+static void
+make_rcpt(struct feed *feed, struct event *event, uint32_t client, bool user, bool accepted)
+{
+	struct event_rcpt *r = &event->rcpt;
+	char *text = event->text;
+
+	make_head(feed, event, EVENT_RCPT, client);
+	r->accepted = accepted;
+	r->reply_code = accepted ? 250 : 550;
+	r->transaction_no = 1;
+	r->rcpt_len = put_name(text, "to", (uint32_t)draw(feed) % 4096, "@example.com");
+	r->from_len = put_name(text + r->rcpt_len, "from", client, "@example.org");
+	if (user)
+		r->authenticated_len =
+			put_name(text + r->rcpt_len + r->from_len, "user", client % SOURCES, "");
+}
+
+static void
+make_mail(struct feed *feed, struct event *event, uint32_t client, bool user)
+{
+	struct event_mail *m = &event->mail;
+	char *text = event->text;
+
+	make_head(feed, event, EVENT_MAIL, client);
+	m->transaction_no = 1;
+	m->recipients_accepted = 1;
+	m->flags = MAIL_COMPLETE;
+	m->helo_len = put_name(text, "host", client, ".example.net");
+	m->from_len = put_name(text + m->helo_len, "from", client, "@example.org");
+	if (user)
+		m->authenticated_len =
+			put_name(text + m->helo_len + m->from_len, "user", client % SOURCES, "");
+}
+
+/* The next event of the next session; what it is follows from its source and its step. */
+static void
+make_mixed(struct feed *feed, struct event *event)
+{
+	unsigned step = (unsigned)(feed->made / SESSIONS % STEPS);
+	uint32_t *source = &feed->session[feed->made % SESSIONS];
+	uint32_t client, kind;
+
+	if (step == 0)
+		*source = (uint32_t)(draw(feed) % feed->mixture->sources);
+	/* Four sources in each /24, a prime apart. */
+	client = (11u << 24) + (*source / 4 << 8) + *source % 4 * 61;
+	kind = (*source * 2654435761u) >> 30;
+	if (step == STEPS - 1) {
+		make_session(feed, event, client);
+		event->session.transactions = kind > 1;
+		event->session.auth_attempts = kind == 3 ? 0 : kind == 2 ? 1 : 3;
+	} else if (kind < 2) {
+		make_auth(feed, event, client, (uint32_t)(draw(feed) % feed->mixture->accounts));
+	} else if (kind == 2 && step == 0) {
+		make_auth(feed, event, client, *source);
+		event->auth.outcome = OUTCOME_SUCCESS;
+		event->auth.password_fp = *source + 1;
+	} else if (step == 2) {
+		make_mail(feed, event, client, kind == 2);
+	} else {
+		make_rcpt(feed, event, client, kind == 2, step == 1);
+	}
+}
+
+static void
+make_event(struct feed *feed, struct event *event)
+{
+	uint32_t source, account;
+
+	if (feed->mixture->mixed) {
+		make_mixed(feed, event);
+		return;
+	}
+	source = (uint32_t)(draw(feed) % feed->mixture->sources);
+	account = (uint32_t)(draw(feed) % feed->mixture->accounts);
+	make_auth(feed, event, (10u << 24) + source, account);
 }
 
 /* Nanoseconds that the engine took for one batch. */
@@ -104,6 +229,13 @@ report(const struct bench_options *options, const struct feed *feed, uint64_t ev
 	return bench_line_print(line);
 }
 
+/* Tables filled, and old entries come back. */
+static uint64_t
+warm_events(const struct mixture *m)
+{
+	return (m->mixed ? 3ULL * STEPS : 2ULL) * m->sources;
+}
+
 static int
 measure(const struct bench_options *options, struct feed *feed)
 {
@@ -114,7 +246,7 @@ measure(const struct bench_options *options, struct feed *feed)
 
 	/* Tables filled first: a crowd that is still arriving costs less to find. */
 	if (options->packets == 0)
-		for (uint64_t warm = 0; warm < 2ULL * feed->mixture->sources; warm += BATCH)
+		for (uint64_t warm = 0; warm < warm_events(feed->mixture); warm += BATCH)
 			run_batch(feed);
 	for (unsigned i = 0; i < options->repeats; i++) {
 		uint64_t took_ns = 0;
@@ -141,7 +273,12 @@ run_mixture(const struct bench_options *options, const struct mixture *mixture)
 	config_defaults(&config);
 	if (mixture->roomy) {
 		config.aggr_sources = 2ULL * SOURCES;
-		config.aggr_pairs = 16ULL * SOURCES;
+		config.aggr_pairs = (mixture->mixed ? 4ULL : 16ULL) * SOURCES;
+	}
+	if (mixture->mixed) {
+		config.aggr_accounts = 2ULL * SOURCES;
+		config.aggr_prefixes = SOURCES / 2;
+		config.aggr_trackers = 4ULL * SOURCES;
 	}
 	feed.engine = engine_open(&config, &sink);
 	feed.batch = malloc(BATCH * sizeof(*feed.batch));
@@ -164,6 +301,6 @@ run(const struct bench_options *options)
 
 const struct bench_scenario bench_control = {
 	.name = "control",
-	.help = "AUTH events to counters and incidents",
+	.help = "events to counters and findings, all detectors on",
 	.run = run,
 };
