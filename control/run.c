@@ -1,7 +1,7 @@
 /*
  * Theory of operation.
  *
- * One thread, one loop: take an event, give it to export, then to the engine;
+ * One thread, one loop: take a few events, give each to export, then to the engine;
  * when there is none, wait on the socket (whose end says that the dataplane has
  * gone), on signals, and on the pipe that tells of the captures. Order matters:
  * an event's own EVE line comes before the alert that it causes.
@@ -55,6 +55,8 @@ struct run {
 	struct engine *engine;
 	struct enrich *enrich; /* NULL: no databases */
 	struct eve *eve;
+	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
+	unsigned taken;                   /* events since the last look around */
 	int eve_fd;
 	int captures_fd; /* -1: none, or it ended */
 	int signal_fd;
@@ -364,22 +366,49 @@ idle(struct run *run, unsigned vain)
 	}
 }
 
+/* What is there, up to a batch: how many events, and why there are no more of them. */
+static unsigned
+gather(struct run *run, enum intake_status *status)
+{
+	const struct event *event;
+	unsigned n = 0;
+
+	*status = INTAKE_EVENT;
+	while (n < ENGINE_AHEAD && (*status = intake_next(&run->intake, &event)) == INTAKE_EVENT)
+		run->batch[n++] = *event;
+	return n;
+}
+
+static void
+take_batch(struct run *run, unsigned n)
+{
+	engine_ahead(run->engine, run->batch, n);
+	for (unsigned i = 0; i < n; i++)
+		take_event(run, &run->batch[i]);
+	run->taken += n;
+	if (run->taken < LOOK_EVERY)
+		return;
+	run->taken = 0;
+	look_around(run, 0);
+	if (!run->intake.replay)
+		count_losses(run);
+}
+
 static void
 take_events(struct run *run)
 {
-	const struct event *event;
+	enum intake_status status;
 	unsigned vain = 0;
 
-	for (uint64_t n = 0; !run->stopped;) {
-		switch (intake_next(&run->intake, &event)) {
-		case INTAKE_EVENT:
+	while (!run->stopped) {
+		unsigned n = gather(run, &status);
+
+		if (n > 0) {
 			vain = 0;
-			take_event(run, event);
-			if (++n % LOOK_EVERY == 0) {
-				look_around(run, 0);
-				if (!run->intake.replay)
-					count_losses(run);
-			}
+			take_batch(run, n);
+		}
+		switch (status) {
+		case INTAKE_EVENT:
 			break;
 		case INTAKE_IDLE:
 			idle(run, vain++);

@@ -40,7 +40,6 @@
 #include "control/aggr/internal.h"
 #include "control/aggr/memory.h"
 
-#define ACCOUNT_UNKNOWN_HASH 0x756e6b6e6f776e21ULL
 #define HIGH_GUESSES 4u /* in a day: no longer among the first to be evicted */
 #define HIGH_PAIR_GUESSES 3u
 
@@ -178,7 +177,7 @@ static struct aggr_subject *
 subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *made)
 {
 	struct aggr_class *class = &a->class[type];
-	uint64_t hash = v->hash[type];
+	uint64_t hash = v->keys->of[type];
 	uint32_t index = table_find(&class->table, hash);
 	struct aggr_subject *s;
 	struct window_at w;
@@ -223,48 +222,13 @@ addr_subject(struct aggr *a, struct aggr_view *v, enum subject_type type, const 
 	return s != NULL;
 }
 
-static struct addr
-addr_prefix(const struct addr *addr)
-{
-	struct addr prefix = *addr;
-	unsigned keep = addr_is_v4(addr) ? 15 : 8;
-
-	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
-	return prefix;
-}
-
-static bool
-has_account(const struct aggr_view *v)
-{
-	const struct event_auth *auth = &v->event->auth;
-
-	return (auth->flags & AUTH_USERNAME_KNOWN) && auth->username_len > 0;
-}
-
-/* Most servers take account names in any case, so they count as one; shown as first sent. */
-static uint64_t
-account_hash(const struct aggr *a, const struct aggr_view *v)
-{
-	uint8_t folded[UINT8_MAX];
-	unsigned len = v->event->auth.username_len;
-
-	if (!has_account(v))
-		return ACCOUNT_UNKNOWN_HASH;
-	for (unsigned i = 0; i < len; i++) {
-		uint8_t c = (uint8_t)v->event->text[i];
-
-		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-	}
-	return siphash(&a->key, folded, len);
-}
-
 static bool
 account_subject(struct aggr *a, struct aggr_view *v)
 {
 	uint8_t len = v->event->auth.username_len;
 	bool made;
 
-	if (!has_account(v))
+	if (!key_has_account(v->event))
 		return true;
 	if (!subject_get(a, v, SUBJECT_ACCOUNT, &made))
 		return false;
@@ -275,17 +239,6 @@ account_subject(struct aggr *a, struct aggr_view *v)
 		name[len] = '\0';
 	}
 	return true;
-}
-
-/* Of a subject's and an account's hash; these are keyed, so this only has to spread them. */
-static uint64_t
-pair_hash(enum subject_type type, uint64_t subject, uint64_t account)
-{
-	uint64_t x = subject + type;
-
-	x = (x ^ (account << 29 | account >> 35)) * 0x9e3779b97f4a7c15ULL;
-	x = (x ^ x >> 32) + account;
-	return x ^ x >> 29;
 }
 
 static void
@@ -316,7 +269,7 @@ static struct aggr_pair *
 pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 {
 	uint32_t account = v->subject[SUBJECT_ACCOUNT] ? v->index[SUBJECT_ACCOUNT] : TABLE_NONE;
-	uint64_t hash = pair_hash(type, v->hash[type], v->hash[SUBJECT_ACCOUNT]);
+	uint64_t hash = v->keys->pair[type == SUBJECT_PREFIX];
 	uint32_t index = table_find(&a->pair_table, hash);
 	bool evicted;
 
@@ -352,57 +305,12 @@ view_prefix_pair(struct aggr *a, struct aggr_view *v, bool make)
 	return v->prefix_pair;
 }
 
-/*
- * The tables are far larger than any cache, and an event touches six entries:
- * ask memory for all buckets before the first is needed, then for all links.
- */
-static void
-view_prefetch(const struct aggr *a, const struct aggr_view *v)
-{
-	uint64_t pairs[2];
-
-	for (unsigned i = 0; i < 2; i++)
-		pairs[i] = pair_hash(i == 0 ? SUBJECT_SOURCE : SUBJECT_PREFIX,
-			v->hash[i == 0 ? SUBJECT_SOURCE : SUBJECT_PREFIX],
-			v->hash[SUBJECT_ACCOUNT]);
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
-		table_prefetch_bucket(&a->class[type].table, v->hash[type]);
-	for (unsigned i = 0; i < 2; i++)
-		table_prefetch_bucket(&a->pair_table, pairs[i]);
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
-		table_prefetch_link(&a->class[type].table, v->hash[type]);
-	for (unsigned i = 0; i < 2; i++)
-		table_prefetch_link(&a->pair_table, pairs[i]);
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
-		const struct aggr_class *class = &a->class[type];
-		uint32_t index = table_first(&class->table, v->hash[type]);
-
-		/* All lines of a subject are read: identity, totals, episode, window. */
-		for (size_t at = 0; index != TABLE_NONE && at < sizeof(struct aggr_subject);
-			at += 64)
-			__builtin_prefetch((const uint8_t *)&class->subjects[index] + at, 1);
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		uint32_t index = table_first(&a->pair_table, pairs[i]);
-
-		if (index == TABLE_NONE)
-			continue;
-		__builtin_prefetch(&a->pairs[index], 1);
-		__builtin_prefetch((const uint8_t *)&a->pairs[index] + 64, 1);
-	}
-}
-
 bool
 view_find(struct aggr *a, struct aggr_view *v)
 {
 	const struct event_flow *flow = &v->event->head.flow;
-	struct addr prefix = addr_prefix(&flow->client);
+	struct addr prefix = key_prefix(&flow->client);
 
-	v->hash[SUBJECT_SOURCE] = siphash(&a->key, &flow->client, sizeof(flow->client));
-	v->hash[SUBJECT_PREFIX] = siphash(&a->key, &prefix, sizeof(prefix));
-	v->hash[SUBJECT_SERVER] = siphash(&a->key, &flow->server, sizeof(flow->server));
-	v->hash[SUBJECT_ACCOUNT] = account_hash(a, v);
-	view_prefetch(a, v);
 	if (!addr_subject(a, v, SUBJECT_SOURCE, &flow->client) ||
 		!addr_subject(a, v, SUBJECT_PREFIX, &prefix) ||
 		!addr_subject(a, v, SUBJECT_SERVER, &flow->server) || !account_subject(a, v))
@@ -500,13 +408,13 @@ aggr_release(struct aggr *a, enum subject_type type, uint32_t index)
 static bool
 pair_intact(const struct aggr *a, const struct aggr_pair *pair, enum subject_type type)
 {
-	uint64_t account = ACCOUNT_UNKNOWN_HASH;
+	uint64_t account = KEY_ACCOUNT_UNKNOWN;
 
 	if (pair->subject >= class_capacity(a->config, type))
 		return false;
 	if (pair->account != TABLE_NONE)
 		account = table_hash(&a->class[SUBJECT_ACCOUNT].table, pair->account);
-	return pair_hash(type, table_hash(&a->class[type].table, pair->subject), account) ==
+	return key_pair(type, table_hash(&a->class[type].table, pair->subject), account) ==
 	       table_hash(&a->pair_table, (uint32_t)(pair - a->pairs));
 }
 

@@ -108,12 +108,12 @@ _Static_assert(sizeof(struct aggr_subject) <= 528, "as doc/architecture.md says"
 #define PAIR_STALE 0x01u /* a forgotten credential: its repetitions are no guesses */
 
 struct aggr_pair {
-	uint64_t fp[AGGR_PAIR_FPS]; /* wrong ones, a ring; fp[newest] was tried last */
-	uint64_t first_ns;          /* of this run of attempts */
-	uint32_t guess_clock_s;     /* when the source or prefix last counted it; or 0 */
-	uint32_t account_clock_s;   /* the same, of the account */
-	uint32_t subject;           /* source or prefix, an index */
-	uint32_t account;           /* TABLE_NONE: unknown */
+	_Alignas(64) uint64_t fp[AGGR_PAIR_FPS]; /* wrong ones, a ring; fp[newest] was tried last */
+	uint64_t first_ns;                       /* of this run of attempts */
+	uint32_t guess_clock_s;   /* when the source or prefix last counted it; or 0 */
+	uint32_t account_clock_s; /* the same, of the account */
+	uint32_t subject;         /* source or prefix, an index */
+	uint32_t account;         /* TABLE_NONE: unknown */
 	uint32_t attempts;
 	uint32_t failures;
 	uint32_t successes;
@@ -133,7 +133,7 @@ struct aggr_pair {
 	uint8_t reserved[2];
 };
 
-_Static_assert(sizeof(struct aggr_pair) <= 120, "as doc/architecture.md says");
+_Static_assert(sizeof(struct aggr_pair) <= 128, "as doc/architecture.md says");
 
 static inline uint32_t
 aggr_pair_guesses(const struct aggr_pair *pair)
@@ -165,6 +165,12 @@ struct aggr_class {
 	struct aggr_subject *subjects; /* owned */
 };
 
+/* What an event is found by. */
+struct aggr_keys {
+	uint64_t of[SUBJECT_TYPE_COUNT]; /* in the tables */
+	uint64_t pair[2];                /* of source and of prefix, with the account */
+};
+
 /* What an event touched. Valid until the next. */
 struct aggr_view {
 	const struct event *event;
@@ -173,8 +179,8 @@ struct aggr_view {
 	struct window_time time;
 	struct aggr_subject *subject[SUBJECT_TYPE_COUNT]; /* account: NULL when unknown */
 	uint32_t index[SUBJECT_TYPE_COUNT];
-	uint64_t hash[SUBJECT_TYPE_COUNT]; /* in the tables */
-	struct aggr_pair *pair;            /* source and account (also the unknown account) */
+	const struct aggr_keys *keys;
+	struct aggr_pair *pair; /* source and account (also the unknown account) */
 	struct aggr_pair *prefix_pair;
 	uint32_t pair_index;
 	uint32_t prefix_pair_index;
@@ -208,8 +214,21 @@ struct aggr {
 int aggr_open(struct aggr *a, const struct config *config);
 void aggr_close(struct aggr *a);
 
-/* Count one AUTH event. False: no room was left for it; nothing changed but `untracked`. */
-bool aggr_auth(struct aggr *a, const struct event *event, struct aggr_view *view);
+/* Of any event; of one that is no AUTH, the account's is not set. */
+void aggr_keys(const struct aggr *a, const struct event *event, struct aggr_keys *keys);
+
+/* Names are compared without regard to the case of ASCII letters. */
+uint64_t aggr_name_key(const struct aggr *a, const char *name, uint8_t len);
+
+/* An AUTH event comes soon: ask memory for what it will touch. Changes nothing. */
+void aggr_ahead(const struct aggr *a, const struct aggr_keys *keys, enum table_step step);
+
+/*
+ * Count one AUTH event; keys as aggr_keys says, until the view is no longer used. False: no room
+ * was left for it; nothing changed but `untracked`.
+ */
+bool aggr_auth(struct aggr *a, const struct event *event, const struct aggr_keys *keys,
+	struct aggr_view *view);
 
 /* The event is dealt with: everything that it touched goes to the list where it belongs. */
 void aggr_settle(struct aggr *a, const struct aggr_view *view);

@@ -258,13 +258,15 @@ count_success(struct aggr *a, struct aggr_view *v)
 }
 
 bool
-aggr_auth(struct aggr *a, const struct event *event, struct aggr_view *view)
+aggr_auth(struct aggr *a, const struct event *event, const struct aggr_keys *keys,
+	struct aggr_view *view)
 {
 	/* Merge order never runs back; a forged clock must not make it. */
 	if (event->head.clock_ns > a->clock_ns)
 		a->clock_ns = event->head.clock_ns;
 	*view = (struct aggr_view){
 		.event = event,
+		.keys = keys,
 		.clock_ns = a->clock_ns,
 		.now_min = (uint32_t)(a->clock_ns / NS_PER_MIN),
 		.time = window_time(a->clock_ns),

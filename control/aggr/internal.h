@@ -37,6 +37,16 @@ subject_give_many(struct aggr *a, struct aggr_subject *s)
 	s->many = BLOCKS_NONE;
 }
 
+/* key.c */
+
+#define KEY_ACCOUNT_UNKNOWN 0x756e6b6e6f776e21ULL
+
+/* The /24 or /64. */
+struct addr key_prefix(const struct addr *addr);
+
+bool key_has_account(const struct event *event);
+uint64_t key_pair(enum subject_type type, uint64_t subject, uint64_t account);
+
 /* aggr.c: fill in the view's subjects and its pair, pinned until aggr_settle. */
 bool view_find(struct aggr *a, struct aggr_view *v);
 

@@ -51,7 +51,7 @@ table_close(struct table *t)
 uint32_t
 table_find(const struct table *t, uint64_t hash)
 {
-	uint32_t i = t->buckets[hash & t->bucket_mask];
+	uint32_t i = *table_bucket(t, hash);
 
 	while (i != TABLE_NONE && t->links[i].hash != hash)
 		i = t->links[i].chain;
@@ -114,7 +114,7 @@ victim(const struct table *t)
 static void
 chain_remove(struct table *t, uint32_t index)
 {
-	uint32_t *at = &t->buckets[t->links[index].hash & t->bucket_mask];
+	uint32_t *at = table_bucket(t, t->links[index].hash);
 
 	while (*at != index)
 		at = &t->links[*at].chain;
@@ -169,7 +169,7 @@ uint32_t
 table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted)
 {
 	uint32_t index = take_free(t);
-	uint32_t *bucket = &t->buckets[hash & t->bucket_mask];
+	uint32_t *bucket = table_bucket(t, hash);
 
 	*evicted = index == TABLE_NONE;
 	if (*evicted)

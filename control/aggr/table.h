@@ -11,7 +11,10 @@
 #define SMTAP_CONTROL_AGGR_TABLE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include "base/prefetch.h"
 
 #define TABLE_NONE UINT32_MAX
 
@@ -70,17 +73,26 @@ uint32_t table_evict(struct table *t);
 /* Used just now: the newest of list. */
 void table_touch(struct table *t, uint32_t index, enum table_list list);
 
-/* For prefetching: the bucket's line, then (with the bucket at hand) its first link's. */
+/* Not by the low bits: hashes that are never 0 have one of them set. */
+static inline uint32_t *
+table_bucket(const struct table *t, uint64_t hash)
+{
+	return &t->buckets[hash >> 16 & t->bucket_mask];
+}
+
+/* For prefetching, each step some time after the one before. */
 static inline void
 table_prefetch_bucket(const struct table *t, uint64_t hash)
 {
-	__builtin_prefetch(&t->buckets[hash & t->bucket_mask]);
+	prefetch_write(table_bucket(t, hash));
 }
+
+enum table_step { TABLE_STEP_BUCKET, TABLE_STEP_LINK, TABLE_STEP_VALUES, TABLE_STEPS };
 
 static inline uint32_t
 table_first(const struct table *t, uint64_t hash)
 {
-	return t->buckets[hash & t->bucket_mask];
+	return *table_bucket(t, hash);
 }
 
 static inline void
@@ -89,7 +101,66 @@ table_prefetch_link(const struct table *t, uint64_t hash)
 	uint32_t index = table_first(t, hash);
 
 	if (index != TABLE_NONE)
-		__builtin_prefetch(&t->links[index], 1);
+		prefetch_write(&t->links[index]);
+}
+
+/*
+ * With the first link at hand: where hash probably stands, or TABLE_NONE. Asks for the links
+ * that table_touch changes: those beside it in its list.
+ */
+static inline uint32_t
+table_guess(const struct table *t, uint64_t hash)
+{
+	uint32_t index = table_first(t, hash);
+	const struct table_link *link = &t->links[index];
+
+	if (index == TABLE_NONE)
+		return TABLE_NONE;
+	if (link->hash != hash) {
+		if (link->chain != TABLE_NONE)
+			prefetch_write(&t->links[link->chain]);
+		return link->chain;
+	}
+	if (link->older != TABLE_NONE)
+		prefetch_write(&t->links[link->older]);
+	if (link->newer != TABLE_NONE)
+		prefetch_write(&t->links[link->newer]);
+	return index;
+}
+
+/* All lines of a value. */
+static inline void
+table_prefetch_value(const void *values, size_t bytes, uint32_t index)
+{
+	const uint8_t *value = (const uint8_t *)values + index * bytes;
+
+	for (size_t at = 0; at < bytes; at += 64)
+		prefetch_write(value + at);
+	prefetch_write(value + bytes - 1);
+}
+
+/* One step for one table. */
+static inline void
+table_ahead(const struct table *t, uint64_t hash, enum table_step step, const void *values,
+	size_t bytes)
+{
+	uint32_t index;
+
+	switch (step) {
+	case TABLE_STEP_BUCKET:
+		table_prefetch_bucket(t, hash);
+		break;
+	case TABLE_STEP_LINK:
+		table_prefetch_link(t, hash);
+		break;
+	case TABLE_STEP_VALUES:
+		index = table_guess(t, hash);
+		if (index != TABLE_NONE)
+			table_prefetch_value(values, bytes, index);
+		break;
+	case TABLE_STEPS:
+		break;
+	}
 }
 
 static inline uint64_t

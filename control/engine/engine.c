@@ -39,8 +39,8 @@ engine_open(const struct config *config, const struct engine_sink *sink)
 		free(engine);
 		return NULL;
 	}
-	if (track_open(&engine->track, config) == 0 && book_open(&engine->book, config) == 0 &&
-		tell_open(engine) == 0)
+	if (track_open(&engine->track, config, &engine->aggr.key) == 0 &&
+		book_open(&engine->book, config) == 0 && tell_open(engine) == 0)
 		return engine;
 	engine_close(engine);
 	return NULL;
@@ -200,8 +200,10 @@ allowed(struct engine *engine, const struct event *event)
 void
 engine_event(struct engine *engine, const struct event *event)
 {
+	const struct ahead_event *ahead = ahead_take(engine, event);
 	struct aggr_view view;
 
+	engine->track.known = &ahead->known;
 	engine->events[event->head.type]++;
 	engine->event = event;
 	if (event->head.clock_ns > engine->clock_ns)
@@ -215,7 +217,7 @@ engine_event(struct engine *engine, const struct event *event)
 		tracked_event(engine, event, NULL);
 		return;
 	}
-	if (!aggr_auth(&engine->aggr, event, &view)) {
+	if (!aggr_auth(&engine->aggr, event, &ahead->keys, &view)) {
 		tracked_event(engine, event, NULL);
 		return;
 	}

@@ -39,6 +39,15 @@ struct engine_sink {
 struct engine *engine_open(const struct config *config, const struct engine_sink *sink);
 void engine_close(struct engine *engine);
 
+#define ENGINE_AHEAD 16 /* events that can be announced at once */
+
+/*
+ * These n (at most ENGINE_AHEAD) are the next for engine_event, one by one, each at the address
+ * that it has here: ask memory for what they will touch. An event that was not announced costs
+ * several times as much; nothing else depends on it.
+ */
+void engine_ahead(struct engine *engine, const struct event *events, unsigned n);
+
 /* One validated event, in merge order. */
 void engine_event(struct engine *engine, const struct event *event);
 

@@ -10,6 +10,19 @@
 #include "control/incident/book.h"
 #include "control/track/track.h"
 
+/* An event that comes soon, and what it is found by. */
+struct ahead_event {
+	const struct event *event; /* borrowed from whoever announced it */
+	struct aggr_keys keys;
+	struct track_known known;
+};
+
+struct ahead {
+	struct ahead_event of[ENGINE_AHEAD];
+	unsigned len;
+	unsigned next;
+};
+
 struct engine {
 	const struct config *config; /* borrowed */
 	struct engine_sink sink;
@@ -17,6 +30,7 @@ struct engine {
 	struct track track;
 	struct book book;
 	struct chain chain;
+	struct ahead ahead;
 	struct suppress *rules;
 	bool allows;               /* there is a rule that allows */
 	uint64_t barred;           /* bits 1 << enum detector: not to see the event in hand */
@@ -53,6 +67,12 @@ struct book_entry *engine_book_add(struct engine *engine);
 /* A finding opened, changed or closed; event may be NULL. What a rule hides is kept back. */
 void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event);
+
+/* ahead.c: what this event, announced or not, is found by; valid until the next is announced. */
+const struct ahead_event *ahead_take(struct engine *engine, const struct event *event);
+
+/* tracked.c: the account that an event names: its length, 0 for none. */
+size_t tracked_account(const struct event *event, const char **name);
 
 /* tracked.c: one event to the detectors of track; view: of a counted AUTH event, or NULL. */
 void tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view);

@@ -52,8 +52,8 @@ offer_one(struct engine *engine, struct book_entry *entry, enum book_top top,
 	book_offer(entry, top, &offer);
 }
 
-static size_t
-account_of(const struct event *e, const char **name)
+size_t
+tracked_account(const struct event *e, const char **name)
 {
 	switch ((enum event_type)e->head.type) {
 	case EVENT_AUTH:
@@ -85,7 +85,7 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct track
 
 	offer_one(engine, entry, BOOK_SOURCES, &source);
 	offer_one(engine, entry, BOOK_TARGETS, &target);
-	account.len = account_of(event, &account.text);
+	account.len = tracked_account(event, &account.text);
 	if (entry->finding.subject_type == SUBJECT_ACCOUNT) {
 		account.text = entry->finding.subject;
 		account.len = strlen(account.text);

@@ -30,9 +30,6 @@
 #define ROLE_CLIENT_PREFIXES 3u
 #define ROLE_DOMAIN_PREFIXES 4u
 
-/* Past every detector. */
-enum role { ROLE_SERVER_SEEN = 200, ROLE_HOME, ROLE_DOMAIN };
-
 /* RFC 1918, RFC 4193, loopback and link-local. */
 static bool
 is_private(const struct addr *a)

@@ -82,14 +82,11 @@ memory_open(struct track *t)
 }
 
 int
-track_open(struct track *t, const struct config *config)
+track_open(struct track *t, const struct config *config, const struct siphash_key *key)
 {
 	int rc;
 
-	*t = (struct track){.config = config};
-	rc = siphash_key_draw(&t->key);
-	if (rc != 0)
-		return rc;
+	*t = (struct track){.config = config, .key = *key};
 	rc = memory_open(t);
 	if (rc == 0)
 		rc = site_open(&t->site, config);
@@ -135,14 +132,22 @@ track_hash(const struct track *t, const void *data, size_t len)
 uint64_t
 track_hash_addr(const struct track *t, const struct addr *addr)
 {
+	const struct track_known *known = t->known;
+
+	for (unsigned i = 0; known != NULL && i < TRACK_KNOWN_ADDRS; i++)
+		if (memcmp(addr, &known->addr[i], sizeof(*addr)) == 0)
+			return known->hash[i];
 	return track_hash(t, addr, sizeof(*addr));
 }
 
 uint64_t
 track_hash_name(const struct track *t, const char *name, size_t len)
 {
+	const struct track_known *known = t->known;
 	uint8_t folded[UINT8_MAX];
 
+	if (known != NULL && name == known->name && len == known->name_len)
+		return known->name_hash;
 	if (len > sizeof(folded))
 		len = sizeof(folded);
 	for (size_t i = 0; i < len; i++) {
@@ -163,6 +168,14 @@ track_prefix(const struct addr *addr)
 	return prefix;
 }
 
+/* The id is keyed already: this only tells detectors, types and kinds apart. */
+static uint64_t
+tracker_hash(uint64_t id, unsigned detector, unsigned type, unsigned kind)
+{
+	return id ^ ((detector * SUBJECT_TYPE_COUNT + type + 1) * KIND_COUNT + kind) *
+			    0x9e3779b97f4a7c15ULL;
+}
+
 static uint64_t
 subject_hash(const struct track *t, unsigned detector, const struct track_note *note)
 {
@@ -172,9 +185,18 @@ subject_hash(const struct track *t, unsigned detector, const struct track_note *
 		id = track_hash_name(t, note->name, note->name_len);
 	else
 		id = track_hash_addr(t, &note->addr);
-	/* Keyed already: this only tells detectors, types and kinds apart. */
-	return (id ^ ((detector * SUBJECT_TYPE_COUNT + note->type + 1) * KIND_COUNT + note->kind) *
-			     0x9e3779b97f4a7c15ULL);
+	return tracker_hash(id, detector, note->type, note->kind);
+}
+
+void
+track_ahead(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash,
+	enum table_step step)
+{
+	bool account = type == SUBJECT_ACCOUNT;
+	const struct table *table = account ? &t->account_table : &t->table;
+
+	table_ahead(table, tracker_hash(hash, detector, type, 0), step,
+		t->subjects + (account ? t->config->aggr_trackers : 0), sizeof(*t->subjects));
 }
 
 /* The table of a type of subject, and the index of the first of them. */

@@ -80,6 +80,20 @@ _Static_assert(sizeof(struct aggr_subject) + sizeof(struct aggr_pair) +
 		       1024,
 	"a tracked source fits its budget");
 
+/* Trackers that serve no detector: past every one. */
+enum role { ROLE_SERVER_SEEN = 200, ROLE_HOME, ROLE_DOMAIN };
+
+#define TRACK_KNOWN_ADDRS 3 /* client, its prefix, server */
+
+/* Hashes of the event in hand that need not be computed again. */
+struct track_known {
+	struct addr addr[TRACK_KNOWN_ADDRS];
+	uint64_t hash[TRACK_KNOWN_ADDRS];
+	const char *name; /* the account's, in the event; or NULL */
+	uint64_t name_hash;
+	uint8_t name_len;
+};
+
 /* What an event adds to one tracker. */
 struct track_note {
 	enum subject_type type;
@@ -119,6 +133,7 @@ struct track {
 	const struct config *config; /* borrowed */
 	struct site site;
 	struct siphash_key key;
+	const struct track_known *known;     /* borrowed; of the event in hand, or NULL */
 	struct table table;                  /* aggregate.trackers */
 	struct table account_table;          /* a share of as many; these have names */
 	struct track_subject *subjects;      /* owned; of accounts after all others */
@@ -133,8 +148,8 @@ struct track {
 	uint64_t untracked; /* notes that found no room */
 };
 
-/* 0, -ENOMEM, or what getrandom said. */
-int track_open(struct track *t, const struct config *config);
+/* key: as aggr's, whose hashes of addresses and names are known here too. 0, or -ENOMEM. */
+int track_open(struct track *t, const struct config *config, const struct siphash_key *key);
 void track_close(struct track *t);
 
 /*
@@ -156,6 +171,13 @@ uint64_t track_hash_name(const struct track *t, const char *name, size_t len);
 
 /* The /24 or /64 of an address, as an address with the rest zero. */
 struct addr track_prefix(const struct addr *addr);
+
+/*
+ * A detector or role will soon look for who has this hash: ask memory for the
+ * tracker. Changes nothing.
+ */
+void track_ahead(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash,
+	enum table_step step);
 
 /* The tracker of who the note is about, or NULL: no room, or none and !make. */
 struct track_subject *track_get(

@@ -340,9 +340,13 @@ attempt(struct fixture *f, const char *source, const char *account, const char *
 	const struct try t = {source, account, password, good ? OUTCOME_SUCCESS : OUTCOME_FAILURE};
 	struct event e = stream_make(&f->s, &t);
 
-	assert_true(aggr_auth(&f->a, &e, &f->view));
+	struct aggr_keys keys;
+
+	aggr_keys(&f->a, &e, &keys);
+	assert_true(aggr_auth(&f->a, &e, &keys, &f->view));
 	f->view.event = NULL;
 	aggr_settle(&f->a, &f->view);
+	f->view.keys = NULL;
 }
 
 static void

@@ -1,0 +1,83 @@
+/*
+ * What an event's subjects and pairs are found by, and asking memory for them
+ * before they are needed.
+ *
+ * The tables are far larger than any cache, and an event touches forty lines
+ * of them all over memory: one after the other they would take microseconds,
+ * asked for together they take as long as one. What stands where is only known
+ * step by step (bucket, link, values), so each step is taken for a batch of
+ * events before the next: enough requests are then under way at a time.
+ */
+#include "control/aggr/internal.h"
+
+struct addr
+key_prefix(const struct addr *addr)
+{
+	struct addr prefix = *addr;
+	unsigned keep = addr_is_v4(addr) ? 15 : 8;
+
+	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
+	return prefix;
+}
+
+bool
+key_has_account(const struct event *event)
+{
+	return event->head.type == EVENT_AUTH && (event->auth.flags & AUTH_USERNAME_KNOWN) &&
+	       event->auth.username_len > 0;
+}
+
+/* Most servers take account names in any case, so they count as one; shown as first sent. */
+uint64_t
+aggr_name_key(const struct aggr *a, const char *name, uint8_t len)
+{
+	uint8_t folded[UINT8_MAX];
+
+	for (unsigned i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)name[i];
+
+		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
+	}
+	return siphash(&a->key, folded, len);
+}
+
+/* Of a subject's and an account's hash; these are keyed, so this only has to spread them. */
+uint64_t
+key_pair(enum subject_type type, uint64_t subject, uint64_t account)
+{
+	uint64_t x = subject + type;
+
+	x = (x ^ (account << 29 | account >> 35)) * 0x9e3779b97f4a7c15ULL;
+	x = (x ^ x >> 32) + account;
+	return x ^ x >> 29;
+}
+
+void
+aggr_keys(const struct aggr *a, const struct event *event, struct aggr_keys *keys)
+{
+	const struct event_flow *flow = &event->head.flow;
+	struct addr prefix = key_prefix(&flow->client);
+	uint64_t *of = keys->of;
+
+	of[SUBJECT_SOURCE] = siphash(&a->key, &flow->client, sizeof(flow->client));
+	of[SUBJECT_PREFIX] = siphash(&a->key, &prefix, sizeof(prefix));
+	of[SUBJECT_SERVER] = siphash(&a->key, &flow->server, sizeof(flow->server));
+	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
+	if (key_has_account(event))
+		of[SUBJECT_ACCOUNT] = aggr_name_key(a, event->text, event->auth.username_len);
+	keys->pair[0] = key_pair(SUBJECT_SOURCE, of[SUBJECT_SOURCE], of[SUBJECT_ACCOUNT]);
+	keys->pair[1] = key_pair(SUBJECT_PREFIX, of[SUBJECT_PREFIX], of[SUBJECT_ACCOUNT]);
+}
+
+void
+aggr_ahead(const struct aggr *a, const struct aggr_keys *keys, enum table_step step)
+{
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		const struct aggr_class *class = &a->class[type];
+
+		table_ahead(&class->table, keys->of[type], step, class->subjects,
+			sizeof(*class->subjects));
+	}
+	for (unsigned i = 0; i < 2; i++)
+		table_ahead(&a->pair_table, keys->pair[i], step, a->pairs, sizeof(*a->pairs));
+}
