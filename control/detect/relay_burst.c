@@ -3,10 +3,19 @@
  *
  * Foreign is a domain that is not configured as local; where none is, one that
  * is neither the sender's own nor one whose mail the server takes from the
- * world. It takes several messages, so that one letter
- * to a club is no burst, and more than the account always sends: a newsletter
- * that goes out each week, or a scanner that mails all day, is its own
- * measure after TRACK_WARM bins.
+ * world. It takes several messages, so that one letter to a club is no burst.
+ *
+ * What an account always does is no burst, by three measures, since none knows
+ * all honest senders. The bins of its tracker: a scanner that mails all day, a
+ * relay that logs in, after WARM of them. Its habit (track/habit.c): recipients
+ * do not count while an account, from one network and with senders of one
+ * domain, does no more than twice what it did on a day six days to five weeks
+ * ago, or on three days before: newsletters, offices. And who was at it when
+ * smtap began to look has a past that nobody saw: it takes EARLY_FACTOR times as
+ * much until the bins know, unless somebody failed to log in to the account.
+ *
+ * The first newsletter that an account ever sends looks like the work of a
+ * thief, and is told.
  */
 #include <string.h>
 #include <strings.h>
@@ -15,6 +24,8 @@
 
 #define WARM 36u /* bins of ten minutes: six hours */
 #define MESSAGES_MIN 5u
+#define EARLY_FACTOR 10u
+#define HABIT_DAYS_MIN 3u
 
 static bool
 same_domain(const char *a, size_t a_len, const char *b, size_t b_len)
@@ -38,6 +49,48 @@ is_foreign(const struct tracked_input *in, const char **domain, size_t *len)
 	return !track_role_local_domain(in->track, &e->head.flow.server, *domain, *len);
 }
 
+struct way {
+	uint64_t account;
+	uint64_t sender; /* its domain */
+	struct addr network;
+};
+
+static uint64_t
+guesses_of(const struct tracked_input *in, const char *account, size_t len)
+{
+	const struct way w = {.account = track_hash_name(in->track, account, len)};
+
+	return track_hash(in->track, &w, sizeof(w));
+}
+
+/* Is this recipient within what the account does every week, or on most days? */
+static bool
+is_habit(const struct tracked_input *in, const struct track_note *note)
+{
+	const struct event *e = in->event;
+	const char *from;
+	size_t len = tracked_domain(e->text + e->rcpt.rcpt_len, e->rcpt.from_len, &from);
+	const struct way w = {.account = track_hash_name(in->track, note->name, note->name_len),
+		.sender = len > 0 ? track_hash_name(in->track, from, len) : 1,
+		.network = track_prefix(&e->head.flow.client)};
+	const struct habit_past past =
+		habit_add(&in->track->habits, track_hash(in->track, &w, sizeof(w)),
+			e->head.clock_ns, in->config->relay_recipients);
+
+	return past.old || past.days >= HABIT_DAYS_MIN;
+}
+
+/* Wrong passwords, for who is early. */
+static void
+read_auth(const struct tracked_input *in)
+{
+	const struct event *e = in->event;
+
+	if (e->auth.outcome == OUTCOME_FAILURE && e->auth.username_len > 0)
+		habit_add(&in->track->habits, guesses_of(in, e->text, e->auth.username_len),
+			e->head.clock_ns, UINT64_MAX);
+}
+
 static unsigned
 read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
@@ -46,6 +99,10 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	size_t len;
 
 	out[0].type = SUBJECT_ACCOUNT;
+	if (e->head.type == EVENT_AUTH) {
+		read_auth(in);
+		return 0;
+	}
 	if (e->head.type == EVENT_MAIL) {
 		out[0].name = e->text + e->mail.helo_len + e->mail.from_len;
 		out[0].name_len = e->mail.authenticated_len;
@@ -56,6 +113,10 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	out[0].name_len = e->rcpt.authenticated_len;
 	if (!e->rcpt.accepted || e->rcpt.authenticated_len == 0 || !is_foreign(in, &domain, &len))
 		return 0;
+	if (is_habit(in, &out[0]))
+		return 0;
+	out[0].wary = habit_today(&in->track->habits, guesses_of(in, out[0].name, out[0].name_len),
+			      e->head.clock_ns) > 0;
 	out[0].bad = true;
 	out[0].thing[0] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
 	out[0].thing[1] = track_hash_name(in->track, domain, len);
@@ -65,9 +126,11 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 static unsigned
 weigh(const struct track_subject *s, const struct config *c)
 {
-	unsigned now = tracked_percent(track_sum(s, WINDOW_10MIN, TRACK_NEW), c->relay_recipients);
-	unsigned hour =
-		tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_NEW), c->relay_recipients_hour);
+	unsigned factor = s->early && s->usual.learned < WARM ? EARLY_FACTOR : 1;
+	unsigned now = tracked_percent(
+		track_sum(s, WINDOW_10MIN, TRACK_NEW), c->relay_recipients * factor);
+	unsigned hour = tracked_percent(
+		track_sum(s, WINDOW_HOUR, TRACK_NEW), c->relay_recipients_hour * factor);
 
 	if (usual_is(&s->usual, WARM))
 		return 0;
@@ -77,7 +140,7 @@ weigh(const struct track_subject *s, const struct config *c)
 }
 
 const struct tracked_detector tracked_relay_burst = {
-	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL),
+	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL) | TRACKED_ON(AUTH),
 	.confidence = 75,
 	.knows = TRACK_ROLE_DOMAINS,
 	.doubt = 15,

@@ -101,6 +101,8 @@ track_role_learn(struct track *t, const struct event *event)
 	struct track_note note = {.type = SUBJECT_SERVER, .addr = flow->server};
 	struct addr prefix = track_prefix(&flow->client);
 
+	if (t->start_ns == 0)
+		t->start_ns = event->head.clock_ns;
 	if (event->head.type == EVENT_RCPT)
 		learn_rcpt(t, event);
 	if (event->head.type == EVENT_SESSION && event->session.replies > 0) {

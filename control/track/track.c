@@ -34,6 +34,7 @@
 
 #include "control/aggr/memory.h"
 
+#define EARLY_NS (2 * NS_PER_MIN)
 #define ACCOUNT_SHARE 4u /* a tracker of an account for so many others */
 #define SEEN_SHARE 4u    /* a block for so many trackers */
 #define WIDE_SHARE 32u
@@ -98,6 +99,8 @@ track_open(struct track *t, const struct config *config, const struct siphash_ke
 		rc = table_open(&t->pending_table, TRACK_PENDING);
 	if (rc == 0)
 		rc = taken_open(&t->taken);
+	if (rc == 0)
+		rc = habits_open(&t->habits);
 	if (rc != 0)
 		track_close(t);
 	return rc;
@@ -115,6 +118,7 @@ track_close(struct track *t)
 	table_close(&t->account_table);
 	table_close(&t->pending_table);
 	taken_close(&t->taken);
+	habits_close(&t->habits);
 	memory_give(t->subjects, all_trackers(c) * sizeof(*t->subjects));
 	memory_give(t->names, account_trackers(c) * sizeof(*t->names));
 	memory_give(t->seen.memory, blocks_footprint(t->seen.capacity, SEEN_BLOCK_BYTES));
@@ -390,6 +394,9 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	w = subject_window(t, s);
 	touch(t, s, TABLE_PINNED);
 	window_advance(&w, &now);
+	if (s->usual.bin == 0)
+		s->early = t->clock_ns - t->start_ns < EARLY_NS || t->start_ns == 0;
+	s->early &= !note->wary;
 	if (note->per == 0)
 		usual_advance(&s->usual, t->clock_ns, s->finding == 0);
 	leaked = note->leak * (float)(now_s - s->level_clock_s) / (float)(NS_PER_H / NS_PER_S);

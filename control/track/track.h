@@ -18,6 +18,7 @@
 #include "control/aggr/table.h"
 #include "control/aggr/window.h"
 #include "control/incident/finding.h"
+#include "control/track/habit.h"
 #include "control/track/seen.h"
 #include "control/track/site.h"
 #include "control/track/taken.h"
@@ -56,8 +57,8 @@ struct track_subject {
 	struct addr addr; /* not of an account */
 	uint8_t type;     /* enum subject_type */
 	uint8_t detector;
-	uint8_t kind; /* as of the note; apart from others of its subject */
-	uint8_t reserved[1];
+	uint8_t kind;           /* as of the note; apart from others of its subject */
+	bool early;             /* was at it when smtap began to look */
 	uint32_t finding;       /* its open finding (book_ref), or 0 */
 	uint32_t fired_clock_s; /* when its last one opened; 0: never */
 	uint32_t level_clock_s;
@@ -105,6 +106,7 @@ struct track_note {
 	bool good;
 	bool soft;
 	bool more;                     /* only says more of what the last note counted */
+	bool wary;                     /* that it was early is no excuse */
 	uint8_t times;                 /* 0 counts as 1 */
 	uint8_t undo;                  /* bad things of just before that were none after all */
 	uint64_t thing[TRACK_THINGS];  /* track_hash; 0: none */
@@ -144,7 +146,9 @@ struct track {
 	struct track_pending *pending; /* owned */
 	struct taken taken;
 	struct track_refusal refusal;
+	struct habits habits;
 	uint64_t clock_ns;  /* never runs back */
+	uint64_t start_ns;  /* the clock of the first event; 0: none yet */
 	uint64_t untracked; /* notes that found no room */
 };
 

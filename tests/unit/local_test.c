@@ -209,6 +209,7 @@ a_forged_sender_hides_no_burst_when_domains_are_configured(void **state)
 {
 	(void)state;
 	configure_domains("corp.example");
+	look_for_a_while();
 	relay_as("bob", "x@victims0.example", "victims", 200);
 	assert_only(DETECTOR_RELAY_BURST, "bob");
 	assert_local(DETECTOR_RELAY_BURST, "bob", LOCAL_CONFIGURED);

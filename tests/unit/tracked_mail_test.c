@@ -100,6 +100,7 @@ static void
 an_account_that_mails_many_strangers_is_a_burst(void **state)
 {
 	(void)state;
+	look_for_a_while();
 	relay_as("bob", 60, 60, NS_PER_S);
 	assert_only(DETECTOR_RELAY_BURST, "bob");
 	assert_string_equal(stream_find(s, DETECTOR_RELAY_BURST, "bob")->top_sources[0].name, A);
@@ -109,6 +110,7 @@ static void
 patience_does_not_hide_a_burst(void **state)
 {
 	(void)state;
+	look_for_a_while();
 	relay_as("bob", 400, 400, 20 * NS_PER_S);
 	assert_only(DETECTOR_RELAY_BURST, "bob");
 }
