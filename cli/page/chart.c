@@ -332,6 +332,27 @@ put_chart_head(FILE *out, const struct incident *incident, enum chart chart, uin
 		when_text(bins->first_us, first_text), when_end(bins->first_us, last, last_text));
 }
 
+/* Mails are counted for a day longer than the chart goes. */
+static void
+put_later(FILE *out, const struct incident *incident, enum chart chart, uint64_t in_chart)
+{
+	if (chart != CHART_MAIL || incident->all.mails <= in_chart)
+		return;
+	fputc(' ', out);
+	text_count(out, incident->all.mails - in_chart, "mail was sent in the day after.",
+		"mails were sent in the day after.");
+}
+
+static void
+put_only_later(FILE *out, const struct incident *incident, enum chart chart)
+{
+	if (chart != CHART_MAIL || incident->all.mails == 0)
+		return;
+	fputs("<h3>Mails</h3>\n<p>", out);
+	put_later(out, incident, chart, 0);
+	fputs("</p>\n", out);
+}
+
 void
 html_chart(FILE *out, const struct incident *incident, enum chart chart)
 {
@@ -347,8 +368,10 @@ html_chart(FILE *out, const struct incident *incident, enum chart chart)
 		max = n > max ? n : max;
 		all += n;
 	}
-	if (all == 0)
+	if (all == 0) {
+		put_only_later(out, incident, chart);
 		return;
+	}
 	put_chart_head(out, incident, chart, all);
 	put_scale(out, max);
 	put_axis(out, bins->first_us, last, TOP_PX, TOP_PX + PLOT_PX);
@@ -357,8 +380,10 @@ html_chart(FILE *out, const struct incident *incident, enum chart chart)
 			put_bar(out, bins, chart, i, max);
 	fputs("</svg>\n", out);
 	put_legend(out, bins, chart);
-	fprintf(out, "<p class=\"note\">%s to %s UTC; a bar is %s.%s</p>\n",
+	fprintf(out, "<p class=\"note\">%s to %s UTC; a bar is %s.%s",
 		when_text(bins->first_us, first_text), when_end(bins->first_us, last, last_text),
 		when_span(bins->width_us, span),
 		marks ? " &#9660; marks bars with a login that worked." : "");
+	put_later(out, incident, chart, all);
+	fputs("</p>\n", out);
 }

@@ -125,14 +125,28 @@ count_bin(struct bins *bins, const struct fact *fact)
 		bins->sessions[at][fact->outcome]++;
 }
 
+/*
+ * Is it in the incident's time? Who got in may send only when the findings are long closed: what
+ * was sent as the account in the day after counts too.
+ */
+static bool
+in_time(const struct brief *b, const struct fact *fact, enum tie_kind kind)
+{
+	bool used = kind == TIE_ACCOUNT && fact->flag == TIE_MAIL &&
+		    (b->stages & (1u << STAGE_SUCCESS));
+	int64_t after_us = used ? WHEN_DAY : 0;
+
+	return b->first_us != WHEN_NONE && fact->us >= b->first_us &&
+	       fact->us <= b->last_us + after_us;
+}
+
 static int
 count_incident(struct model *model, struct incident *incident, const struct fact *fact)
 {
 	struct names_shared *shared = &model->shared;
 	int e = 0;
 
-	if (incident->counted_line == fact->number || fact->us < incident->brief->first_us ||
-		fact->us > incident->brief->last_us)
+	if (incident->counted_line == fact->number)
 		return 0;
 	incident->counted_line = fact->number;
 	tally_add(&incident->all, &fact->what);
@@ -161,7 +175,9 @@ follow(struct model *model, const struct ties *ties, enum tie_kind kind, const c
 			((tie->flags & TIE_NOT_SUCCESS) && fact->outcome == OUTCOME_SUCCESS) ||
 			((tie->flags & TIE_BOUNCE) && !fact->bounce))
 			continue;
-		e = count_incident(model, &model->incidents[tie->incident], fact);
+		struct incident *incident = &model->incidents[tie->incident];
+		if (in_time(incident->brief, fact, kind))
+			e = count_incident(model, incident, fact);
 	}
 	return e;
 }

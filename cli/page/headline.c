@@ -89,35 +89,10 @@ put_attacker(FILE *out, const struct finding *f)
 		fputs("Somebody", out);
 }
 
+/* "at least 64 passwords for dave and 3 further accounts" */
 static void
-put_success(FILE *out, const struct finding *f)
+put_guesses(FILE *out, const struct incident *incident, const struct finding *f)
 {
-	put_attacker(out, f);
-	if (!f->success_account) {
-		fputs(" guessed a password; which account it is of could not be read", out);
-		return;
-	}
-	fputs(" guessed the password of ", out);
-	put_name(out, f->success_account);
-	if (f->success_attempt > 0) {
-		fputs(" on attempt ", out);
-		text_number(out, f->success_attempt);
-		if (f->attempts > f->success_attempt) {
-			fputs(" of ", out);
-			text_number(out, f->attempts);
-		}
-	}
-}
-
-static void
-put_guessing(FILE *out, const struct incident *incident, const struct finding *f)
-{
-	uint64_t successes = 0;
-
-	for (size_t i = 0; i < incident->finding_count; i++)
-		successes += incident->findings[i].successes;
-	put_attacker(out, f);
-	fputs(" tried ", out);
 	if (f->passwords > 0) {
 		fputs(f->passwords_at_least ? "at least " : "", out);
 		text_count(out, f->passwords, "password", "passwords");
@@ -134,11 +109,67 @@ put_guessing(FILE *out, const struct incident *incident, const struct finding *f
 			text_count(out, incident->accounts.distinct - 1, "further account",
 				"further accounts");
 		}
-	} else if (f->accounts > 0)
+	} else if (f->accounts > 0) {
 		put_which(out, f->top_accounts, f->accounts, "account", "accounts");
-	else
+	} else {
 		put_which(out, f->top_targets, f->targets, "server", "servers");
-	fputs(successes == 0 ? "; no guess worked" : "; a login worked", out);
+	}
+}
+
+static void
+put_attempt(FILE *out, const struct finding *f)
+{
+	if (f->success_attempt == 0)
+		return;
+	fputs(" on attempt ", out);
+	text_number(out, f->success_attempt);
+	if (f->attempts > f->success_attempt) {
+		fputs(" of ", out);
+		text_number(out, f->attempts);
+	}
+}
+
+/* guess: the finding of many accounts among which this one was; NULL: it was this one alone. */
+static void
+put_success(FILE *out, const struct incident *incident, const struct finding *f,
+	const struct finding *guess)
+{
+	if (guess && guess->accounts > 1) {
+		put_attacker(out, guess);
+		fputs(" tried ", out);
+		put_guesses(out, incident, guess);
+		fputs(" and guessed ", out);
+	} else {
+		put_attacker(out, f);
+		fputs(" guessed ", out);
+	}
+	if (!f->success_account) {
+		fputs("a password; which account it is of could not be read", out);
+		return;
+	}
+	fputs("the password of ", out);
+	put_name(out, f->success_account);
+	if (!guess || guess->accounts <= 1)
+		put_attempt(out, f);
+}
+
+static void
+put_guessing(FILE *out, const struct incident *incident, const struct finding *f)
+{
+	uint64_t failures = 0, successes = 0;
+
+	for (size_t i = 0; i < incident->finding_count; i++) {
+		failures += incident->findings[i].failures;
+		successes += incident->findings[i].successes;
+	}
+	put_attacker(out, f);
+	fputs(" tried ", out);
+	put_guesses(out, incident, f);
+	/* Where the server's side was not captured nothing is known. */
+	fputs(successes > 0    ? "; a login worked"
+		: failures > 0 ? "; no guess worked"
+			       : "; whether one worked was not seen",
+		out);
 }
 
 static void
@@ -154,13 +185,13 @@ put_scan(FILE *out, const struct finding *f)
 	put_which(out, f->top_targets, f->targets, "mail server", "mail servers");
 }
 
-/* What was sent by those who logged in: told only where it was counted. */
-static bool
-put_mails(FILE *out, const struct incident *incident, bool first)
+/* Mails that were accepted of those who had logged in; *who sent most of them, or NULL. */
+static struct tally
+sent_mails(const struct incident *incident, const struct name **who)
 {
 	struct tally sent = {0};
-	const struct name *who = NULL;
 
+	*who = NULL;
 	for (size_t i = 0; i < incident->accounts.count; i++) {
 		const struct name *n = &incident->accounts.entries[i];
 
@@ -168,25 +199,48 @@ put_mails(FILE *out, const struct incident *incident, bool first)
 			continue;
 		sent.mails_accepted += n->tally.mails_accepted;
 		sent.recipients += n->tally.recipients;
-		if (!who || n->tally.mails_accepted > who->tally.mails_accepted)
-			who = n;
+		if (!*who || n->tally.mails_accepted > (*who)->tally.mails_accepted)
+			*who = n;
 	}
-	if (!who)
-		return false;
-	if (first)
-		put_name(out, who->text);
-	fputs(first ? " sent " : " and sent ", out);
-	text_count(out, sent.mails_accepted, "mail", "mails");
+	return sent;
+}
+
+static void
+put_sent(FILE *out, const struct tally *sent)
+{
+	text_count(out, sent->mails_accepted, "mail", "mails");
 	fputs(" to ", out);
-	text_count(out, sent.recipients, "recipient", "recipients");
-	return true;
+	text_count(out, sent->recipients, "recipient", "recipients");
+}
+
+/* What came of a login that is no relaying, or not yet. */
+static void
+put_use(FILE *out, const struct incident *incident)
+{
+	const struct name *who;
+	const struct tally sent = sent_mails(incident, &who);
+
+	if (!who)
+		return;
+	fputs("; ", out);
+	put_sent(out, &sent);
+	fputs(sent.mails_accepted == 1 ? " was sent as " : " were sent as ", out);
+	put_name(out, who->text);
 }
 
 static void
 put_relay(FILE *out, const struct incident *incident, const struct finding *f, bool first)
 {
-	if (!is(f, "open_relay") && put_mails(out, incident, first))
+	const struct name *who;
+	const struct tally sent = sent_mails(incident, &who);
+
+	if (!is(f, "open_relay") && who) {
+		if (first)
+			put_name(out, who->text);
+		fputs(first ? " sent " : " and sent ", out);
+		put_sent(out, &sent);
 		return;
+	}
 	fputs(first ? "" : "; ", out);
 	put_name(out, f->subject);
 	if (is(f, "open_relay")) {
@@ -221,7 +275,7 @@ html_headline(FILE *out, const struct incident *incident)
 	bool first = !success && !guess && !scan;
 
 	if (success)
-		put_success(out, success);
+		put_success(out, incident, success, guess);
 	else if (guess)
 		put_guessing(out, incident, guess);
 	else if (scan)
@@ -229,6 +283,8 @@ html_headline(FILE *out, const struct incident *incident)
 	if (relay) {
 		put_relay(out, incident, relay, first);
 		first = false;
+	} else if (success) {
+		put_use(out, incident);
 	}
 	if (bounces) {
 		fputs(first ? "" : "; ", out);

@@ -217,7 +217,8 @@ html_incident(FILE *out, struct model *model, struct incident *incident)
 	if (counted)
 		fputs("<p class=\"note\">Charts and tables above count the events between first "
 		      "and last seen of the sources, networks, accounts and servers that the "
-		      "findings are about: what an account's owner did meanwhile is among "
+		      "findings are about, and what was sent as an account of these in the "
+		      "day after a guess worked. What an account's owner did meanwhile is among "
 		      "them.</p>\n",
 			out);
 	html_flows(out, incident);
