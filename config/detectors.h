@@ -14,7 +14,10 @@
 	X(COMPROMISE, compromise)   \
 	X(STALE_CREDENTIAL, stale_credential)
 
-/* Those that look at more than password attempts: detect/tracked.h. */
+/*
+ * Those that look at more than password attempts: detect/tracked.h. What is
+ * called NAME_prefix is a part of NAME, and told under that name.
+ */
 #define TRACKED_DETECTORS(X)                \
 	X(SLOW, slow)                       \
 	X(RELAY_BURST, relay_burst)         \
@@ -27,7 +30,8 @@
 	X(HELO_CHURN, helo_churn)           \
 	X(OUTBOUND_FANOUT, outbound_fanout) \
 	X(BLOCKLISTED, blocklisted)         \
-	X(EXPOSURE, exposure)
+	X(EXPOSURE, exposure)               \
+	X(DISTRIBUTED_PREFIX, distributed_prefix)
 
 /* Named by rules alone, after the others: alerts of patterns, which are no findings. */
 #define RULE_DETECTORS(X) X(SIGNATURE, signature)

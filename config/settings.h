@@ -83,6 +83,10 @@
 		"The same, in a day")                                                              \
 	X(COUNT, prefix_sources_v6, "prefix.sources_v6", 3, 2, 1000,                               \
 		"Sources of an IPv6 /64, each below its thresholds, that make it the attacker")    \
+	X(COUNT, prefix_guesses, "prefix.guesses", 15, 2, 10000,                                   \
+		"Guesses at few accounts in an hour, from several /64s of an IPv6 /56")            \
+	X(COUNT, prefix_accounts, "prefix.accounts", 30, 2, 10000,                                 \
+		"Guesses over many accounts in an hour, from several /64s of an IPv6 /56")         \
 	X(COUNT, prefix_sources_v4, "prefix.sources_v4", 10, 2, 256,                               \
 		"The same, of an IPv4 /24")                                                        \
 	X(COUNT, prefix_factor_v4, "prefix.factor_v4", 2, 1, 100,                                  \

@@ -47,7 +47,7 @@ void attack_start(const struct attack_kind *kind, const struct assault *assault)
 #define DETECTOR_BIT(id) (1ULL << DETECTOR_##id)
 #define DETECTORS_GUESSING                                                         \
 	(DETECTOR_BIT(BRUTEFORCE) | DETECTOR_BIT(SPRAY) | DETECTOR_BIT(STUFFING) | \
-		DETECTOR_BIT(DISTRIBUTED) | DETECTOR_BIT(SLOW))
+		DETECTOR_BIT(DISTRIBUTED) | DETECTOR_BIT(DISTRIBUTED_PREFIX) | DETECTOR_BIT(SLOW))
 
 unsigned attack_site(const struct assault *a);
 unsigned attack_victim(const struct assault *a);

@@ -193,6 +193,7 @@ struct aggr_view {
 	enum aggr_guess prefix_guess;
 	enum aggr_guess account_guess;
 	uint32_t forgiven; /* guesses of the pair that this event took back */
+	bool wide;         /* the source is in a wider prefix that is under a finding */
 };
 
 struct aggr {

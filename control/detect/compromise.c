@@ -34,6 +34,16 @@ has_history(const struct aggr_subject *s)
 	return s->total.successes > s->episode.successes;
 }
 
+/* In a /56 or /48 that was found: each login is from a fresh /64, to an account of the list. */
+static bool
+wide_guessed(const struct detect_view *view)
+{
+	const struct aggr_subject *account = detect_subject(view, SUBJECT_ACCOUNT);
+
+	return view->at->wide && account != NULL &&
+	       window_guesses(&account->window, WINDOW_DAY) > 0;
+}
+
 static bool
 from_attacker(const struct detect_view *view, struct detect_verdict *out)
 {
@@ -42,7 +52,7 @@ from_attacker(const struct detect_view *view, struct detect_verdict *out)
 	bool guessed = aggr_pair_guesses(at->pair) > 0;
 
 	if (!detect_classified(source)) {
-		if (!detect_classified(at->subject[SUBJECT_PREFIX]))
+		if (!detect_classified(at->subject[SUBJECT_PREFIX]) && !wide_guessed(view))
 			return false;
 		/* An IPv4 /24 has many owners, an IPv6 /64 has one. */
 		if (aggr_is_v4(source) && !guessed)

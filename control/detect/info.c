@@ -56,6 +56,9 @@ static const struct detector_info infos[DETECTOR_COUNT] = {
 	[DETECTOR_BLOCKLISTED] = {"blocklisted",
 		"Remote SMTP servers refuse one of ours as blocklisted", CATEGORY_BAD, "", 2,
 		9000016, "refusals"},
+	[DETECTOR_DISTRIBUTED_PREFIX] = {"distributed",
+		"SMTP AUTH password guessing from many networks of one IPv6 prefix",
+		CATEGORY_ATTEMPT, "T1110", 2, 9000019, "guesses"},
 	[DETECTOR_EXPOSURE] = {"exposure", "A weakness that an SMTP server shows to the outside",
 		CATEGORY_POLICY, "", 3, 9000017, "sessions"},
 };

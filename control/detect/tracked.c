@@ -42,7 +42,7 @@ tracked_explained(const struct aggr_view *view)
 {
 	const struct aggr_subject *account = view->subject[SUBJECT_ACCOUNT];
 
-	return detect_classified(view->subject[SUBJECT_SOURCE]) ||
+	return view->wide || detect_classified(view->subject[SUBJECT_SOURCE]) ||
 	       detect_classified(view->subject[SUBJECT_PREFIX]) ||
 	       (account != NULL && account->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF);
 }

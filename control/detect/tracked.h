@@ -71,6 +71,9 @@ bool tracked_guess(const struct aggr_view *view);
 /* Does a finding against its source, prefix or account tell of it already? */
 bool tracked_explained(const struct aggr_view *view);
 
+/* Is the client in an IPv6 /56 or /48 that is under a finding of its own? */
+bool tracked_wide_found(struct track *t, const struct addr *client);
+
 static inline uint8_t
 tracked_undo(uint32_t n)
 {

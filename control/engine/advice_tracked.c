@@ -51,6 +51,10 @@ static const struct advice advices[DETECTOR_COUNT] = {
 		" because it is on a blocklist. Stop the spam first (look for relaying or a stolen "
 		"account), flush the queue, then ask the list that the refusals name to delist "
 		"it."},
+	[DETECTOR_DISTRIBUTED_PREFIX] = {"Block all of ",
+		" on the mail ports: one owner guesses from a new network of it each time, so "
+		"blocking addresses or /64s does not help. Limit failures per account and by IPv6 "
+		"prefix, and report it to its provider."},
 	[DETECTOR_EXPOSURE] = {"Offer AUTH on ",
 		" only after STARTTLS, or on port 465: it offers it in clear, where everybody on "
 		"the way can read the passwords. Change those that were sent."},

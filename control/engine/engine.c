@@ -22,6 +22,7 @@
 
 #include <stdlib.h>
 
+#include "contract/prefix.h"
 #include "control/engine/internal.h"
 
 #define CLOSE_MAX 32u /* per event; the rest with the next */
@@ -74,6 +75,35 @@ close_finding(struct engine *engine, struct book_entry *entry)
 	s = &engine->aggr.class[i->subject_type].subjects[entry->subject];
 	s->findings[i->detector] = AGGR_NO_REF;
 	aggr_release(&engine->aggr, i->subject_type, entry->subject);
+}
+
+/* Is the finding against a source or a prefix inside this one, for guessing? */
+static bool
+is_inside(const struct book_entry *entry, const struct finding *wide)
+{
+	const struct finding *i = &entry->finding;
+	struct prefix range, subject;
+	char why[128];
+
+	if (i == wide || i->closed ||
+		(i->subject_type != SUBJECT_SOURCE && i->subject_type != SUBJECT_PREFIX))
+		return false;
+	if (i->detector != DETECTOR_BRUTEFORCE && i->detector != DETECTOR_SPRAY &&
+		i->detector != DETECTOR_STUFFING && i->detector != DETECTOR_SLOW &&
+		i->detector != DETECTOR_DISTRIBUTED_PREFIX)
+		return false;
+	return prefix_parse(&range, wide->subject, why, sizeof(why)) == 0 &&
+	       prefix_parse(&subject, i->subject, why, sizeof(why)) == 0 &&
+	       prefix_covers(&range, &subject);
+}
+
+void
+engine_absorb(struct engine *engine, const struct finding *wide)
+{
+	/* In the order of the book, which is the same in each run. */
+	for (uint32_t n = 0; n < engine->book.used; n++)
+		if (is_inside(&engine->book.entries[n], wide))
+			close_finding(engine, &engine->book.entries[n]);
 }
 
 static void
@@ -194,6 +224,8 @@ allowed(struct engine *engine, const struct event *event)
 	if (!engine->allows)
 		return false;
 	engine->barred = suppress_allowed(engine->rules, event);
+	if (engine->barred & 1ull << DETECTOR_DISTRIBUTED)
+		engine->barred |= 1ull << DETECTOR_DISTRIBUTED_PREFIX;
 	return (~engine->barred & ((1ull << DETECTOR_COUNT) - 1)) == 0;
 }
 
@@ -221,6 +253,7 @@ engine_event(struct engine *engine, const struct event *event)
 		tracked_event(engine, event, NULL);
 		return;
 	}
+	view.wide = tracked_wide_found(&engine->track, &event->head.flow.client);
 	grow_open(engine, &view);
 	ask_detectors(engine, &view);
 	tracked_event(engine, event, &view);

@@ -73,6 +73,8 @@ const struct ahead_event *ahead_take(struct engine *engine, const struct event *
 
 /* tracked.c: the account that an event names: its length, 0 for none. */
 size_t tracked_account(const struct event *event, const char **name);
+/* engine.c: a wider prefix was found: findings of what it holds are over. */
+void engine_absorb(struct engine *engine, const struct finding *wide);
 
 /* tracked.c: one event to the detectors of track; view: of a counted AUTH event, or NULL. */
 void tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view);

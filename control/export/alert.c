@@ -152,6 +152,8 @@ put_kind(json_t *object, const struct finding *finding)
 									: "mangled_starttls"));
 		json_object_set_new(object, "exposure", list);
 		return;
+	case KIND_PREFIX_56:
+	case KIND_PREFIX_48:
 	case KIND_NONE:
 	case KIND_COUNT:
 		return;

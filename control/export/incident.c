@@ -18,6 +18,9 @@ detectors_list(uint32_t bits)
 {
 	json_t *list = json_array();
 
+	/* Both are `distributed`. */
+	if (bits & 1u << DETECTOR_DISTRIBUTED)
+		bits &= ~(1u << DETECTOR_DISTRIBUTED_PREFIX);
 	for (unsigned d = 0; d < DETECTOR_COUNT; d++)
 		if (bits & 1u << d)
 			json_array_append_new(list, json_string(detector_info(d)->name));

@@ -32,6 +32,8 @@ enum finding_kind {
 	KIND_LOOP,        /* bounce_wave: the same few servers, back and forth */
 	KIND_CLEAR_AUTH,  /* exposure: AUTH offered in clear */
 	KIND_OLD_VERSION, /* exposure: the banner names a version that nobody maintains */
+	KIND_PREFIX_56,   /* distributed: how long the prefix is */
+	KIND_PREFIX_48,
 	KIND_MANGLED_TLS, /* exposure: something on the way takes STARTTLS out */
 	KIND_COUNT
 };

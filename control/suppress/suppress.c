@@ -300,6 +300,22 @@ all_in(const struct prefix *range, const struct prefix *list, unsigned n)
 	return n > 0;
 }
 
+/* In the order of their names in the configuration. */
+enum detector_bit {
+#define X(id, name) BIT_##id,
+	DETECTORS(X) TRACKED_DETECTORS(X)
+#undef X
+};
+
+/* distributed_prefix is told as `distributed`, so that name is for it too. */
+static bool
+names(const struct config_rule *rule, unsigned detector)
+{
+	if (rule->detectors == 0 || (rule->detectors >> detector & 1))
+		return true;
+	return detector == BIT_DISTRIBUTED_PREFIX && (rule->detectors >> BIT_DISTRIBUTED & 1);
+}
+
 static bool
 holds(const struct config_rule *rule, const struct evidence *e)
 {
@@ -309,7 +325,7 @@ holds(const struct config_rule *rule, const struct evidence *e)
 
 	if (e->finding->last_seen_ns >= rule->until_ns)
 		return false;
-	if (rule->detectors && !(rule->detectors >> e->finding->detector & 1))
+	if (!names(rule, e->finding->detector))
 		return false;
 	if (rule->account[0] && strcmp(rule->account, e->account) != 0)
 		return false;

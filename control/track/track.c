@@ -505,5 +505,8 @@ track_name(const struct track *t, const struct track_subject *s, char out[SUBJEC
 	inet_ntop(
 		v4 ? AF_INET : AF_INET6, s->addr.bytes + (v4 ? 12 : 0), out, SUBJECT_NAME_MAX + 1);
 	if (s->type == SUBJECT_PREFIX)
-		strcat(out, v4 ? "/24" : "/64");
+		strcat(out, v4                          ? "/24"
+			    : s->kind == KIND_PREFIX_56 ? "/56"
+			    : s->kind == KIND_PREFIX_48 ? "/48"
+							: "/64");
 }
