@@ -376,7 +376,7 @@ tie_servers(const struct chain *c, const struct finding *f, struct tie_set *set)
 					 .weak = true});
 		else if (trait->stage == STAGE_GUESSING)
 			put(set, place_hash(c, KIND_GUESSED, &server));
-		if (f->detector == DETECTOR_DISTRIBUTED && f->subject_type == SUBJECT_SERVER)
+		if (trait->stage == STAGE_GUESSING && f->subject_type == SUBJECT_SERVER)
 			put(set, place_hash(c, KIND_CROWD, &server));
 		if (f->detector == DETECTOR_COMPROMISE)
 			ask(set, &(struct tie){
