@@ -1,0 +1,247 @@
+#!/usr/bin/env python3
+"""Scripted captures for detectors that the corpus and the dialogues have no attack for, each with
+its honest look-alike: the alerts are exactly those that the case names.
+
+usage: detectors_test.py SMTAP [WORD]   (prints TAP)
+"""
+import pathlib
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from dialogues import hello, login  # noqa: E402
+from golden import Replay  # noqa: E402
+from pcapgen import Session, Wire  # noqa: E402
+
+MX = "203.0.113.25"
+BOB = "bob@corp.example"
+CASES = []
+
+
+def case(may=()):
+    """may: detectors that may alert besides."""
+
+    def add(function):
+        CASES.append((function, set(may)))
+        return function
+
+    return add
+
+
+def greet(s, helo="client.example", banner="ESMTP Postfix", offers=("SIZE",)):
+    lines = ["mx1.corp.example", *offers]
+    reply = "\r\n".join(f"250-{x}" for x in lines[:-1]) + f"\r\n250 {lines[-1]}"
+    return s.open().talk(f"S: 220 mx1.corp.example {banner}", f"C: EHLO {helo}", f"S: {reply}")
+
+
+def bye(s):
+    return s.talk("C: QUIT", "S: 221 2.0.0 Bye").close()
+
+
+def mail(s, sender, to, header):
+    return s.talk(
+        f"C: MAIL FROM:<{sender}>",
+        "S: 250 2.1.0 Ok",
+        f"C: RCPT TO:<{to}>",
+        "S: 250 2.1.5 Ok",
+        "C: DATA",
+        "S: 354 End data with <CR><LF>.<CR><LF>",
+        f"C: {header}\r\n\r\ntext\r\n.",
+        "S: 250 2.0.0 Ok: queued",
+    )
+
+
+@case()
+def a_bot_with_a_new_name_each_time_is_helo_churn(w):
+    for n in range(30):
+        s = greet(Session(w, "198.51.100.7", sport=41000 + n), f"pc{n * 7919}.example")
+        bye(mail(s, "x@evil.example", BOB, "Subject: hi"))
+        w.wait(20)
+    return [("helo_churn", "prefix", "198.51.100.0/24", {})]
+
+
+@case()
+def a_network_of_servers_with_a_name_each_is_none(w):
+    for n in range(60):
+        s = greet(Session(w, f"198.51.100.{1 + n % 30}", sport=41000 + n), f"out{n % 30}.example")
+        bye(mail(s, "x@list.example", BOB, "Subject: hi"))
+        w.wait(20)
+    return []
+
+
+def together(w, sessions, minutes, last):
+    """All are open at once; each has its last words when the minutes are over."""
+    all_of_them = [greet(Session(w, "198.51.100.7", sport=42000 + n)) for n in range(sessions)]
+    for _ in range(minutes):
+        w.wait(60)
+    for s in all_of_them:
+        bye(last(s))
+    w.wait(1)
+
+
+@case()
+def slots_held_for_minutes_are_long_sessions(w):
+    together(w, 12, 4, lambda s: s.talk("C: NOOP", "S: 250 2.0.0 Ok"))
+    return [("long_session", "source", "198.51.100.7", {})]
+
+
+@case()
+def slow_deliveries_are_no_long_sessions(w):
+    together(w, 12, 4, lambda s: mail(s, "x@list.example", BOB, "Subject: hi"))
+    return []
+
+
+def honest_day(w, hours):
+    for n in range(hours * 2):
+        s = hello(Session(w, f"192.0.2.{1 + n % 200}", sport=43000 + n))
+        if n % 10 == 0:
+            login(s, f"user{n % 200}", f"typo-{n}")
+        login(s, f"user{n % 200}", "right-one", "235 2.7.0 Authentication successful")
+        bye(s)
+        w.wait(1800)
+
+
+def from_everywhere(w, count, gap):
+    for n in range(count):
+        s = hello(Session(w, f"{20 + n % 90}.{n % 250}.{n % 17}.9", sport=44000))
+        bye(login(s, f"victim{n % 280}", f"guess-{n}"))
+        w.wait(gap)
+
+
+@case(may=("exposure", "distributed", "slow"))
+def failures_from_everywhere_above_a_days_baseline_are_a_spike(w):
+    honest_day(w, 27)
+    from_everywhere(w, 300, 2.5)
+    return [("auth_spike", "server", MX, {})]
+
+
+@case(may=("exposure", "distributed", "slow"))
+def the_same_without_a_day_of_baseline_is_none(w):
+    honest_day(w, 10)
+    from_everywhere(w, 300, 2.5)
+    return []
+
+
+@case()
+def the_same_peer_that_bounces_on_and_on_is_a_loop(w):
+    for n in range(60):
+        s = greet(Session(w, "192.0.2.7", sport=45000 + n))
+        bye(mail(s, "", BOB, "From: MAILER-DAEMON@out.example\r\nSubject: failure notice"))
+        w.wait(5)
+    return [("bounce_wave", "account", BOB, {"bounces": "loop"})]
+
+
+@case()
+def bounces_from_many_servers_are_backscatter(w):
+    report = "Content-Type: multipart/report;\r\n report-type=delivery-status; boundary=x"
+    for n in range(60):
+        s = greet(Session(w, f"192.0.{n % 30}.7", sport=45000 + n))
+        bye(mail(s, "", BOB, report))
+        w.wait(5)
+    return [("bounce_wave", "account", BOB, {"bounces": "backscatter"})]
+
+
+@case()
+def automatic_answers_are_no_bounces(w):
+    for n in range(60):
+        s = greet(Session(w, f"192.0.{n % 30}.7", sport=45000 + n))
+        bye(mail(s, "", BOB, "Auto-Submitted: auto-replied\r\nSubject: Out of office"))
+        w.wait(5)
+    return []
+
+
+@case()
+def an_old_server_behind_a_firewall_that_inspects_is_exposed_thrice(w):
+    for n in range(3):
+        s = Session(w, "192.0.2.7", sport=46000 + n)
+        bye(greet(s, banner="ESMTP Exim 4.92 #2", offers=("XXXXXXXA", "AUTH LOGIN")))
+        w.wait(600)
+    return [
+        ("exposure", "server", MX, {"exposure": [kind]})
+        for kind in ("clear_auth", "old_version", "mangled_starttls")
+    ]
+
+
+@case()
+def starttls_that_does_not_arrive_is_mangled(w):
+    s = greet(Session(w, "192.0.2.7"), offers=("STARTTLS", "SIZE"))
+    bye(s.talk("C: XXXXXXXX", "S: 500 5.5.1 Command unrecognized"))
+    return [("exposure", "server", MX, {"exposure": ["mangled_starttls"]})]
+
+
+@case()
+def a_server_as_it_should_be_is_not_exposed(w):
+    s = greet(Session(w, "192.0.2.7"), offers=("STARTTLS", "SIZE"), banner="ESMTP Exim 4.98")
+    bye(s.talk("C: STARTTLS", "S: 454 4.7.0 TLS not available due to local problem"))
+    return []
+
+
+@case(may=("exposure",))
+def a_try_in_eleven_minutes_is_slow(w):
+    for n in range(30):
+        bye(login(hello(Session(w, "198.51.100.7", sport=47000 + n)), "dave", f"guess-{n}"))
+        w.wait(660)
+    return [("slow", "source", "198.51.100.7", {})]
+
+
+@case(may=("exposure",))
+def a_stale_phone_and_a_stale_laptop_are_not_slow(w):
+    for n in range(60):
+        bye(login(hello(Session(w, "198.51.100.7", sport=47000 + n)), "dave", f"old-{n % 2}"))
+        w.wait(660)
+    return []
+
+
+@case(may=("exposure",))
+def a_fresh_64_for_each_try_is_a_56(w):
+    for n in range(60):
+        s = hello(Session(w, f"2001:db8:bad:{n:x}::1", "2001:db8:5::25"))
+        bye(login(s, f"user{n % 9}", f"guess-{n}"))
+        w.wait(60)
+    return [("distributed", "prefix", "2001:db8:bad::/56", {})]
+
+
+def run(smtap, function, may, workers):
+    wire = Wire()
+    must = function(wire)
+    with tempfile.TemporaryDirectory() as folder:
+        capture = pathlib.Path(folder, "in.pcap")
+        wire.write(capture)
+        replay = Replay(smtap, [capture], workers)
+    if replay.status:
+        return [f"exit status {replay.status}: {replay.stderr.strip()}"]
+    told = [e["smtap"] for e in replay.events if e["event_type"] == "alert"]
+    off = []
+    for detector, kind, subject, fields in must:
+        who = {"detector": detector, "subject_type": kind, "subject": subject, **fields}
+        if not any(all(t.get(k) == v for k, v in who.items()) for t in told):
+            off.append(f"missed {who}")
+    named = {m[:3] for m in must}
+    for t in told:
+        who = (t["detector"], t["subject_type"], t["subject"])
+        if who not in named and t["detector"] not in may:
+            off.append(f"false alert {who}")
+    # As many findings as the case names: one that is told twice is two.
+    ids = {t["finding_id"] for t in told if t["detector"] not in may}
+    if not off and len(ids) != len(must):
+        off.append(f"{len(ids)} findings, not {len(must)}")
+    return off
+
+
+def main():
+    smtap = sys.argv[1]
+    word = sys.argv[2] if len(sys.argv) > 2 else ""
+    chosen = [(f, may) for f, may in CASES if word in f.__name__]
+    print(f"1..{len(chosen)}")
+    bad = 0
+    for number, (function, may) in enumerate(chosen, 1):
+        off = run(smtap, function, may, 1 + number % 2)
+        bad += bool(off)
+        print(f"{'not ok' if off else 'ok'} {number} - {function.__name__}")
+        for line in off:
+            print(f"# {line}")
+    return bad > 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
