@@ -1,0 +1,116 @@
+/*
+ * memory: what the configured tables come to when they are full, against what is free. Tables are
+ * taken whole at start and touched as they fill, so too large a one fails late: under attack.
+ *
+ * The costs are those of the tables in control/ and dataplane/, which the operator's command must
+ * not include; the test doctor_memory holds them against the real ones.
+ */
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli/doctor/doctor.h"
+
+#define MIB (1ULL << 20)
+
+/* Packet memory: mbufs of the queues, the rings between, EAL's own. */
+#define PACKETS_BASE_BYTES (64 * MIB)
+#define PACKETS_WORKER_BYTES (64 * MIB)
+
+/* Taken whatever the settings are: by control; and by each worker (arenas, ring of events). */
+#define CONTROL_BASE_BYTES (8 * MIB)
+#define WORKER_BASE_BYTES (298 * MIB)
+
+struct cost {
+	size_t offset; /* of the setting in struct config */
+	uint64_t bytes;
+};
+
+/* An entry of each table, all that hangs on it included. */
+static const struct cost costs[] = {
+	{offsetof(struct config, aggr_sources), 657},
+	{offsetof(struct config, aggr_prefixes), 561},
+	{offsetof(struct config, aggr_accounts), 817},
+	{offsetof(struct config, aggr_servers), 884},
+	{offsetof(struct config, aggr_pairs), 148},
+	{offsetof(struct config, aggr_trackers), 630},
+	{offsetof(struct config, incident_table), 17450},
+};
+
+#define SESSION_BYTES 476
+
+static uint64_t
+setting(const struct config *config, size_t offset)
+{
+	return *(const uint64_t *)(const void *)((const char *)config + offset);
+}
+
+uint64_t
+doctor_control_bytes(const struct config *config)
+{
+	uint64_t sum = CONTROL_BASE_BYTES;
+
+	for (size_t i = 0; i < sizeof(costs) / sizeof(costs[0]); i++)
+		sum += setting(config, costs[i].offset) * costs[i].bytes;
+	return sum;
+}
+
+uint64_t
+doctor_worker_bytes(const struct config *config)
+{
+	return WORKER_BASE_BYTES + config->sessions * SESSION_BYTES;
+}
+
+uint64_t
+doctor_packet_bytes(const struct doctor *d)
+{
+	return PACKETS_BASE_BYTES + d->config.workers * PACKETS_WORKER_BYTES;
+}
+
+uint64_t
+doctor_table_bytes(const struct doctor *d)
+{
+	return doctor_control_bytes(&d->config) +
+	       d->config.workers * doctor_worker_bytes(&d->config);
+}
+
+static bool
+read_kib(const char *text, const char *name, uint64_t *out)
+{
+	char value[64];
+
+	if (!tree_field(text, name, value, sizeof(value)))
+		return false;
+	*out = strtoull(value, NULL, 10) << 10;
+	return true;
+}
+
+void
+doctor_memory(const struct doctor *d, struct diag *r)
+{
+	char *text = tree_text(&d->tree, "/proc/meminfo");
+	uint64_t want = doctor_table_bytes(d);
+	uint64_t available;
+	uint64_t total;
+	char need[24];
+	char have[24];
+
+	if (!text || !read_kib(text, "MemAvailable", &available) ||
+		!read_kib(text, "MemTotal", &total)) {
+		diag_add(r, DIAG_UNSEEN, "/proc/meminfo cannot be read");
+		free(text);
+		return;
+	}
+	free(text);
+	doctor_size(want, need);
+	doctor_size(available, have);
+	if (want <= available) {
+		diag_add(r, DIAG_OK, "full tables take %s; %s is free", need, have);
+		return;
+	}
+	struct diag_item *item = diag_add(r, want > total ? DIAG_FAULT : DIAG_WARNING,
+		"full tables take %s; %s is free", need, have);
+	diag_so(item, "when an attack has filled them, the kernel kills smtap or something else");
+	diag_mend(item, "# lower dataplane.sessions (for each worker) and aggregate.* in %s",
+		d->config_file);
+}
