@@ -15,6 +15,7 @@ int command_replay(int argc, char **argv);
 int command_report(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_rules(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 
 /* Where the configuration is when -c does not say. It may be missing. */
 #define COMMAND_CONFIG_FILE "/etc/smtap/smtap.yaml"

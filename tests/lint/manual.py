@@ -22,7 +22,7 @@ TOP = source.TOP
 MAN = TOP / "doc/man"
 EXAMPLE = TOP / "packaging/smtap.yaml"
 CAPTURE = "tests/golden/17-base-bf-success-relay.pcap"
-VERBS = ["replay", "report", "check", "rules"]
+VERBS = ["replay", "report", "doctor", "check", "rules"]
 
 EXAMPLE_HEAD = """\
 # Every setting of smtap with its default; remove a # to change one. The maps that hold a changed
