@@ -56,7 +56,7 @@ struct way {
 };
 
 static uint64_t
-guesses_of(const struct tracked_input *in, const char *account, size_t len)
+failures_of(const struct tracked_input *in, const char *account, size_t len)
 {
 	const struct way w = {.account = track_hash_name(in->track, account, len)};
 
@@ -80,14 +80,17 @@ is_habit(const struct tracked_input *in, const struct track_note *note)
 	return past.old || past.days >= HABIT_DAYS_MIN;
 }
 
-/* Wrong passwords, for who is early. */
+/* A login after failures, of which who is early must answer; later nobody asks. */
 static void
 read_auth(const struct tracked_input *in)
 {
 	const struct event *e = in->event;
+	const struct aggr_subject *account = in->view ? in->view->subject[SUBJECT_ACCOUNT] : NULL;
 
-	if (e->auth.outcome == OUTCOME_FAILURE && e->auth.username_len > 0)
-		habit_add(&in->track->habits, guesses_of(in, e->text, e->auth.username_len),
+	if (e->auth.outcome != OUTCOME_SUCCESS || account == NULL || account->total.failures == 0)
+		return;
+	if (e->head.clock_ns < in->track->start_ns + WARM * TRACK_BIN_NS)
+		habit_add(&in->track->habits, failures_of(in, e->text, e->auth.username_len),
 			e->head.clock_ns, UINT64_MAX);
 }
 
@@ -115,7 +118,7 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		return 0;
 	if (is_habit(in, &out[0]))
 		return 0;
-	out[0].wary = habit_today(&in->track->habits, guesses_of(in, out[0].name, out[0].name_len),
+	out[0].wary = habit_today(&in->track->habits, failures_of(in, out[0].name, out[0].name_len),
 			      e->head.clock_ns) > 0;
 	out[0].bad = true;
 	out[0].thing[0] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
