@@ -40,9 +40,6 @@
 #include "control/aggr/internal.h"
 #include "control/aggr/memory.h"
 
-#define HIGH_GUESSES 4u /* in a day: no longer among the first to be evicted */
-#define HIGH_PAIR_GUESSES 3u
-
 /* One block for so many subjects, and a few more for small tables. */
 #define PASSWORDS_SHARE 8u
 #define WIDE_SHARE 32u
@@ -346,13 +343,8 @@ subject_offer_top(const struct aggr *a, struct aggr_subject *s, uint32_t pair_in
 static enum table_list
 subject_list(const struct aggr_subject *s)
 {
-	uint32_t guesses = window_guesses(&s->window, WINDOW_DAY);
-
-	if (aggr_has_finding(s))
-		return TABLE_PINNED;
-	if (guesses >= HIGH_GUESSES)
-		return TABLE_HIGH;
-	return guesses > 0 ? TABLE_LOW : TABLE_IDLE;
+	return aggr_has_finding(s) ? TABLE_PINNED
+				   : table_grade(window_guesses(&s->window, WINDOW_DAY));
 }
 
 static enum table_list
@@ -360,9 +352,8 @@ pair_list(const struct aggr_pair *pair)
 {
 	uint32_t guesses = aggr_pair_guesses(pair);
 
-	if (guesses >= HIGH_PAIR_GUESSES || pair->repeats >= HIGH_PAIR_GUESSES)
-		return TABLE_HIGH;
-	return guesses > 0 ? TABLE_LOW : TABLE_IDLE;
+	/* Repetitions without end are a forgotten device, guesses or not. */
+	return table_grade(pair->repeats > guesses && pair->repeats > 1 ? pair->repeats : guesses);
 }
 
 void

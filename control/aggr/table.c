@@ -2,12 +2,24 @@
  * Theory of operation.
  *
  * Chained hashing over an array of links; each link is also on exactly one of
- * four lists, oldest first. An insertion into a full table takes the oldest of
- * the first list that has any, so a flood of addresses that each fail once
- * (TABLE_LOW) evicts its own, never a source that has failed often
- * (TABLE_HIGH). The exception: TABLE_HIGH may hold 3/4 of the capacity; past
- * that it loses its own oldest, or else an attacker with enough addresses
- * could fill the table and leave one slot for everybody who comes later.
+ * the lists, oldest first: one for each grade of evidence, each twice the one
+ * below. An insertion into a full table takes the oldest of the lowest list
+ * that has any, so a flood of addresses evicts its own, never one that has
+ * done more than each of them.
+ *
+ * An attacker who knows this makes each of his addresses look half guilty.
+ * Those of a grade never touch a higher one: to push out who has failed eight
+ * times in a day he needs a table of addresses that did as much, each of which
+ * is then about to be found itself. Nor may they leave no room for those who
+ * come later: a list and those above it hold at most most[] eighths of what is
+ * not pinned; past that, the lowest of them loses its oldest. So newcomers
+ * always have a fourth, and who came back once, twice, four times an eighth
+ * that is not for those above them.
+ *
+ * Limit: who has done as little as everybody in the flood is one of it. To
+ * climb he must come back before the flood has filled the room of his grade;
+ * against one that is faster only a larger table helps. Evictions are counted
+ * and told.
  *
  * An attacker would try to choose colliding keys: the hash is keyed by a key
  * drawn at start. Two different keys with one 64-bit hash are one entry; that
@@ -18,6 +30,9 @@
 #include <errno.h>
 
 #include "control/aggr/memory.h"
+
+static const uint8_t most[TABLE_LISTS] = {
+	[TABLE_SOME] = 6, [TABLE_HIGH] = 5, [TABLE_HIGHER] = 4, [TABLE_HIGHEST] = 3};
 
 int
 table_open(struct table *t, uint32_t capacity)
@@ -100,15 +115,28 @@ table_touch(struct table *t, uint32_t index, enum table_list list)
 	list_append(t, index, list);
 }
 
+/* The oldest of the lowest list from first on. */
 static uint32_t
-victim(const struct table *t)
+oldest_from(const struct table *t, unsigned first)
 {
-	if (t->count[TABLE_HIGH] > t->capacity / 4 * 3)
-		return t->oldest[TABLE_HIGH];
-	for (unsigned list = TABLE_IDLE; list < TABLE_PINNED; list++)
+	for (unsigned list = first; list < TABLE_PINNED; list++)
 		if (t->oldest[list] != TABLE_NONE)
 			return t->oldest[list];
 	return TABLE_NONE;
+}
+
+static uint32_t
+victim(const struct table *t)
+{
+	uint32_t room = t->capacity - t->count[TABLE_PINNED];
+	uint32_t above = 0;
+
+	for (unsigned list = TABLE_HIGHEST; list > TABLE_LOW; list--) {
+		above += t->count[list];
+		if (above > (uint64_t)room * most[list] / 8)
+			return oldest_from(t, list);
+	}
+	return oldest_from(t, TABLE_IDLE);
 }
 
 static void

@@ -1,7 +1,7 @@
 /*
- * A capped table from a keyed 64-bit hash to an index, with four lists in the
- * order of use. It holds no values: whoever owns one keeps arrays of the same
- * capacity and uses the index.
+ * A capped table from a keyed 64-bit hash to an index, with lists in the
+ * order of use, one for each grade of evidence. It holds no values: whoever owns one keeps arrays
+ * of the same capacity and uses the index.
  *
  * Where an entry stands depends on the hash's key, so nothing here walks the
  * buckets: what is evicted depends on the order of use alone, and two runs
@@ -20,10 +20,13 @@
 
 /* Lists, in the order in which they lose entries. */
 enum table_list {
-	TABLE_IDLE,   /* nothing against it */
-	TABLE_LOW,    /* little */
-	TABLE_HIGH,   /* much; keeps at most 3/4 of the room */
-	TABLE_PINNED, /* never evicted */
+	TABLE_IDLE,    /* nothing against it */
+	TABLE_LOW,     /* once */
+	TABLE_SOME,    /* a few times */
+	TABLE_HIGH,    /* much */
+	TABLE_HIGHER,  /* twice as much */
+	TABLE_HIGHEST, /* four times as much */
+	TABLE_PINNED,  /* never evicted */
 	TABLE_LISTS
 };
 
@@ -52,6 +55,15 @@ struct table {
 	uint32_t newest[TABLE_LISTS];
 	uint32_t count[TABLE_LISTS];
 };
+
+/* The grade of so many bad things. */
+static inline enum table_list
+table_grade(uint32_t evidence)
+{
+	if (evidence < 4)
+		return evidence < 2 ? (enum table_list)evidence : TABLE_SOME;
+	return evidence < 8 ? TABLE_HIGH : evidence < 16 ? TABLE_HIGHER : TABLE_HIGHEST;
+}
 
 /* 0, or -ENOMEM. capacity from 1 to 2^30. */
 int table_open(struct table *t, uint32_t capacity);

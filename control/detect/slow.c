@@ -141,12 +141,18 @@ weigh_server(const struct track_subject *s, const struct config *c)
 static unsigned
 weigh(const struct track_subject *s, const struct config *c)
 {
+	unsigned percent;
+
 	if (s->type == SUBJECT_SERVER)
 		return weigh_server(s, c);
-	if (s->run.last_clock_ns - s->run.first_clock_ns < c->slow_span || crowd(s))
+	if (crowd(s))
 		return 0;
-	return tracked_more(tracked_percent((uint64_t)s->level, c->slow_level),
+	percent = tracked_more(tracked_percent((uint64_t)s->level, c->slow_level),
 		tracked_percent(track_sum(s, WINDOW_DAY, TRACK_BAD), c->slow_day));
+	/* On its way, and to be kept, but no verdict before it lasted. */
+	if (percent >= 100 && s->run.last_clock_ns - s->run.first_clock_ns < c->slow_span)
+		return 99;
+	return percent;
 }
 
 const struct tracked_detector tracked_slow = {

@@ -22,8 +22,9 @@
  * to is pinned until track_settle.
  *
  * What an attacker would try. To flood with fresh subjects so that his own
- * counts are lost: fresh ones have little evidence and evict each other (the
- * lists of table.c); who has half of what it takes goes last. To collide:
+ * counts are lost: fresh ones have little evidence and evict each other; who
+ * has a fourth of what it takes is beyond them, who has half beyond those who
+ * know that (the grades of table.c). To collide:
  * keyed. To spread a scan over a day: the windows reach that far.
  */
 #include "control/track/track.h"
@@ -432,14 +433,11 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 void
 track_settle(struct track *t, struct track_subject *s, unsigned evidence)
 {
-	enum table_list list = TABLE_IDLE;
+	/* A fourth of what it takes is HIGH, a little over a half HIGHER. */
+	enum table_list list = table_grade(evidence == 0 ? 0 : 1 + evidence / 8);
 
 	if (s->finding != 0)
 		list = TABLE_PINNED;
-	else if (evidence >= 50)
-		list = TABLE_HIGH;
-	else if (evidence > 0)
-		list = TABLE_LOW;
 	touch(t, s, list);
 }
 
