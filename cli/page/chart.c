@@ -13,7 +13,8 @@
 #define LANE_PX 34
 #define AXIS_PX 22
 #define PLOT_PX 150
-#define TOP_PX 18 /* above the bars: marks of success */
+#define TOP_PX 18      /* above the bars: marks of success */
+#define LABEL_CHARS 28 /* so that a label fits the least width of a timeline */
 #define TICKS_MAX 5
 
 static double
@@ -124,9 +125,9 @@ put_lane_label(FILE *out, const struct finding *f, unsigned y)
 
 	fprintf(out, "<text class=\"halo\" x=\"0\" y=\"%u\"><tspan font-weight=\"700\">%s</tspan> ",
 		y, f->stage == STAGE_COUNT ? "other" : stage_name(f->stage));
-	text_plain(out, f->detector ? f->detector : "", TEXT_SHORT_CHARS);
+	text_plain(out, f->detector ? f->detector : "", LABEL_CHARS);
 	fputs(" &#183; ", out);
-	text_plain(out, f->subject ? f->subject : "", TEXT_SHORT_CHARS);
+	text_plain(out, f->subject ? f->subject : "", LABEL_CHARS);
 	if (f->success_us != WHEN_NONE)
 		fprintf(out, "<tspan class=\"in\"> &#183; login worked %s</tspan>",
 			when_clock(f->success_us, text));
@@ -172,7 +173,8 @@ html_timeline(FILE *out, const struct incident *incident)
 	if (count == 0 || b->first_us == WHEN_NONE)
 		return;
 	fprintf(out,
-		"<h3>Timeline</h3>\n<svg height=\"%zu\" role=\"img\" "
+		"<h3>Timeline</h3>\n<div class=\"scroll\" role=\"region\" tabindex=\"0\" "
+		"aria-label=\"Timeline\"><svg class=\"lanes\" height=\"%zu\" role=\"img\" "
 		"aria-labelledby=\"tl%" PRIu64 "t tl%" PRIu64 "d\">"
 		"<title id=\"tl%" PRIu64 "t\">Timeline of incident %" PRIu64 "</title>"
 		"<desc id=\"tl%" PRIu64 "d\">%zu findings between %s and %s UTC, a bar each; a "
@@ -182,7 +184,8 @@ html_timeline(FILE *out, const struct incident *incident)
 	put_axis(out, b->first_us, b->last_us, 0, (unsigned)count * LANE_PX);
 	for (size_t i = 0; i < count; i++)
 		put_lane(out, lanes[i], (unsigned)i * LANE_PX, b->first_us, b->last_us);
-	fputs("</svg>\n<p class=\"note\">A bar for each finding, from first to last seen, times in "
+	fputs("</svg></div>\n<p class=\"note\">A bar for each finding, from first to last seen, "
+	      "times in "
 	      "UTC. &#9650; marks a first login that worked.",
 		out);
 	if (incident->finding_count > count) {

@@ -178,9 +178,11 @@ names_add(struct names *names, struct names_shared *shared, const char *text, co
 	uint64_t hash = siphash(&shared->key, cut, len);
 	n = find(names, hash, cut);
 	if (!n) {
-		if (seen_add(&shared->seen, hash ^ names->number * TABLE_MIX))
-			names->distinct++;
-		n = add_new(names, hash, cut);
+		bool first = seen_add(&shared->seen, hash ^ names->number * TABLE_MIX);
+		names->distinct += first;
+		names->full |= names->count == NAMES_MAX;
+		if (!names->full || !first || what->auth[OUTCOME_SUCCESS] > 0)
+			n = add_new(names, hash, cut);
 	}
 	if (!n) {
 		tally_add(&names->further, what);

@@ -3,10 +3,11 @@
  * incident.
  *
  * An EVE file may name millions of accounts, all of them chosen by an attacker. So a table has a
- * capacity. When it is full, a new name takes the place of one that has been seen once only and
- * never logged in; if none is near, it is counted in `further` alone. Whoever is busy or got in
- * stays. The policy looks at nothing but the order of the lines, so one file gives one table.
- * An entry that came late may have been there before: its numbers are then "at least".
+ * capacity. When it is full, a name that comes for the second time, or logs in, takes the place of
+ * one that has been seen once only and did not; if none is near, it is counted in `further`
+ * alone, as is who comes for the first time. Whoever is busy or got in stays, and who comes once
+ * costs one look-up. The policy looks at nothing but the order of the lines, so one file gives
+ * one table. An entry that came late was there before: its numbers are then "at least".
  */
 #ifndef SMTAP_CLI_PAGE_NAMES_H
 #define SMTAP_CLI_PAGE_NAMES_H
@@ -28,7 +29,7 @@ struct seen {
 	bool full;
 };
 
-#define SEEN_SLOTS (1u << 21)
+#define SEEN_SLOTS (1u << 23) /* half of them are used: 4 M names; 64 MB when full */
 
 int seen_open(struct seen *seen);
 void seen_close(struct seen *seen);

@@ -63,7 +63,7 @@ static const char parts[] =
 	"th{font-weight:600}thead th{border-bottom:2px solid var(--fg);white-space:nowrap}"
 	"tbody th{font-weight:400}"
 	".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-	"td.n+td:not(.n),th.n+th:not(.n){padding-left:.9em}"
+	"td.n+td:not(.n),th.n+td:not(.n),th.n+th:not(.n){padding-left:.9em}"
 	".t{white-space:nowrap;font-variant-numeric:tabular-nums}"
 	".name{min-width:9em;max-width:26em}"
 	".what{min-width:16em}"
@@ -97,7 +97,8 @@ static const char parts[] =
 	"ul.legend svg{display:inline-block;width:16px;height:14px;vertical-align:-2px;"
 	"margin-right:.35em}"
 	"ul.legend rect{stroke:var(--fg)}\n"
-	"@media(max-width:46em){ol.stages{grid-template-columns:repeat(2,1fr)}"
+	"@media screen and (max-width:46em){svg.lanes{min-width:36rem}"
+	"ol.stages{grid-template-columns:repeat(2,1fr)}"
 	"body{padding:.7rem}dl.facts{grid-template-columns:1fr;gap:0}"
 	"dl.facts dd{margin-bottom:.4em}}\n";
 

@@ -169,7 +169,7 @@ put_source(FILE *out, const struct name *n)
 	put_cell(out, n->tally.mails);
 	put_cell(out, n->tally.sessions);
 	put_times(out, &n->tally);
-	fputs("<td>", out);
+	fputs("<td class=\"name\">", out);
 	if (n->note)
 		text_name(out, n->note, TEXT_SHORT_CHARS);
 	fputs("</td></tr>\n", out);

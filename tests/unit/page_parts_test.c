@@ -193,17 +193,24 @@ a_full_table_keeps_who_matters(void **state)
 		assert_int_equal(names_add(&names, &shared, name, NULL, &once), 0);
 		assert_int_equal(names_add(&names, &shared, "busy", NULL, &once), 0);
 	}
+	/* Late, when there is no place left: the first time is not kept, all others are. */
+	for (uint64_t i = 0; i < 100; i++)
+		names_add(&names, &shared, "late", NULL, &once);
+	names_add(&names, &shared, "late in", NULL, &in);
 	assert_int_equal(names.count, NAMES_MAX);
 	assert_true(names.full);
-	assert_int_equal(names.distinct, crowd + 2);
+	assert_int_equal(names.distinct, crowd + 4);
 	names_sort(&names);
 	assert_string_equal(names.entries[0].text, "in");
 	assert_string_equal(names.entries[0].note, "hello");
-	assert_string_equal(names.entries[1].text, "busy");
-	assert_int_equal(tally_attempts(&names.entries[1].tally), crowd);
+	assert_string_equal(names.entries[1].text, "late in");
+	assert_string_equal(names.entries[2].text, "busy");
+	assert_int_equal(tally_attempts(&names.entries[2].tally), crowd);
+	assert_string_equal(names.entries[3].text, "late");
+	assert_int_equal(tally_attempts(&names.entries[3].tally), 99);
 	for (size_t i = 0; i < names.count; i++)
 		attempts += tally_attempts(&names.entries[i].tally);
-	assert_int_equal(attempts + tally_attempts(&names.further), 2 * crowd + 1);
+	assert_int_equal(attempts + tally_attempts(&names.further), 2 * crowd + 102);
 	names_free(&names);
 	seen_close(&shared.seen);
 }
