@@ -10,9 +10,10 @@
  * relay that logs in, after WARM of them. Its habit (track/habit.c): recipients
  * do not count while an account, from one network and with senders of one
  * domain, does no more than twice what it did on a day six days to five weeks
- * ago, or on three days before: newsletters, offices. And who was at it when
- * smtap began to look has a past that nobody saw: it takes EARLY_FACTOR times as
- * much until the bins know, unless somebody failed to log in to the account.
+ * ago, or on three days before: newsletters, offices. And who of ours
+ * was at it when smtap began to look has a past that nobody saw: it takes
+ * EARLY_FACTOR times as much until the bins know, unless somebody failed to log
+ * in to the account.
  *
  * The first newsletter that an account ever sends looks like the work of a
  * thief, and is told.
@@ -94,6 +95,17 @@ read_auth(const struct tracked_input *in)
 			e->head.clock_ns, UINT64_MAX);
 }
 
+/* Relays and list servers stand beside the server; who sends from elsewhere is somebody's client.
+ */
+static bool
+is_outside(const struct tracked_input *in)
+{
+	const struct event_flow *flow = &in->event->head.flow;
+
+	return !track_role_neighbours(&flow->client, &flow->server) &&
+	       !track_role_ours(in->track, &flow->client);
+}
+
 static unsigned
 read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
@@ -118,7 +130,8 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		return 0;
 	if (is_habit(in, &out[0]))
 		return 0;
-	out[0].wary = habit_today(&in->track->habits, failures_of(in, out[0].name, out[0].name_len),
+	out[0].wary = is_outside(in) ||
+		      habit_today(&in->track->habits, failures_of(in, out[0].name, out[0].name_len),
 			      e->head.clock_ns) > 0;
 	out[0].bad = true;
 	out[0].thing[0] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);

@@ -9,6 +9,7 @@
 #define SMARTHOST "203.0.113.25"
 #define OFFICE "198.51.100.7"
 #define THIEF "192.0.2.200"
+#define BESIDE "203.0.113.90" /* the smarthost's network */
 
 static void
 configure(const char *net)
@@ -170,12 +171,12 @@ a_thief_does_not_become_a_habit_in_two_days(void **state)
 	assert_int_equal(findings_of(DETECTOR_RELAY_BURST), 3);
 }
 
-/* A branch's relay logs in: 120 recipients in ten minutes, day and night, since ever. */
+/* A relay of ours logs in: 120 recipients in ten minutes, day and night, since ever. */
 static void
 a_relay_that_was_there_before_is_left_alone(void **state)
 {
 	(void)state;
-	send_all(&(struct sending){OFFICE, "branch", "x@branch.example", 144 * 120, 1},
+	send_all(&(struct sending){BESIDE, "branch", "x@branch.example", 144 * 120, 1},
 		5 * NS_PER_S);
 	assert_silent();
 }
@@ -184,7 +185,7 @@ static void
 a_thief_of_the_relays_account_is_told_of(void **state)
 {
 	(void)state;
-	send_all(&(struct sending){OFFICE, "branch", "x@branch.example", 144 * 60, 1},
+	send_all(&(struct sending){BESIDE, "branch", "x@branch.example", 144 * 60, 1},
 		10 * NS_PER_S);
 	assert_int_equal(stream_findings(s), 0);
 	send_all(&(struct sending){THIEF, "branch", "x@branch.example", 1000, 2}, NS_PER_S / 4);
@@ -203,12 +204,21 @@ who_failed_to_log_in_has_no_excuse_for_being_early(void **state)
 	assert_only(DETECTOR_RELAY_BURST, "bob");
 }
 
+/* A capture may begin in the middle of it. */
+static void
+who_sends_from_outside_has_no_excuse_for_being_early(void **state)
+{
+	(void)state;
+	send_all(&(struct sending){THIEF, "bob", "bob@corp.example", 80, 1}, NS_PER_S / 4);
+	assert_only(DETECTOR_RELAY_BURST, "bob");
+}
+
 /* Ten times as much is told of, whoever was there first. */
 static void
 a_flood_is_told_of_from_the_first_minute(void **state)
 {
 	(void)state;
-	send_all(&(struct sending){THIEF, "bob", "bob@corp.example", 1000, 1}, NS_PER_S / 2);
+	send_all(&(struct sending){BESIDE, "bob", "bob@corp.example", 1000, 1}, NS_PER_S / 2);
 	assert_only(DETECTOR_RELAY_BURST, "bob");
 }
 
