@@ -400,6 +400,7 @@ main(void)
 		T(a_relay_that_was_there_before_is_left_alone),
 		T(a_thief_of_the_relays_account_is_told_of),
 		T(who_failed_to_log_in_has_no_excuse_for_being_early),
+		T(who_sends_from_outside_has_no_excuse_for_being_early),
 		T(a_flood_is_told_of_from_the_first_minute),
 		T(an_offices_account_may_rest_over_the_weekend),
 		T(a_newsletter_of_an_inside_host_is_no_open_relay),
