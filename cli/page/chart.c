@@ -137,7 +137,7 @@ put_lane_label(FILE *out, const struct finding *f, unsigned y)
 static void
 put_lane(FILE *out, const struct finding *f, unsigned y, int64_t first_us, int64_t last_us)
 {
-	double from = percent(f->first_us, first_us, last_us);
+	double from = percent(finding_began(f), first_us, last_us);
 	double to = percent(f->last_us, first_us, last_us);
 	bool hot = f->stage >= STAGE_SUCCESS && f->stage < STAGE_COUNT;
 	char text[WHEN_MAX], end[WHEN_MAX];
@@ -148,8 +148,8 @@ put_lane(FILE *out, const struct finding *f, unsigned y, int64_t first_us, int64
 	fprintf(out,
 		"<line class=\"lane%s\" x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%u\" y2=\"%u\">"
 		"<title>%s to %s</title></line>\n",
-		hot ? " hot" : "", from, to, y + 22, y + 22, when_text(f->first_us, text),
-		when_end(f->first_us, f->last_us, end));
+		hot ? " hot" : "", from, to, y + 22, y + 22, when_text(finding_began(f), text),
+		when_end(finding_began(f), f->last_us, end));
 	if (f->success_us == WHEN_NONE)
 		return;
 	from = percent(f->success_us, first_us, last_us);

@@ -339,6 +339,6 @@ detail_add(struct model *model, const json_t *line)
 		return 0;
 	take_finding(finding, line, smtap);
 	if (finding->stage != STAGE_COUNT)
-		reach(&incident->stages[finding->stage], finding->first_us, finding->last_us);
+		reach(&incident->stages[finding->stage], finding_began(finding), finding->last_us);
 	return 0;
 }

@@ -218,4 +218,12 @@ void model_free(struct model *model);
 /* Text as it is kept: at most max bytes; NULL for "" and when there is no memory. */
 char *model_copy(const char *text, size_t max);
 
+/* When its stage of the attack began: what came before a login that worked is another's. */
+static inline int64_t
+finding_began(const struct finding *f)
+{
+	return f->stage == STAGE_SUCCESS && f->success_us != WHEN_NONE ? f->success_us
+								       : f->first_us;
+}
+
 #endif
