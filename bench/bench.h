@@ -36,12 +36,15 @@ struct bench_scenario {
 /* The scenarios; each in the file of its name. */
 extern const struct bench_scenario bench_attack;
 extern const struct bench_scenario bench_background;
+extern const struct bench_scenario bench_churn;
 extern const struct bench_scenario bench_control;
 extern const struct bench_scenario bench_flowtable;
 extern const struct bench_scenario bench_mail;
 extern const struct bench_scenario bench_patterns;
 extern const struct bench_scenario bench_rules;
+extern const struct bench_scenario bench_synflood;
 extern const struct bench_scenario bench_tap_mix;
+extern const struct bench_scenario bench_worst;
 
 /*
  * One line of the report: open, add fields, print (which frees it). In JSON an

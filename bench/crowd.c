@@ -98,6 +98,27 @@ write_frame(uint8_t *frame, const struct traffic_step *step, const struct endpoi
 }
 
 uint32_t
+traffic_flood_next(struct traffic_flood *flood, uint8_t *frame, struct traffic_tally *tally)
+{
+	static const struct traffic_step syn = {.from_client = true, .tcp_flags = RTE_TCP_SYN_FLAG};
+	uint64_t n = flood->count++;
+	struct endpoint client = {
+		/* Odd factors: neighbours in time are not neighbours in any table. */
+		.address = flood->network + (uint32_t)(n * 2654435761u & 0xffffff),
+		.port = (uint16_t)(n >> 24),
+		.initial_seq = mix(n),
+	};
+	struct endpoint server = {
+		.address = SERVER_NETWORK + 1 + (uint32_t)(n % SERVERS),
+		.port = MAIL_PORT,
+	};
+
+	tally->mail++;
+	tally->sessions++;
+	return write_frame(frame, &syn, &client, &server, n);
+}
+
+uint32_t
 traffic_crowd_next(struct traffic_crowd *crowd, uint8_t *frame, struct traffic_tally *tally)
 {
 	const struct traffic_script *script = crowd->script;

@@ -7,8 +7,10 @@
 
 #include "bench/bench.h"
 #include "bench/traffic.h"
+#include "contract/counters.h"
 
 #define BENCH_SCRIPTS_MAX 2
+#define BENCH_MAY_MAX 8
 
 struct bench_mix {
 	const char *scenario;
@@ -17,6 +19,10 @@ struct bench_mix {
 	void *state;
 	size_t state_bytes;
 	uint64_t warm_up_packets; /* not measured */
+	uint32_t open;            /* sessions to have room for; 0: enough for most */
+	/* Counters that this traffic moves and that must stay 0 in others; the first few that
+	   are not 0 (COUNTER_RX_PKTS). */
+	enum counter may[BENCH_MAY_MAX];
 	struct {
 		const struct traffic_script *script;
 		double share; /* of all packets */

@@ -148,6 +148,43 @@ traffic_script_close(struct traffic_script *s)
 	add_step(s, true, ACK, NULL, 0);
 }
 
+void
+traffic_script_crumble(struct traffic_script *s, unsigned first)
+{
+	struct traffic_script *whole = malloc(sizeof(*whole));
+
+	if (!whole) {
+		fprintf(stderr, "smtap-bench: out of memory\n");
+		exit(1);
+	}
+	*whole = *s;
+	s->steps_count = first;
+	for (unsigned i = first; i < whole->steps_count; i++) {
+		const struct traffic_step *step = &whole->steps[i];
+
+		for (unsigned k = 0; k < step->payload_len || k == 0; k++) {
+			unsigned len = step->payload_len ? 1 : 0;
+			bool last = k + 1 >= step->payload_len;
+
+			if (s->steps_count == TRAFFIC_STEPS_MAX) {
+				fprintf(stderr, "smtap-bench: a script has too many steps\n");
+				exit(1);
+			}
+			struct traffic_step *crumb = &s->steps[s->steps_count++];
+			*crumb = *step;
+			crumb->payload = len ? step->payload + k : NULL;
+			crumb->payload_len = (uint16_t)len;
+			crumb->seq = step->seq + k;
+			crumb->vary_at = 0; /* more digits than a crumb has */
+			crumb->lines = last ? step->lines : 0;
+			/* An attempt is known, and ends, with the last byte of its line. */
+			crumb->attempts = last ? step->attempts : 0;
+			crumb->failures = last ? step->failures : 0;
+		}
+	}
+	free(whole);
+}
+
 static void
 script_greeting(struct traffic_script *s, const char *ehlo)
 {
@@ -172,6 +209,71 @@ traffic_script_guessing(struct traffic_script *s)
 		traffic_script_answer(s, "c3VtbWVyMjAyNCEx\r\n", true);
 		traffic_script_failure(s, "535 5.7.8 Error: authentication failed:\r\n");
 	}
+	traffic_script_close(s);
+}
+
+static void
+script_one_guess(struct traffic_script *s)
+{
+	traffic_script_auth(s, "AUTH LOGIN\r\n");
+	traffic_script_server(s, "334 VXNlcm5hbWU6\r\n", CONTEXT_REPLY);
+	traffic_script_answer(s, "YWxpY2VAZXhhbXBsZS5vcmc=\r\n", false);
+	traffic_script_server(s, "334 UGFzc3dvcmQ6\r\n", CONTEXT_REPLY);
+	traffic_script_answer(s, "c3VtbWVyMjAyNCEx\r\n", true);
+	traffic_script_failure(s, "535 5.7.8 Error: authentication failed:\r\n");
+}
+
+void
+traffic_script_guess(struct traffic_script *s)
+{
+	script_greeting(s, "EHLO hydra\r\n");
+	script_one_guess(s);
+	add_step(s, true, ACK, NULL, 0);
+	traffic_script_command(s, "RSET\r\n");
+	traffic_script_server(s, "250 2.0.0 Ok\r\n", CONTEXT_REPLY);
+	traffic_script_close(s);
+}
+
+/* A segment full of one piece of text. */
+static const char *
+full_segment(char *out, const char *piece)
+{
+	size_t len = strlen(piece);
+	size_t at = 0;
+
+	for (; at + len <= BODY_SEGMENT_BYTES; at += len)
+		memcpy(out + at, piece, len);
+	out[at] = '\0';
+	return out;
+}
+
+void
+traffic_script_pathological(struct traffic_script *s)
+{
+	static char empty[BODY_SEGMENT_BYTES + 1];
+	static char returns[BODY_SEGMENT_BYTES + 1];
+	static char feeds[BODY_SEGMENT_BYTES + 1];
+	static char blanks[BODY_SEGMENT_BYTES + 1];
+	static char refusals[BODY_SEGMENT_BYTES + 1];
+	static char noops[BODY_SEGMENT_BYTES + 1];
+
+	script_greeting(s, "EHLO hydra\r\n");
+	script_one_guess(s);
+	/* As many lines as a segment can hold, and the shortest replies to them. */
+	add_text(s, true, full_segment(empty, "\r\n"));
+	add_text(s, true, full_segment(noops, "NOOP\r\n"));
+	add_text(s, false, full_segment(refusals, "500 -\r\n"));
+	/* A line without end, in bytes that look like one. */
+	for (unsigned i = 0; i < 4; i++)
+		add_text(s, true, full_segment(returns, "\r"));
+	add_text(s, true, "\r\n");
+	for (unsigned i = 0; i < 4; i++) {
+		struct traffic_step *step = add_text(s, true, full_segment(blanks, "AUTH     "));
+		/* Too long to be inspected whole, but an attempt: known once it is too long. */
+		step->attempts = i == 2;
+	}
+	add_text(s, true, "\r\n");
+	add_text(s, true, full_segment(feeds, "\n"));
 	traffic_script_close(s);
 }
 

@@ -78,9 +78,16 @@ void traffic_script_header(struct traffic_script *s, const char *text);
 void traffic_script_body(struct traffic_script *s, unsigned segments);
 void traffic_script_close(struct traffic_script *s);
 
+/* Cut every step with payload from `first` on into segments of one byte each. */
+void traffic_script_crumble(struct traffic_script *s, unsigned first);
+
 /* The sessions that the scenarios play. */
 void traffic_script_guessing(struct traffic_script *s);
 void traffic_script_delivery(struct traffic_script *s, unsigned body_segments);
+/* One guess, in 20 packets. */
+void traffic_script_guess(struct traffic_script *s);
+/* Lines that no client should send, around one guess. */
+void traffic_script_pathological(struct traffic_script *s);
 
 struct traffic_crowd {
 	const struct traffic_script *script;
@@ -94,6 +101,18 @@ struct traffic_crowd {
 /* Write the next packet to frame; its length. */
 uint32_t traffic_crowd_next(
 	struct traffic_crowd *crowd, uint8_t *frame, struct traffic_tally *tally);
+
+/*
+ * Sessions that never begin: SYNs of ever other addresses and ports, without an answer. Two of
+ * them are alike only after 2^40.
+ */
+struct traffic_flood {
+	uint32_t network; /* host order, /8 */
+	uint64_t count;
+};
+
+uint32_t traffic_flood_next(
+	struct traffic_flood *flood, uint8_t *frame, struct traffic_tally *tally);
 
 struct traffic_background {
 	uint64_t count;

@@ -9,14 +9,28 @@ import sys
 
 PACKETS = 20000
 REPEATS = 3
-MIXES = ["background", "tap-mix", "mail", "attack"]
-FIGURES = ["mpps", "gbps", "ns_per_packet", "cycles_per_packet", "floor_mpps", "ratio_to_floor",
-           "scan_ns_per_packet"]
+MIXES = ["background", "tap-mix", "mail", "attack", "synflood", "churn", "worst"]
+LINES = [*MIXES[:-1], "worst-bytes", "worst-lines"]  # of their report
+FIGURES = [
+    "mpps",
+    "gbps",
+    "ns_per_packet",
+    "cycles_per_packet",
+    "floor_mpps",
+    "ratio_to_floor",
+    "scan_ns_per_packet",
+]
 
 
 def bench(program, *arguments):
-    return subprocess.run([program, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True, timeout=100, check=False)
+    return subprocess.run(
+        [program, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=100,
+        check=False,
+    )
 
 
 def expect(condition, what):
@@ -33,11 +47,20 @@ def check_figures(line):
 
 def each_mix_reports_what_it_played(program):
     """The program itself fails when its counters disagree with the packets."""
-    done = bench(program, "--json", "--packets", str(PACKETS), "--repeats", str(REPEATS),
-                 "--sessions", "64", *MIXES)
+    done = bench(
+        program,
+        "--json",
+        "--packets",
+        str(PACKETS),
+        "--repeats",
+        str(REPEATS),
+        "--sessions",
+        "64",
+        *MIXES,
+    )
     expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
     lines = {line["scenario"]: line for line in map(json.loads, done.stdout.splitlines())}
-    expect(list(lines) == MIXES, f"lines of {list(lines)}")
+    expect(list(lines) == LINES, f"lines of {list(lines)}")
     for line in lines.values():
         expect(line["packets"] == PACKETS * REPEATS, f"{line['packets']} packets")
         expect(64 * line["packets"] * 0.8 < line["bytes"] < 1515 * line["packets"], "bytes")
@@ -46,6 +69,11 @@ def each_mix_reports_what_it_played(program):
     expect(lines["mail"]["sessions"] > 0, "mail has sessions")
     expect(lines["attack"]["auth_failures"] > 1000, "attack has failed logins")
     expect(lines["attack"]["events"] >= lines["attack"]["auth_failures"], "attack has events")
+    expect(lines["synflood"]["auth_failures"] > 100, "the flood hides no failed login")
+    expect(lines["synflood"]["sessions"] > PACKETS * 0.9, "most packets open a session")
+    churn = lines["churn"]
+    expect(18 < churn["packets"] / churn["sessions"] < 22, "churn's sessions have 20 packets")
+    expect(lines["worst-bytes"]["bytes"] < 56 * lines["worst-bytes"]["packets"], "crumbs")
     expect(lines["tap-mix"]["bytes"] < lines["mail"]["bytes"], "frames of mail are larger")
 
 
@@ -70,8 +98,12 @@ def what_is_not_understood_is_one_line(program):
         expect(done.stderr.count("\n") == 1, f"{arguments}: {done.stderr}")
 
 
-CASES = [each_mix_reports_what_it_played, each_database_has_a_cost, the_list_names_each_scenario,
-         what_is_not_understood_is_one_line]
+CASES = [
+    each_mix_reports_what_it_played,
+    each_database_has_a_cost,
+    the_list_names_each_scenario,
+    what_is_not_understood_is_one_line,
+]
 
 
 def main():
