@@ -230,6 +230,29 @@ reopen(struct chain *c, struct chain_slot *s)
 	c->reopened++;
 }
 
+/* The last line of who belongs to another: about one of its findings that go on, rather one that
+   has been told of. */
+static void
+tell_merged(struct chain *c, const struct chain_slot *gone)
+{
+	enum finding_state state = FINDING_OPEN;
+	uint32_t speaks = CHAIN_NONE;
+
+	for (uint32_t n = gone->first; n != CHAIN_NONE; n = c->links[n].newer) {
+		if (c->book->entries[n].finding.closed)
+			continue;
+		if (speaks == CHAIN_NONE)
+			speaks = n;
+		if (c->links[n].told) {
+			speaks = n;
+			state = FINDING_UPDATE;
+			break;
+		}
+	}
+	c->links[speaks].told = true;
+	c->sink.merged(c->sink.arg, &gone->incident, &c->book->entries[speaks], state);
+}
+
 static void
 merge(struct chain *c, uint32_t into, uint32_t from)
 {
@@ -243,7 +266,7 @@ merge(struct chain *c, uint32_t into, uint32_t from)
 	c->merged++;
 	gone->incident.merged_into = to->incident.id;
 	if (gone->told && gone->incident.open_findings > 0)
-		c->sink.merged(c->sink.arg, &gone->incident, &c->book->entries[first]);
+		tell_merged(c, gone);
 	for (uint32_t number = first, newer; number != CHAIN_NONE; number = newer) {
 		newer = c->links[number].newer;
 		list_remove(c, number);

@@ -44,8 +44,9 @@ struct chain_tie {
 };
 
 struct chain_sink {
-	/* gone belongs to another incident (merged_into); entry: one of its findings. */
-	void (*merged)(void *arg, const struct incident *gone, const struct book_entry *entry);
+	/* gone belongs to another incident (merged_into); entry: one of its findings that go on. */
+	void (*merged)(void *arg, const struct incident *gone, const struct book_entry *entry,
+		enum finding_state state);
 	void *arg;
 };
 

@@ -8,12 +8,13 @@
 
 /* One incident turned out to be part of another: its last alert. */
 static void
-on_merged(void *arg, const struct incident *gone, const struct book_entry *entry)
+on_merged(void *arg, const struct incident *gone, const struct book_entry *entry,
+	enum finding_state state)
 {
 	struct engine *engine = arg;
 	const struct engine_telling telling = {.finding = &entry->finding,
 		.incident = gone,
-		.finding_state = entry->finding.closed ? FINDING_CLOSED : FINDING_UPDATE,
+		.finding_state = state,
 		.incident_state = INCIDENT_CLOSED,
 		.event = engine->event};
 
