@@ -16,9 +16,11 @@
  * grows; when its entry is used anew it leaves the list, and what it added
  * stays.
  *
- * Alerts: the first of an incident and each that takes it a stage further are
- * told at once, of the rest incident.alerts in an update interval. What is held
- * back is told with the finding's next update, at the latest when it closes.
+ * Alerts: the first of an incident, each that takes it a stage further, and the
+ * first of each finding of who got in (STAGE_SUCCESS and beyond) are told at
+ * once, of the rest incident.alerts in an update interval: noise from many
+ * addresses must not hide the second account that falls. What is held back is
+ * told with the finding's next update, at the latest when it closes.
  *
  * Ties are kept in a table that forgets the longest unused; an open finding
  * leaves its own anew whenever it is told. What an attacker would try: to tie
@@ -359,13 +361,16 @@ chain_forget(struct chain *c, const struct book_entry *entry)
 bool
 chain_may_tell(struct chain *c, const struct book_entry *entry, uint64_t clock_ns)
 {
-	struct chain_slot *s = &c->slots[c->links[number_of(c, entry)].slot];
+	const struct chain_link *link = &c->links[number_of(c, entry)];
+	struct chain_slot *s = &c->slots[link->slot];
+	bool first_of_success =
+		!link->told && chain_trait_of(entry->finding.detector)->stage >= STAGE_SUCCESS;
 
 	if (clock_ns - s->interval_clock_ns >= c->config->incident_update) {
 		s->interval_clock_ns = clock_ns;
 		s->told_in_interval = 0;
 	}
-	if (s->told && s->incident.stage <= s->told_stage &&
+	if (s->told && s->incident.stage <= s->told_stage && !first_of_success &&
 		s->told_in_interval >= c->config->incident_alerts) {
 		c->held++;
 		return false;

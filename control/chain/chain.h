@@ -90,8 +90,8 @@ void chain_forget(struct chain *c, const struct book_entry *entry);
 
 /*
  * May an alert of entry's finding be told now? What brings its incident a stage
- * further always may, and the end; else incident.alerts of an incident in an
- * update interval.
+ * further always may, the beginning of a success or of what comes of it, and
+ * the end; else incident.alerts of an incident in an update interval.
  */
 bool chain_may_tell(struct chain *c, const struct book_entry *entry, uint64_t clock_ns);
 

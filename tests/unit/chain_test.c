@@ -343,6 +343,49 @@ an_incident_of_many_is_not_told_of_each_at_once(void **state)
 }
 
 static void
+begin_told_at(uint64_t *clock_ns, enum detector detector, const char *subject)
+{
+	const struct finding *finding = stream_find(s, detector, subject);
+	char what[64];
+
+	assert_non_null(finding);
+	snprintf(what, sizeof(what), " %llu %s ", (unsigned long long)finding->id,
+		detector_info(detector)->name);
+	*clock_ns = 0;
+	for (unsigned i = s->line_count; i-- > 0;)
+		if (strstr(s->lines[i], what) != NULL)
+			*clock_ns = s->tellings[i].clock_ns;
+}
+
+/* Who makes a noise with many sources does not hide what he got into meanwhile. */
+static void
+each_account_that_falls_is_told_at_once(void **state)
+{
+	uint64_t noisy_ns, first_ns, second_ns;
+
+	(void)state;
+	guess(A, DAVE, 0, 20, 100 * NS_PER_MS);
+	let_in(A, DAVE);
+	for (unsigned n = 0; n < 100; n++) {
+		char source[32];
+
+		snprintf(source, sizeof(source), "10.1.%u.7", n);
+		guess(source, DAVE, 0, 10, 100 * NS_PER_MS);
+	}
+	noisy_ns = s->now_ns;
+	guess(A, "eve@corp.example", 50, 60, 100 * NS_PER_MS);
+	let_in(A, "eve@corp.example");
+	stream_wait(s, 2 * NS_PER_H);
+	engine_finish(s->engine);
+	begin_told_at(&first_ns, DETECTOR_COMPROMISE, DAVE);
+	begin_told_at(&second_ns, DETECTOR_COMPROMISE, "eve@corp.example");
+	assert_ptr_equal(incident_of(DETECTOR_COMPROMISE, DAVE),
+		incident_of(DETECTOR_COMPROMISE, "eve@corp.example"));
+	assert_in_range(first_ns, 1, noisy_ns);
+	assert_in_range(second_ns, noisy_ns, noisy_ns + NS_PER_MIN);
+}
+
+static void
 forged_bounces_are_not_the_guessers_doing(void **state)
 {
 	(void)state;
@@ -472,6 +515,7 @@ main(void)
 		TEST(two_incidents_that_are_one_go_on_under_the_elder),
 		TEST(what_comes_back_within_a_day_is_the_same_incident),
 		TEST(an_incident_of_many_is_not_told_of_each_at_once),
+		TEST(each_account_that_falls_is_told_at_once),
 		TEST(forged_bounces_are_not_the_guessers_doing),
 		TEST(two_accounts_behind_one_webmail_are_two_incidents),
 		TEST(an_owner_who_goes_on_working_is_not_to_be_blocked),
