@@ -69,6 +69,9 @@ int config_parse(
 /* "25,587" into ports. 0, or -EINVAL with a sentence. */
 int config_parse_ports(struct config_ports *ports, const char *text, char *why, size_t why_len);
 
+/* One more port to watch. 0, or -EINVAL with a sentence. */
+int config_add_interface(struct config *config, const char *text, char *why, size_t why_len);
+
 /* Write every setting as YAML that config_read takes back unchanged. */
 int config_print(const struct config *config, FILE *out);
 

@@ -1,4 +1,5 @@
-/* What the elements of lists are: networks and domains, each in the one form that it has. */
+/* What the elements of lists are: networks, domains and ports, each in the one form it has. */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 #define DOMAIN_MAX 253u /* RFC 1035 2.3.4, as text without the last dot */
 #define LABEL_MAX 63u
+#define INTERFACE_MAX 15u /* IFNAMSIZ, less the NUL */
 
 int
 element_net(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len)
@@ -80,4 +82,74 @@ element_domain(const char *text, char out[ELEMENT_MAX], char *why, size_t why_le
 		fault = "has a star: a leading dot alone stands for subdomains";
 	snprintf(why, why_len, "'%s' %s", setting_quote(text, shown), fault);
 	return -EINVAL;
+}
+
+/* [DDDD:]BB:DD.F */
+static bool
+is_pci_address(const char *text, size_t len)
+{
+	static const char *const forms[] = {"xxxx:xx:xx.x", "xx:xx.x"};
+
+	for (size_t f = 0; f < sizeof(forms) / sizeof(forms[0]); f++) {
+		size_t i = 0;
+
+		while (i < len && forms[f][i] &&
+			(forms[f][i] == 'x' ? isxdigit((unsigned char)text[i]) != 0
+					    : text[i] == forms[f][i]))
+			i++;
+		if (i == len && forms[f][i] == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* A kernel interface, as dev_valid_name() has it, without what EAL would take apart. */
+static bool
+is_interface_name(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > INTERFACE_MAX || text[0] == '-' || strcmp(text, ".") == 0 ||
+		strcmp(text, "..") == 0)
+		return false;
+	for (const char *p = text; *p; p++)
+		if (*p <= ' ' || *p > '~' || strchr("/:,=", *p))
+			return false;
+	return true;
+}
+
+int
+element_interface(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len)
+{
+	char shown[QUOTE_MAX + 4];
+	size_t head = strcspn(text, ",");
+	bool printable =
+		utf8_is_printable((const uint8_t *)text, strlen(text)) && !strpbrk(text, " \t");
+	bool device = is_pci_address(text, head) || (strncmp(text, "net_", 4) == 0 && head > 4);
+
+	if (strlen(text) < ELEMENT_MAX && printable && (device || is_interface_name(text))) {
+		strcpy(out, text);
+		return 0;
+	}
+	snprintf(why, why_len,
+		"'%s' is no port such as eth1, 0000:01:00.0 or net_af_xdp0,iface=eth1",
+		setting_quote(text, shown));
+	return -EINVAL;
+}
+
+int
+config_add_interface(struct config *config, const char *text, char *why, size_t why_len)
+{
+	char element[ELEMENT_MAX];
+	int r = element_interface(text, element, why, why_len);
+
+	if (r == 0 && config_list_find(&config->interfaces, element) >= 0) {
+		snprintf(why, why_len, "%s is listed twice", element);
+		r = -EINVAL;
+	}
+	if (r == 0 && config_list_add(&config->interfaces, element) != 0) {
+		snprintf(why, why_len, "%s: there are too many", element);
+		r = -EINVAL;
+	}
+	return r;
 }

@@ -16,6 +16,9 @@
  * "example"); config/element.c checks the kinds.
  */
 #define CONFIG_LISTS(X)                                                                            \
+	X(interfaces, "dataplane.interfaces", interface, 16,                                       \
+		"Ports to watch: names of kernel interfaces, PCI addresses, or DPDK devices",      \
+		"[eth1, \"0000:01:00.0\", \"net_af_xdp0,iface=eth2\"]")                            \
 	X(local_nets, "site.local_nets", net, 256,                                                 \
 		"Networks that are ours, IPv4 or IPv6, besides private ones; empty: learned",      \
 		"[192.0.2.0/24, 2001:db8::/32]")                                                   \

@@ -55,6 +55,7 @@ int setting_add_port(struct config_ports *ports, const char *text, char *why, si
 
 /* element.c: what each kind of list is made of. */
 int element_net(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
+int element_interface(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
 int element_domain(const char *text, char out[ELEMENT_MAX], char *why, size_t why_len);
 
 /* A value as a message may show it: printable, and not too long. */

@@ -17,6 +17,16 @@
 		NS_PER_S, 24 * NS_PER_H, "Silence after which a session is over")                  \
 	X(DURATION, session_half_open, "dataplane.session_half_open", 30 * NS_PER_S,               \
 		NS_PER_S, NS_PER_H, "The same, before any data was seen")                          \
+	X(DURATION, idle_sleep, "dataplane.idle_sleep", 50 * NS_PER_US, 0, 100 * NS_PER_MS,        \
+		"Nap of a worker on a live port that brings nothing; 0s: it polls on")             \
+	X(COUNT, rx_descriptors, "dataplane.rx_descriptors", 2048, 64, 32768,                      \
+		"Packets that a live port keeps for a worker, if it can")                          \
+	X(BOOL, nic_filter, "dataplane.nic_filter", true, 0, 1,                                    \
+		"Let live ports drop what is certainly no mail, where they can")                   \
+	X(DURATION, stats_interval, "stats.interval", 60 * NS_PER_S, NS_PER_S, 24 * NS_PER_H,      \
+		"How often a live run writes a stats line")                                        \
+	X(COUNT, loss_percent, "stats.loss_percent", 1, 0, 100,                                    \
+		"Per cent of a minute's packets whose loss is an alert; 0: never")                 \
 	X(BOOL, proxy_protocol, "mail.proxy_protocol", false, 0, 1,                                \
 		"Expect a PROXY protocol header at the start of a connection")
 
