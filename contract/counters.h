@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define COUNTERS_VERSION 2
+#define COUNTERS_VERSION 3
 
 #define COUNTERS(X)                                                                                \
 	X(RX_PKTS, "rx_packets", "packets", "Packets received by the worker")                      \
@@ -65,7 +65,15 @@
 	X(EVENTS_LOST_MAIL, "events_lost_mail", "events", "Transaction events lost: ring full")    \
 	X(EVENTS_LOST_SESSION, "events_lost_session", "events", "Session events lost: ring full")  \
 	X(EVENTS_LOST_SIGNATURE, "events_lost_signature", "events",                                \
-		"Pattern events lost: ring full")
+		"Pattern events lost: ring full")                                                  \
+	X(PORT_PKTS, "port_packets", "packets", "Packets that live ports handed over")             \
+	X(PORT_MISSED, "port_missed", "packets", "Packets that live ports dropped: nobody came")   \
+	X(PORT_NOMBUF, "port_nombuf", "packets", "Packets that live ports dropped: no buffer")     \
+	X(PORT_ERRORS, "port_errors", "packets", "Packets that live ports received damaged")       \
+	X(PORT_LINK_DOWN, "port_link_down", "times", "Times that a live port lost its link")       \
+	X(PORT_REMOVED, "port_removed", "ports", "Live ports that were taken away")                \
+	X(DISPATCH_FULL, "dispatch_full", "packets",                                               \
+		"Packets dropped between a live port and its worker: queue full")
 
 enum counter {
 #define X(id, name, unit, help) COUNTER_##id,

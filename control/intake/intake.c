@@ -181,6 +181,7 @@ intake_next(struct intake *intake, const struct event **event)
 	}
 	if (open == 0)
 		return nothing_left(intake);
+	intake->past_ns = limit_ns;
 	if (best == UINT32_MAX)
 		return INTAKE_IDLE;
 	if (intake->rings[best].head.head.clock_ns >= limit_ns) {
@@ -217,6 +218,10 @@ intake_lost(const struct intake *intake, const struct counters *sum)
 		COUNTER_EVENTS_LOST_MAIL,
 		COUNTER_EVENTS_LOST_SESSION,
 		COUNTER_EVENTS_LOST_SIGNATURE,
+		COUNTER_PORT_MISSED,
+		COUNTER_PORT_NOMBUF,
+		COUNTER_PORT_ERRORS,
+		COUNTER_DISPATCH_FULL,
 		COUNTER_DECODE_TRUNCATED,
 		COUNTER_FRAG_DROP,
 		COUNTER_TCP_GAPS,

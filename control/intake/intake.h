@@ -54,6 +54,7 @@ struct intake {
 	unsigned relief; /* events that may still pass out of order */
 	bool replay;
 	uint64_t clock_ns; /* of the event last handed out */
+	uint64_t past_ns;  /* when it is idle: no event before this comes any more */
 	struct intake_counters counters;
 };
 
@@ -85,10 +86,11 @@ void intake_sum_counters(const struct intake *intake, struct counters *sum);
 
 /*
  * How many losses are known, each counted once where it is noticed, whatever its size: events
- * lost to full rings, records that were invalid, rings given up, packets cut short by the
- * capture, fragments dropped, holes in streams, segments that could not be held, sessions
- * evicted or refused (half-open ones apart: a flood of SYNs loses nothing), lines that could not
- * be held. One cause may be noticed twice: a packet cut short also leaves a hole.
+ * lost to full rings, records that were invalid, rings given up, packets that live ports or the
+ * dispatcher lost, packets cut short by the capture, fragments dropped, holes in streams, segments
+ * that could not be held, sessions evicted or refused (half-open ones apart: a flood of SYNs loses
+ * nothing), lines that could not be held. One cause may be noticed twice: a packet cut short also
+ * leaves a hole.
  */
 uint64_t intake_lost(const struct intake *intake, const struct counters *sum);
 
