@@ -74,7 +74,7 @@ core_open(struct core *core, struct match_set *patterns)
 	if (patterns)
 		w->match = match_open(patterns);
 	if (w->meta_offset >= 0 && (!patterns || w->match) && open_ring(core) == 0) {
-		worker_init_emit(w);
+		worker_init_emit(w, true);
 		if (open_pipeline(core) == 0)
 			return 0;
 	}

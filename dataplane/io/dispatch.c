@@ -12,8 +12,10 @@
  * so control can always merge the events of the worker that is behind, which
  * makes room in its ring, which lets it poll: nobody waits for ever.
  *
- * Limits: batches of DISPATCH_BURST, rings of DISPATCH_RING_SLOTS, two pools of
- * mbufs; when any is exhausted, the reader waits for the workers.
+ * Limits: batches of DISPATCH_BURST, rings of as many slots as the caller says, two
+ * pools of mbufs; when any is exhausted, the reader waits for the workers: as long
+ * as it takes when it reads a capture, DISPATCH_PATIENCE looks when it reads a live port,
+ * whose packets then go and are counted (the port itself drops what comes meanwhile).
  *
  * What an attacker would try: addresses that all hash to one worker. The key is
  * drawn at start.
@@ -26,48 +28,49 @@
 #include <rte_errno.h>
 #include <string.h>
 
-/* Fragments within fragments: more rounds than any tunnel needs. */
-#define DISPATCH_ROUNDS_MAX 4
-
 #define DISPATCH_SMALL_BYTES 2048u
 #define DISPATCH_CACHE 32u
 /* Pages of an mbuf: without huge pages, none shares a page with another. */
 #define DISPATCH_SMALL_PAGES 1u
 #define DISPATCH_BIG_PAGES 17u
 #define DISPATCH_PAGE_BYTES 4096u
+/* Looks at a full ring of a worker, some 2 ms, before a live packet goes. */
+#define DISPATCH_PATIENCE (QUEUE_YIELDS + 20u)
+/* A longer buffer is not passed on: few of them would be all that there are. */
+#define DISPATCH_KEEP_ROOM 4096u
 /* EAL's own, the rings, and the ports. */
 #define DISPATCH_BASE_MIB 32u
 
 /* Enough that no worker's ring and no lcore's cache can hold all. */
 static unsigned
-dispatch_small_count(unsigned workers)
+dispatch_small_count(const struct dispatch_size *size)
 {
-	return (workers + 1) * (DISPATCH_RING_SLOTS + 4 * DISPATCH_CACHE);
+	return (size->workers + 1) * (size->slots + 4 * DISPATCH_CACHE);
 }
 
 static unsigned
-dispatch_big_count(unsigned workers)
+dispatch_big_count(const struct dispatch_size *size)
 {
-	return 64 + 4 * workers;
+	return 64 + size->big_per_worker * size->workers;
 }
 
 unsigned
-dispatch_memory_mib(unsigned workers)
+dispatch_memory_mib(const struct dispatch_size *size)
 {
-	size_t pages = (size_t)dispatch_small_count(workers) * DISPATCH_SMALL_PAGES +
-		       (size_t)dispatch_big_count(workers) * DISPATCH_BIG_PAGES;
+	size_t pages = (size_t)dispatch_small_count(size) * DISPATCH_SMALL_PAGES +
+		       (size_t)dispatch_big_count(size) * DISPATCH_BIG_PAGES;
 
 	return (unsigned)(pages * DISPATCH_PAGE_BYTES >> 20) + DISPATCH_BASE_MIB;
 }
 
 int
-dispatch_pools_create(struct dispatch *d, unsigned workers)
+dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size)
 {
-	d->small = rte_pktmbuf_pool_create("small", dispatch_small_count(workers), DISPATCH_CACHE,
-		0, DISPATCH_SMALL_BYTES, SOCKET_ID_ANY);
+	d->small = rte_pktmbuf_pool_create("small", dispatch_small_count(size), DISPATCH_CACHE, 0,
+		DISPATCH_SMALL_BYTES, SOCKET_ID_ANY);
 	if (d->small)
-		d->big = rte_pktmbuf_pool_create("big", dispatch_big_count(workers), 0, 0,
-			DISPATCH_PACKET_MAX, SOCKET_ID_ANY);
+		d->big = rte_pktmbuf_pool_create(
+			"big", dispatch_big_count(size), 0, 0, DEFRAG_PACKET_MAX, SOCKET_ID_ANY);
 	return d->small && d->big ? 0 : -rte_errno;
 }
 
@@ -106,6 +109,30 @@ dispatch_send(struct dispatch *d, unsigned q)
 	return d->clock_ns + 1;
 }
 
+/* What a worker has no room for goes. True: no reason to stop. */
+static bool
+dispatch_dropped(struct dispatch *d, unsigned n)
+{
+	if (!d->live)
+		return false;
+	counter_add(d->defrag.counters, COUNTER_DISPATCH_FULL, n);
+	return true;
+}
+
+static void
+dispatch_drop_pending(struct dispatch *d)
+{
+	unsigned n = d->pending_total;
+
+	for (unsigned q = 0; q < d->queue_count; q++) {
+		struct dispatch_pending *p = &d->pending[q];
+		rte_pktmbuf_free_bulk(&p->mbufs[p->sent], p->count - p->sent);
+		p->count = p->sent = 0;
+	}
+	d->pending_total = 0;
+	dispatch_dropped(d, n);
+}
+
 bool
 dispatch_flush(struct dispatch *d)
 {
@@ -121,7 +148,10 @@ dispatch_flush(struct dispatch *d)
 			return true;
 		if (run_mode_get(d->run) == RUN_ABORT)
 			return false;
-		queue_idle(&idle);
+		if (d->live && idle == DISPATCH_PATIENCE)
+			dispatch_drop_pending(d);
+		else
+			queue_idle(&idle);
 	}
 }
 
@@ -133,6 +163,8 @@ dispatch_alloc(struct dispatch *d, struct rte_mempool *pool)
 
 	while (!(m = rte_pktmbuf_alloc(pool))) {
 		if (!dispatch_flush(d) || run_mode_get(d->run) == RUN_ABORT)
+			return NULL;
+		if (d->live && idle == DISPATCH_PATIENCE)
 			return NULL;
 		queue_idle(&idle);
 	}
@@ -148,7 +180,7 @@ dispatch_copy(struct dispatch *d, const uint8_t *data, uint32_t len)
 	struct rte_mbuf *head = NULL;
 
 	do {
-		uint32_t n = len < DISPATCH_PACKET_MAX ? len : DISPATCH_PACKET_MAX;
+		uint32_t n = len < DEFRAG_PACKET_MAX ? len : DEFRAG_PACKET_MAX;
 		struct rte_mbuf *m = dispatch_alloc(d, pool);
 		if (!m)
 			break;
@@ -178,66 +210,64 @@ dispatch_absorb(struct dispatch *d, uint32_t len)
 	atomic_fetch_add_explicit(&q->absorbed_bytes, len, memory_order_relaxed);
 }
 
-/*
- * Put fragments together until there is a packet that is none. False: the packet
- * is held, or was dropped and counted. Fragments in fragments are put together
- * DISPATCH_ROUNDS_MAX deep: what is still one then is dropped.
- */
+/* On its way to the worker for its addresses. */
 static bool
-dispatch_defragment(
-	struct dispatch *d, struct dispatch_packet *packet, struct decode_packet *decoded)
+dispatch_queue(struct dispatch *d, struct rte_mbuf *m, const struct packet_meta *meta,
+	const struct decode_packet *decoded)
 {
-	enum decode_verdict verdict =
-		decode_packet(d->decode, packet->meta.link, packet->data, packet->len, decoded);
+	struct dispatch_pending *p = &d->pending[dispatch_queue_of(d, decoded)];
 
-	for (int i = 0; verdict == DECODE_FRAGMENT && i < DISPATCH_ROUNDS_MAX; i++) {
-		struct span whole;
-		if (!frag_input(d->frag, decoded, packet->data, packet->len, packet->meta.clock_ns,
-			    &whole))
-			return false;
-		memcpy(d->rebuilt, whole.data, whole.len);
-		packet->data = d->rebuilt;
-		packet->len = (uint32_t)whole.len;
-		packet->meta.link = DECODE_LINK_IP;
-		packet->meta.rebuilt = 1;
-		verdict = decode_packet(
-			d->decode, DECODE_LINK_IP, packet->data, packet->len, decoded);
-	}
-	if (verdict == DECODE_FRAGMENT)
-		counter_add(d->counters, COUNTER_FRAG_DROP, 1);
-	return verdict != DECODE_FRAGMENT;
+	*packet_meta_of(m, d->meta_offset) = *meta;
+	p->mbufs[p->count++] = m;
+	d->pending_total++;
+	d->clock_ns = meta->clock_ns;
+	if (p->count == DISPATCH_BURST || d->pending_total >= 2 * DISPATCH_BURST)
+		return dispatch_flush(d);
+	return true;
 }
 
 bool
-dispatch_take(struct dispatch *d, const struct dispatch_packet *received)
+dispatch_take(struct dispatch *d, const struct defrag_packet *received)
 {
-	struct dispatch_packet packet = *received;
+	struct defrag_packet packet = *received;
 	struct decode_packet decoded;
-	bool whole = dispatch_defragment(d, &packet, &decoded);
+	enum decode_verdict verdict;
+	bool whole = defrag_decode(&d->defrag, &packet, &decoded, &verdict);
 
 	if (packet.meta.rebuilt || !whole)
 		dispatch_absorb(d, received->len);
-	if (whole) {
-		struct rte_mbuf *m = dispatch_copy(d, packet.data, packet.len);
-		if (!m)
-			return false;
-		*packet_meta_of(m, d->meta_offset) = packet.meta;
-		struct dispatch_pending *p = &d->pending[dispatch_queue_of(d, &decoded)];
-		p->mbufs[p->count++] = m;
-		d->pending_total++;
-		d->clock_ns = packet.meta.clock_ns;
-		if (p->count == DISPATCH_BURST || d->pending_total >= 2 * DISPATCH_BURST)
-			return dispatch_flush(d);
-		return true;
-	}
 	d->clock_ns = packet.meta.clock_ns;
-	return true;
+	if (!whole)
+		return true;
+	struct rte_mbuf *m = dispatch_copy(d, packet.data, packet.len);
+	if (!m)
+		return dispatch_dropped(d, 1);
+	return dispatch_queue(d, m, &packet.meta, &decoded);
+}
+
+bool
+dispatch_take_mbuf(struct dispatch *d, struct rte_mbuf *m)
+{
+	struct defrag_packet packet = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
+		.len = m->data_len,
+		.meta = *packet_meta_of(m, d->meta_offset)};
+	bool keep = m->next || rte_pktmbuf_data_room_size(m->pool) <= DISPATCH_KEEP_ROOM;
+	struct decode_packet decoded;
+
+	if (keep && decode_packet(d->defrag.decode, packet.meta.link, packet.data, packet.len,
+			    &decoded) != DECODE_FRAGMENT)
+		return dispatch_queue(d, m, &packet.meta, &decoded);
+	packet.len = m->pkt_len < sizeof(d->linear) ? m->pkt_len : (uint32_t)sizeof(d->linear);
+	packet.data = rte_pktmbuf_read(m, 0, packet.len, d->linear);
+	bool go_on = dispatch_take(d, &packet);
+	rte_pktmbuf_free(m);
+	return go_on;
 }
 
 void
 dispatch_end(struct dispatch *d)
 {
-	frag_end(d->frag);
+	frag_end(d->defrag.frag);
 	dispatch_flush(d);
 	for (unsigned q = 0; q < d->queue_count; q++)
 		atomic_store_explicit(&d->queues[q].ended, 1, memory_order_release);

@@ -13,15 +13,19 @@
 #include <stdint.h>
 
 #include "contract/hello.h"
-#include "dataplane/decode/decode.h"
-#include "dataplane/frag/frag.h"
-#include "dataplane/io/packet.h"
+#include "dataplane/io/defrag.h"
 #include "dataplane/io/queue.h"
 
 #define DISPATCH_BURST 32
 #define DISPATCH_RING_SLOTS 256
-/* The largest IP packet, and what fragments may become. */
-#define DISPATCH_PACKET_MAX 65535u
+/* Rings of workers behind live ports: two milliseconds of a million packets a second. */
+#define DISPATCH_LIVE_SLOTS 2048
+
+struct dispatch_size {
+	unsigned workers;
+	unsigned slots;          /* of each worker's ring; 0: there are no rings */
+	unsigned big_per_worker; /* packets above 2 KiB, besides a few */
+};
 
 /* Packets that wait to be enqueued. */
 struct dispatch_pending {
@@ -31,12 +35,10 @@ struct dispatch_pending {
 };
 
 struct dispatch {
-	const struct decode_config *decode;
-	struct frag_table *frag;
-	struct counters *counters; /* FRAG_* are ours alone to write */
+	struct defrag defrag;
 	struct run_control *run;
 	struct rte_mempool *small; /* mbufs of one 2 KiB segment */
-	struct rte_mempool *big;   /* mbufs of DISPATCH_PACKET_MAX bytes */
+	struct rte_mempool *big;   /* mbufs of DEFRAG_PACKET_MAX bytes */
 	int meta_offset;
 	struct queue *queues;
 	unsigned queue_count;
@@ -44,23 +46,21 @@ struct dispatch {
 	unsigned pending_total;
 	uint64_t clock_ns;      /* of the last packet */
 	struct siphash_key key; /* spreads the addresses over the workers */
-	uint8_t rebuilt[DISPATCH_PACKET_MAX + 1];
+	bool live;              /* packets that find no room go, and are counted */
+	uint8_t linear[DEFRAG_PACKET_MAX + 256];
 };
 
-struct dispatch_packet {
-	const uint8_t *data;
-	uint32_t len;
-	struct packet_meta meta;
-};
-
-/* Small and big pool for `workers` workers; 0 or -errno. */
-int dispatch_pools_create(struct dispatch *d, unsigned workers);
+/* Small and big pool; 0 or -errno. */
+int dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size);
 
 /* MiB of EAL memory that those pools and all else need. */
-unsigned dispatch_memory_mib(unsigned workers);
+unsigned dispatch_memory_mib(const struct dispatch_size *size);
 
 /* Take one packet. Waits for room unless the run is aborted: false then. */
-bool dispatch_take(struct dispatch *d, const struct dispatch_packet *packet);
+bool dispatch_take(struct dispatch *d, const struct defrag_packet *packet);
+
+/* The same for one that came in an mbuf, with its packet_meta; it is the dispatcher's now. */
+bool dispatch_take_mbuf(struct dispatch *d, struct rte_mbuf *m);
 
 /* Enqueue all that is pending and publish the clock. False: aborted. */
 bool dispatch_flush(struct dispatch *d);

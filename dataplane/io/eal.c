@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EAL_ARGS_MAX 16
+#define EAL_ARGS_MAX (16 + EAL_DEVICES_MAX)
 /*
  * EAL makes a folder for the files that it shares with secondary processes even
  * when it shares nothing (--no-shconf), and goes on when it cannot. Where no folder
@@ -39,9 +39,10 @@ eal_write_cpus(FILE *out)
 	return 0;
 }
 
-/* "--lcores=0@(0,1),1@(0,1)": each lcore a thread that may run on each of our CPUs. */
+/* "--lcores=0@(0,1),1@(0,1)": each lcore a thread that may run on each of our CPUs, or on its
+   own one. */
 static char *
-eal_lcores_argument(unsigned lcores)
+eal_lcores_argument(const struct eal_options *o)
 {
 	char *text = NULL;
 	size_t len;
@@ -51,9 +52,12 @@ eal_lcores_argument(unsigned lcores)
 	if (!out)
 		return NULL;
 	fputs("--lcores=", out);
-	for (unsigned i = 0; i <= lcores && r == 0; i++) {
+	for (unsigned i = 0; i <= o->lcores && r == 0; i++) {
 		fprintf(out, "%s%u@", i ? "," : "", i);
-		r = eal_write_cpus(out);
+		if (i > 0 && o->cpus && o->cpus[i - 1] >= 0)
+			fprintf(out, "%d", o->cpus[i - 1]);
+		else
+			r = eal_write_cpus(out);
 	}
 	fclose(out);
 	if (r != 0) {
@@ -76,30 +80,72 @@ eal_last_words(char *log, char *why, size_t why_len)
 	snprintf(why, why_len, "%s", line ? line + 1 : log);
 }
 
+/* EAL rewrites what it is given: a copy of its own. -ENOMEM is found by the caller. */
+static void
+eal_add(char **argv, int *argc, const char *text)
+{
+	argv[*argc] = strdup(text);
+	if (argv[*argc])
+		(*argc)++;
+}
+
 static int
-eal_init(char *lcores, unsigned memory_mib)
+eal_init(const char *lcores, const struct eal_options *o)
 {
 	char memory[16];
-	char program[] = "smtap-dataplane";
-	char no_huge[] = "--no-huge";
-	char no_shconf[] = "--no-shconf";
-	char no_pci[] = "--no-pci";
-	char no_telemetry[] = "--no-telemetry";
-	char m[] = "-m";
-	char *argv[EAL_ARGS_MAX] = {
-		program, no_huge, no_shconf, no_pci, no_telemetry, lcores, m, memory, NULL};
+	char *argv[EAL_ARGS_MAX] = {NULL};
+	int argc = 0;
 
 	setenv("RUNTIME_DIRECTORY", EAL_NO_DIR, 1);
-	snprintf(memory, sizeof(memory), "%u", memory_mib);
-	return rte_eal_init(8, argv) < 0 ? -rte_errno : 0;
+	snprintf(memory, sizeof(memory), "%u", o->memory_mib);
+	eal_add(argv, &argc, "smtap-dataplane");
+	/* --in-memory: no files, no mount of hugetlbfs; 22.11 refuses it beside --no-huge. */
+	if (o->huge_pages) {
+		eal_add(argv, &argc, "--in-memory");
+	} else {
+		eal_add(argv, &argc, "--no-huge");
+		eal_add(argv, &argc, "--no-shconf");
+		eal_add(argv, &argc, "-m");
+		eal_add(argv, &argc, memory);
+	}
+	if (!o->pci)
+		eal_add(argv, &argc, "--no-pci");
+	eal_add(argv, &argc, "--no-telemetry");
+	eal_add(argv, &argc, lcores);
+	for (unsigned i = 0; i < o->device_count; i++)
+		eal_add(argv, &argc, o->devices[i]);
+	/* The strings stay: EAL keeps pointers into some. */
+	return rte_eal_init(argc, argv) < 0 ? -rte_errno : 0;
+}
+
+unsigned
+eal_huge_mib(int node)
+{
+	char path[128];
+	unsigned long pages = 0;
+
+	if (node < 0)
+		snprintf(path, sizeof(path), "%s",
+			"/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages");
+	else
+		snprintf(path, sizeof(path),
+			"/sys/devices/system/node/node%d/hugepages/hugepages-2048kB/free_hugepages",
+			node);
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fscanf(f, "%lu", &pages) != 1)
+		pages = 0;
+	fclose(f);
+	return (unsigned)pages * 2;
 }
 
 int
-eal_start(unsigned lcores, unsigned memory_mib, char *why, size_t why_len)
+eal_start(const struct eal_options *options, char *why, size_t why_len)
 {
 	char *log = NULL;
 	size_t log_len;
-	char *argument = eal_lcores_argument(lcores);
+	char *argument = eal_lcores_argument(options);
 
 	if (!argument) {
 		snprintf(why, why_len, "no CPU to run on: %s", strerror(errno));
@@ -112,7 +158,7 @@ eal_start(unsigned lcores, unsigned memory_mib, char *why, size_t why_len)
 		return -ENOMEM;
 	}
 	rte_openlog_stream(stream);
-	int r = eal_init(argument, memory_mib);
+	int r = eal_init(argument, options);
 	if (r == 0)
 		rte_log_set_global_level(RTE_LOG_ALERT);
 	rte_openlog_stream(NULL);

@@ -30,7 +30,7 @@ main(int argc, char **argv)
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	int status = run_captures(&options);
+	int status = options.live ? run_live(&options) : run_captures(&options);
 	config_free(&options.config);
 	return status;
 }

@@ -13,6 +13,8 @@
 enum {
 	OPT_CONTROL_FD = 256,
 	OPT_STATUS_FD,
+	OPT_HANDOVER_FD,
+	OPT_INTERFACE,
 	OPT_WORKERS,
 	OPT_PORTS,
 	OPT_PATTERNS,
@@ -27,6 +29,8 @@ enum {
 static const struct option options_long[] = {
 	{"control-fd", required_argument, NULL, OPT_CONTROL_FD},
 	{"status-fd", required_argument, NULL, OPT_STATUS_FD},
+	{"handover-fd", required_argument, NULL, OPT_HANDOVER_FD},
+	{"interface", required_argument, NULL, OPT_INTERFACE},
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"ports", required_argument, NULL, OPT_PORTS},
 	{"patterns", required_argument, NULL, OPT_PATTERNS},
@@ -42,12 +46,15 @@ static const struct option options_long[] = {
 
 static const char options_help[] =
 	"usage: smtap-dataplane --control-fd N [OPTION...] CAPTURE...\n"
+	"       smtap-dataplane --handover-fd N [OPTION...]\n"
 	"\n"
-	"Turns the packets of captures into events for smtap-control. Started by `smtap\n"
-	"replay`, which is what you want to run.\n"
+	"Turns the packets of captures, or of live ports, into events for smtap-control.\n"
+	"Started by `smtap replay` and `smtap run`, which are what you want to run.\n"
 	"\n"
 	"      --control-fd N     socket on which smtap-control is offered the event rings\n"
 	"      --status-fd N      write what happens to the captures there, JSON lines\n"
+	"      --handover-fd N    live: socket over which control's sockets come\n"
+	"      --interface PORT   live: watch this port; may be repeated\n"
 	"  -c, --config FILE      read this configuration\n"
 	"      --workers N        worker lcores, 1 to 64 (1)\n"
 	"      --ports LIST       the mail ports (25)\n"
@@ -99,6 +106,21 @@ options_workers(struct options *o, char *why, size_t why_len)
 	return 0;
 }
 
+/* The first of the command line takes the place of those of the configuration. */
+static int
+options_interface(struct options *o, char *why, size_t why_len)
+{
+	char reason[300];
+
+	if (!o->interfaces_given)
+		memset(&o->config.interfaces, 0, sizeof(o->config.interfaces));
+	o->interfaces_given = true;
+	if (config_add_interface(&o->config, optarg, reason, sizeof(reason)) == 0)
+		return 0;
+	snprintf(why, why_len, "--interface: %s", reason);
+	return -EINVAL;
+}
+
 static int
 options_ring_slots(struct options *o, char *why, size_t why_len)
 {
@@ -145,6 +167,11 @@ options_take(struct options *o, int option, char *why, size_t why_len)
 		return options_fd("control-fd", &o->control_fd, why, why_len);
 	case OPT_STATUS_FD:
 		return options_fd("status-fd", &o->status_fd, why, why_len);
+	case OPT_HANDOVER_FD:
+		o->live = true;
+		return options_fd("handover-fd", &o->handover_fd, why, why_len);
+	case OPT_INTERFACE:
+		return options_interface(o, why, why_len);
 	case OPT_WORKERS:
 		return options_workers(o, why, why_len);
 	case OPT_PORTS:
@@ -181,6 +208,22 @@ options_read_config(struct options *o, int argc, char **argv, char *why, size_t 
 	return 0;
 }
 
+static int
+options_check(const struct options *o, char *why, size_t why_len)
+{
+	const char *wrong = NULL;
+
+	if (o->live && o->capture_count > 0)
+		wrong = "captures and --handover-fd do not go together";
+	else if (!o->live && o->control_fd < 0)
+		wrong = "--control-fd is missing";
+	else if (!o->live && o->capture_count == 0)
+		wrong = "no capture given";
+	if (wrong)
+		snprintf(why, why_len, "%s; see smtap-dataplane --help", wrong);
+	return wrong ? -EINVAL : 0;
+}
+
 enum options_result
 options_read(struct options *o, int argc, char **argv, char *why, size_t why_len)
 {
@@ -189,6 +232,7 @@ options_read(struct options *o, int argc, char **argv, char *why, size_t why_len
 	memset(o, 0, sizeof(*o));
 	o->control_fd = -1;
 	o->status_fd = -1;
+	o->handover_fd = -1;
 	o->ring_slots = OPTIONS_RING_SLOTS;
 	opterr = 0;
 	if (options_read_config(o, argc, argv, why, why_len) != 0)
@@ -206,10 +250,5 @@ options_read(struct options *o, int argc, char **argv, char *why, size_t why_len
 	}
 	o->captures = argv + optind;
 	o->capture_count = (unsigned)(argc - optind);
-	if (o->control_fd < 0 || o->capture_count == 0) {
-		snprintf(why, why_len, "%s; see smtap-dataplane --help",
-			o->control_fd < 0 ? "--control-fd is missing" : "no capture given");
-		return OPTIONS_BAD;
-	}
-	return OPTIONS_RUN;
+	return options_check(o, why, why_len) == 0 ? OPTIONS_RUN : OPTIONS_BAD;
 }

@@ -11,7 +11,10 @@
 struct options {
 	struct config config;
 	int control_fd;
-	int status_fd; /* -1: none */
+	int status_fd;   /* -1: none */
+	int handover_fd; /* live: where control's sockets come from; -1: none */
+	bool live;
+	bool interfaces_given;
 	uint32_t ring_slots;
 	bool real_time;
 	bool progress;

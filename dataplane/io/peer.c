@@ -3,18 +3,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int
-peer_offer(int sock, const uint8_t boot_id[16], const int ring_fds[], unsigned n)
+peer_offer(int sock, const struct peer_offer *offer)
 {
 	struct hello hello;
 
 	hello_init(&hello, HELLO_OFFER);
-	hello.workers = n;
-	hello.flags = HELLO_REPLAY;
-	memcpy(hello.boot_id, boot_id, sizeof(hello.boot_id));
-	return hello_send(sock, &hello, ring_fds, n);
+	hello.workers = offer->count;
+	hello.flags = offer->live ? HELLO_LIVE : HELLO_REPLAY;
+	memcpy(hello.boot_id, offer->boot_id, sizeof(hello.boot_id));
+	memcpy(hello.consumed, offer->consumed, sizeof(hello.consumed));
+	return hello_send(sock, &hello, offer->ring_fds, offer->count);
 }
 
 static int
@@ -50,4 +52,30 @@ peer_answer(int sock, int cursor_fds[], unsigned n, char *why, size_t why_len)
 	for (unsigned i = 0; r != 0 && i < nfds; i++)
 		close(cursor_fds[i]);
 	return r;
+}
+
+int
+peer_take_socket(int sock)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control;
+	char byte;
+	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+	struct msghdr msg = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.bytes,
+		.msg_controllen = sizeof(control.bytes)};
+	ssize_t n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	int fd;
+
+	if (n <= 0)
+		return n == 0 ? -EPIPE : -errno;
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS ||
+		c->cmsg_len != CMSG_LEN(sizeof(int)))
+		return -EPROTO;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	return fd;
 }

@@ -2,13 +2,25 @@
 #ifndef SMTAP_DATAPLANE_IO_PEER_H
 #define SMTAP_DATAPLANE_IO_PEER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "contract/hello.h"
 
-/* Offer n rings of a capture. 0, or -errno; -EPIPE when control has gone. */
-int peer_offer(int sock, const uint8_t boot_id[16], const int ring_fds[], unsigned n);
+struct peer_offer {
+	const uint8_t *boot_id; /* 16 bytes */
+	unsigned count;
+	bool live;
+	int ring_fds[HELLO_WORKERS_MAX];
+	uint64_t consumed[HELLO_WORKERS_MAX]; /* where the last reader stood */
+};
+
+/* Offer the rings. 0, or -errno; -EPIPE when control has gone. */
+int peer_offer(int sock, const struct peer_offer *offer);
+
+/* A socket that came over another: its fd, or -errno; -EPIPE when nobody is there any more. */
+int peer_take_socket(int sock);
 
 /*
  * Wait for the answer: 0 and n cursors, the caller's to close; -EPIPE when control

@@ -57,7 +57,7 @@ reader_progress(struct reader *r, const struct capture *c)
 static bool
 reader_packet(struct reader *r, const struct capture *c, const struct capture_packet *read)
 {
-	struct dispatch_packet packet = {.data = read->data, .len = read->len};
+	struct defrag_packet packet = {.data = read->data, .len = read->len};
 
 	if (c->packets == 1)
 		capture_clock_file(&r->clock, read->time_ns);

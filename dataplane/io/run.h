@@ -1,4 +1,4 @@
-/* run: the dataplane over captures, from set-up to the last event. */
+/* run: the dataplane over captures or live ports, from set-up to the last event. */
 #ifndef SMTAP_DATAPLANE_IO_RUN_H
 #define SMTAP_DATAPLANE_IO_RUN_H
 
@@ -10,5 +10,8 @@
  * bad input.
  */
 int run_captures(const struct options *options);
+
+/* Inspect live ports until a signal ends it. The same. */
+int run_live(const struct options *options);
 
 #endif

@@ -20,6 +20,7 @@
 #include <rte_prefetch.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "dataplane/io/packet.h"
 
@@ -37,7 +38,7 @@ struct worker_tally {
 
 static const enum counter worker_verdict_counters[] = {
 	[DECODE_MAIL] = COUNTER_DECODE_MAIL,
-	/* None comes: the dispatcher puts them together or counts them as dropped. */
+	/* None comes: they are put together, or counted as dropped. */
 	[DECODE_FRAGMENT] = COUNTER_DECODE_TOO_DEEP,
 	[DECODE_OTHER] = COUNTER_DECODE_OTHER,
 	[DECODE_MALFORMED] = COUNTER_DECODE_MALFORMED,
@@ -68,11 +69,11 @@ worker_wait_for_room(void *arg)
 }
 
 void
-worker_init_emit(struct worker *w)
+worker_init_emit(struct worker *w, bool waits)
 {
 	w->emit.ring = &w->ring;
 	w->emit.counters = worker_counters(w);
-	w->emit.wait = worker_wait_for_room;
+	w->emit.wait = waits ? worker_wait_for_room : NULL;
 	w->emit.wait_arg = w;
 }
 
@@ -117,16 +118,24 @@ worker_add_segments(struct worker *w, const struct rte_mbuf *m, unsigned n)
 		d->payload_wire_len += m->pkt_len - m->data_len;
 }
 
-/* Decode one packet into slot n; true when it is mail and the slot is taken. */
+/* Decode one packet into slot n; true when it is mail and the slot is taken. A fragment gives
+   way to what it completes, if it does, else to NULL. */
 static bool
-worker_decode(struct worker *w, struct rte_mbuf *m, unsigned n, struct worker_tally *tally)
+worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct worker_tally *tally)
 {
 	struct pipeline_packet *p = &w->packets[n];
-	const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
+	struct rte_mbuf *m = *packet;
 
 	p->data = rte_pktmbuf_mtod(m, const uint8_t *);
-	enum decode_verdict verdict =
-		decode_packet(w->decode, meta->link, p->data, m->data_len, &p->decoded);
+	enum decode_verdict verdict = decode_packet(w->decode,
+		packet_meta_of(m, w->meta_offset)->link, p->data, m->data_len, &p->decoded);
+	if (verdict == DECODE_FRAGMENT && w->live) {
+		m = *packet = live_rebuild(w->live, m, &p->decoded, &verdict);
+		if (!m)
+			return false;
+		p->data = rte_pktmbuf_mtod(m, const uint8_t *);
+	}
+	const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
 	tally->verdicts[verdict]++;
 	if (verdict != DECODE_MAIL)
 		return false;
@@ -205,13 +214,21 @@ worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned
 {
 	for (uint32_t rest = worker_sieve(w, mbufs, count, tally); rest; rest &= rest - 1) {
 		unsigned i = (unsigned)__builtin_ctz(rest);
-		if (!worker_decode(w, mbufs[i], mail, tally))
+		if (!worker_decode(w, &mbufs[i], mail, tally))
 			continue;
 		w->mail[mail++] = mbufs[i];
 		mbufs[i] = NULL;
 	}
 	rte_pktmbuf_free_bulk(mbufs, count);
 	return mail;
+}
+
+static uint16_t
+worker_receive(struct worker *w, struct rte_mbuf **mbufs)
+{
+	if (w->live)
+		return live_receive(w->live, mbufs, WORKER_BURST);
+	return rte_eth_rx_burst(w->queue->port, w->queue->port_queue, mbufs, WORKER_BURST);
 }
 
 uint16_t
@@ -225,7 +242,7 @@ worker_poll(struct worker *w)
 	uint16_t n;
 
 	do {
-		n = rte_eth_rx_burst(w->queue->port, w->queue->port_queue, mbufs, WORKER_BURST);
+		n = worker_receive(w, mbufs);
 		if (n == 0)
 			break;
 		clock_ns = packet_meta_of(mbufs[n - 1], w->meta_offset)->clock_ns;
@@ -258,16 +275,40 @@ worker_count_absorbed(struct worker *w)
 	w->absorbed_bytes = bytes;
 }
 
-int
-worker_run(void *arg)
+/* A control that came anew reads from where the last one stood. */
+static void
+worker_take_cursor(struct worker *w)
 {
-	struct worker *w = arg;
+	int fd = atomic_load_explicit(&w->cursor_fd, memory_order_acquire);
+
+	if (fd < 0)
+		return;
+	/* One that makes no sense leaves the old one: the ring fills, and that is counted. */
+	ring_writer_set_cursor(&w->ring, fd);
+	close(fd);
+	atomic_store_explicit(&w->cursor_fd, -1, memory_order_release);
+}
+
+static void
+worker_end(struct worker *w, uint64_t clock_ns)
+{
+	if (w->live)
+		frag_end(w->live->defrag.frag);
+	pipeline_end(w->pipeline, clock_ns);
+	ring_writer_end(&w->ring);
+}
+
+/* Polls its queue: what a capture's reader or a port's dispatcher gives it. */
+static void
+worker_run_queue(struct worker *w)
+{
 	struct queue *q = w->queue;
 	unsigned idle = 0;
 
 	while (run_mode_get(w->run) != RUN_ABORT) {
 		bool ended = atomic_load_explicit(&q->ended, memory_order_acquire);
 		uint64_t clock_ns = atomic_load_explicit(&q->clock_ns, memory_order_acquire);
+		worker_take_cursor(w);
 		if (worker_poll(w) > 0) {
 			idle = 0;
 			continue;
@@ -276,12 +317,45 @@ worker_run(void *arg)
 		if (clock_ns > w->watermark_ns)
 			worker_advance(w, clock_ns);
 		if (ended) {
-			pipeline_end(w->pipeline, clock_ns);
-			ring_writer_end(&w->ring);
+			worker_end(w, clock_ns);
 			break;
 		}
 		queue_idle(&idle);
 	}
+}
+
+/* Polls its queues of live ports. */
+static void
+worker_run_live(struct worker *w)
+{
+	unsigned idle = 0;
+
+	while (run_mode_get(w->run) != RUN_ABORT) {
+		bool stopped = run_mode_get(w->run) == RUN_STOP;
+		worker_take_cursor(w);
+		uint16_t n = worker_poll(w);
+		if (n == 0)
+			worker_advance(w, live_clock(w->live) + 1);
+		if (stopped && live_drained(w->live, n == 0)) {
+			worker_end(w, w->watermark_ns);
+			break;
+		}
+		if (n == 0)
+			live_idle(w->live, &idle);
+		else
+			idle = 0;
+	}
+}
+
+int
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	if (w->live)
+		worker_run_live(w);
+	else
+		worker_run_queue(w);
 	eventfd_write(w->done_fd, 1);
 	return 0;
 }

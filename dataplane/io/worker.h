@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "contract/ring.h"
+#include "dataplane/io/live.h"
 #include "dataplane/io/queue.h"
 #include "dataplane/pipeline/pipeline.h"
 
@@ -29,6 +30,7 @@ _Static_assert(WORKER_MAIL_MAX <= PIPELINE_BURST_MAX, "a turn is one burst of th
 
 struct worker {
 	struct queue *queue;
+	struct live *live; /* whose ports it polls itself; NULL: its queue */
 	struct run_control *run;
 	const struct decode_config *decode;
 	struct pipeline *pipeline;
@@ -37,6 +39,9 @@ struct worker {
 	struct match *match;
 	int meta_offset;
 	int done_fd; /* eventfd, written when the worker has ended */
+	/* The cursor of a new control, for the worker to take; -1: none. Main lcore release ->
+	   worker acquire, and back once it is taken. */
+	_Atomic int cursor_fd;
 	/* what it keeps */
 	uint64_t watermark_ns; /* every packet before it was handled */
 	uint64_t absorbed_pkts;
@@ -47,8 +52,9 @@ struct worker {
 	struct span segments[WORKER_MAIL_MAX][WORKER_SEGMENTS_MAX];
 };
 
-/* Fill in emit for the ring; the rest is the caller's to set. */
-void worker_init_emit(struct worker *w);
+/* Fill in emit for the ring, which waits when it is full, or, on live ports, does not; the
+   rest is the caller's to set. */
+void worker_init_emit(struct worker *w, bool waits);
 
 /*
  * One turn: receive, run to completion, publish. How many packets there were. For who brings

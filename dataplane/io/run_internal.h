@@ -1,0 +1,78 @@
+/* What runs over captures and live ports have in common; the theory is in run_captures.c and
+   run_live.c. */
+#ifndef SMTAP_DATAPLANE_IO_RUN_INTERNAL_H
+#define SMTAP_DATAPLANE_IO_RUN_INTERNAL_H
+
+#include "dataplane/io/edge.h"
+
+#include "dataplane/io/live.h"
+#include "dataplane/io/nic.h"
+#include "dataplane/io/peer.h"
+#include "dataplane/io/reader.h"
+#include "dataplane/io/run.h"
+#include "dataplane/io/worker.h"
+
+/* Lcore 0 is the main one: it watches. */
+#define RUN_LCORE_READER 1u
+#define RUN_LCORE_WORKER 2u
+#define RUN_WHY_BYTES CAPTURE_WHY_BYTES
+
+enum {
+	EXIT_FAILED = 1,
+	EXIT_BAD_INPUT = 2,
+};
+
+struct run {
+	const struct options *options;
+	struct run_control control;
+	struct decode_config decode;
+	struct match_set *patterns;
+	struct queue queues[HELLO_WORKERS_MAX];
+	struct worker workers[HELLO_WORKERS_MAX];
+	unsigned worker_count;
+	int node; /* that the memory is to be on; -1: any */
+	uint8_t boot_id[16];
+	struct dispatch dispatch;
+	int done_fd;
+	int wake_fd;
+	int signal_fd;
+	bool eal_started;
+	bool interrupted;
+	/* captures */
+	struct capture *captures;
+	struct reader reader;
+	struct status status;
+	bool control_gone;
+	/* live ports */
+	struct nic_set nics;
+	struct live live[HELLO_WORKERS_MAX]; /* one per worker, or the first for the reader */
+	int control_fd;                      /* -1: no control now */
+	bool control_asked;                  /* it has our offer, and has not answered */
+	bool launched;
+};
+
+/* One line on stderr; returns status. */
+int run_fail(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Zeroed pages that cost nothing until they are touched. NULL: there are none. */
+void *run_memory(size_t bytes);
+
+/* The steps: 0, or an exit status after one line on stderr. */
+int run_load_patterns(struct run *run);
+int run_open_fds(struct run *run);
+int run_open_rings(struct run *run);
+int run_set_up_workers(struct run *run, bool deterministic);
+
+/* Fragments are put together for one lcore; counters: its own. */
+int run_set_up_defrag(struct run *run, struct defrag *defrag, struct counters *counters);
+int run_set_up_dispatch(struct run *run);
+
+/* Once EAL has started: the dynamic field, the pools, and the rings, if they have slots. */
+int run_set_up_mbufs(struct run *run, const struct dispatch_size *size);
+
+/* What control is offered: the rings, and where its forerunner stood. */
+void run_peer_offer(const struct run *run, struct peer_offer *offer);
+
+void run_tear_down(struct run *run);
+
+#endif

@@ -1,0 +1,408 @@
+/*
+ * run_live: theory of operation.
+ *
+ * Order: what a person may have got wrong first (names of ports, patterns), then the machine: DPDK,
+ * ports, memory. When all is ready, one byte over the handover socket says so, and whoever started
+ * us starts control and hands its socket over. The lcores start when the first control has
+ * accepted the rings. After that nothing here waits for control: when it goes, the rings fill, what
+ * finds no room is counted, and the next control, whose socket comes over the same way, reads on
+ * from where the last one stood.
+ *
+ * The main lcore watches: ports (links, removal, losses) each second; the sockets; signals, the
+ * first of which ends the run: what the ports still hold is read, sessions end, and control
+ * reports. The end of the handover socket is such a signal too.
+ *
+ * Counters of ports (PORT_*) are the main lcore's; they stand in ring 0 beside worker 0's.
+ */
+#include "dataplane/io/edge.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "dataplane/io/eal.h"
+#include "dataplane/io/place.h"
+#include "dataplane/io/run_internal.h"
+
+#define LIVE_WATCH_S 1
+/* Packets put together from fragments that a worker may hold in one turn, and some. */
+#define LIVE_BIG_PER_WORKER (WORKER_MAIL_MAX + 33u)
+
+static int
+run_check_ports(struct run *run)
+{
+	char why[RUN_WHY_BYTES] = "";
+
+	if (run->options->config.interfaces.count == 0)
+		return run_fail(EXIT_BAD_INPUT,
+			"no port to watch: dataplane.interfaces is empty; see smtap-run(1)");
+	if (nic_set_init(&run->nics, &run->options->config, why, sizeof(why)) != 0)
+		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	run->node = nic_set_node(&run->nics);
+	return 0;
+}
+
+static struct dispatch_size
+run_size(const struct run *run)
+{
+	return (struct dispatch_size){.workers = run->worker_count,
+		.slots = run->worker_count > 1 ? DISPATCH_LIVE_SLOTS : 0,
+		.big_per_worker = LIVE_BIG_PER_WORKER};
+}
+
+/* Memory from huge pages when there are enough, and the word about it when that costs speed. */
+static bool
+run_has_huge_pages(const struct run *run, unsigned need_mib)
+{
+	unsigned free_mib = eal_huge_mib(run->node);
+
+	if (free_mib >= need_mib)
+		return true;
+	for (unsigned i = 0; i < run->nics.count; i++) {
+		if (!run->nics.nics[i].pci)
+			continue;
+		fprintf(stderr,
+			"smtap: %u MiB of huge pages are free, %u are needed: it works without, "
+			"slower; echo %u > /proc/sys/vm/nr_hugepages\n",
+			free_mib, need_mib, (need_mib + 64) / 2);
+		break;
+	}
+	return false;
+}
+
+static bool
+run_place(const struct run *run, int cpus[], unsigned count)
+{
+	bool local;
+	/* One worker needs no reader: that lcore stays idle, wherever it is. */
+	unsigned idle = run->worker_count == 1;
+	bool placed = place_lcores(run->node, cpus + idle, count - idle, &local);
+
+	if (idle)
+		cpus[0] = -1;
+	if (!placed)
+		fprintf(stderr,
+			"smtap: fewer than %u CPUs: workers share them with all else, and packets "
+			"may be lost to that\n",
+			count - idle + 1);
+	else if (!local)
+		fprintf(stderr,
+			"smtap: node %d, which the ports are on, has too few CPUs for %u workers: "
+			"packets cross between nodes\n",
+			run->node, run->worker_count);
+	return placed;
+}
+
+static int
+run_start_eal(struct run *run)
+{
+	const char *devices[NIC_MAX];
+	char why[RUN_WHY_BYTES] = "";
+	int cpus[HELLO_WORKERS_MAX + 1];
+	const struct dispatch_size size = run_size(run);
+	/* The reader's lcore is there even if it turns out that nobody needs it. */
+	unsigned lcores = run->worker_count + RUN_LCORE_READER;
+	struct eal_options eal = {.lcores = lcores, .devices = devices};
+
+	eal.memory_mib = dispatch_memory_mib(&size) + nic_set_memory_mib(&run->nics);
+	eal.huge_pages = run_has_huge_pages(run, eal.memory_mib);
+	eal.cpus = run_place(run, cpus, lcores) ? cpus : NULL;
+	for (unsigned i = 0; i < run->nics.count; i++) {
+		eal.pci |= run->nics.nics[i].pci;
+		devices[eal.device_count++] = run->nics.nics[i].argument;
+	}
+	if (eal_start(&eal, why, sizeof(why)) != 0)
+		return run_fail(EXIT_FAILED, "DPDK does not start: %s", why);
+	run->eal_started = true;
+	return run_set_up_mbufs(run, &size);
+}
+
+static int
+run_open_ports(struct run *run)
+{
+	char why[RUN_WHY_BYTES] = "";
+
+	run->nics.wake_fd = run->wake_fd;
+	run->nics.counters = &run->workers[0].ring.header->counters;
+	if (nic_set_open(&run->nics, why, sizeof(why)) != 0)
+		return run_fail(EXIT_FAILED, "%s", why);
+	nic_set_tell(&run->nics);
+	return 0;
+}
+
+/* Who receives queue `queue` of every port. */
+static void
+run_set_up_live(struct run *run, unsigned which, uint16_t queue, uint64_t wall_offset_ns)
+{
+	struct live *l = &run->live[which];
+
+	for (unsigned i = 0; i < run->nics.count; i++)
+		l->inputs[l->input_count++] = (struct live_input){
+			.port = run->nics.nics[i].port, .queue = queue, .bit = 1u << i};
+	l->wall_offset_ns = wall_offset_ns;
+	l->idle_sleep_ns = run->options->config.idle_sleep;
+	l->meta_offset = run->dispatch.meta_offset;
+	l->stamp_offset = rte_mbuf_dynfield_lookup(RTE_MBUF_DYNFIELD_TIMESTAMP_NAME, NULL);
+	int flag = rte_mbuf_dynflag_lookup(RTE_MBUF_DYNFLAG_RX_TIMESTAMP_NAME, NULL);
+	l->stamp_flag = flag >= 0 ? RTE_BIT64(flag) : 0;
+	l->big = run->dispatch.big;
+	l->dispatch = &run->dispatch;
+	l->run = &run->control;
+	l->done_fd = run->done_fd;
+	l->gone = &run->nics.gone;
+}
+
+static int
+run_set_up_lcores(struct run *run)
+{
+	uint64_t wall_offset_ns = live_wall_offset();
+	int r = run_set_up_workers(run, false);
+
+	if (run->nics.dispatch) {
+		run->dispatch.live = true;
+		run_set_up_live(run, 0, 0, wall_offset_ns);
+		return r == 0 ? run_set_up_dispatch(run) : r;
+	}
+	for (unsigned i = 0; i < run->worker_count && r == 0; i++) {
+		run_set_up_live(run, i, (uint16_t)i, wall_offset_ns);
+		run->workers[i].live = &run->live[i];
+		r = run_set_up_defrag(
+			run, &run->live[i].defrag, &run->workers[i].ring.header->counters);
+	}
+	return r;
+}
+
+static int
+run_say_ready(struct run *run)
+{
+	const char ready = 'r';
+
+	if (send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1)
+		return 0;
+	return run_fail(EXIT_FAILED, "whoever started the dataplane has gone");
+}
+
+static void
+run_launch(struct run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++)
+		rte_eal_remote_launch(worker_run, &run->workers[i], RUN_LCORE_WORKER + i);
+	if (run->nics.dispatch)
+		rte_eal_remote_launch(live_run_dispatch, &run->live[0], RUN_LCORE_READER);
+	run->launched = true;
+}
+
+static unsigned
+run_pollers(const struct run *run)
+{
+	return run->worker_count + (run->nics.dispatch ? 1 : 0);
+}
+
+static void
+run_drop_control(struct run *run)
+{
+	close(run->control_fd);
+	run->control_fd = -1;
+	run->control_asked = false;
+}
+
+/* Did every worker take the last control's cursor? Until then no other may come. */
+static bool
+run_cursors_taken(struct run *run)
+{
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		if (atomic_load_explicit(&run->workers[i].cursor_fd, memory_order_acquire) >= 0)
+			return false;
+	}
+	return true;
+}
+
+/* A new control's socket: make it our offer. Or the end of who started us. */
+static void
+run_handover(struct run *run, struct pollfd *p)
+{
+	struct peer_offer offer;
+
+	if (run->launched && !run_cursors_taken(run))
+		return; /* asked again with the next look */
+	int fd = peer_take_socket(run->options->handover_fd);
+	if (fd == -EAGAIN || fd == -EINTR)
+		return;
+	if (fd < 0) {
+		p->fd = -1;
+		run_mode_set(&run->control, RUN_STOP);
+		return;
+	}
+	if (run->control_fd >= 0)
+		run_drop_control(run);
+	run->control_fd = fd;
+	run_peer_offer(run, &offer);
+	offer.live = true;
+	run->control_asked = peer_offer(fd, &offer) == 0;
+	if (!run->control_asked)
+		run_drop_control(run);
+}
+
+/* The first control's cursors are taken here, where no worker runs yet. */
+static void
+run_give_cursors(struct run *run, const int cursors[])
+{
+	for (unsigned i = 0; i < run->worker_count; i++) {
+		if (run->launched) {
+			atomic_store_explicit(
+				&run->workers[i].cursor_fd, cursors[i], memory_order_release);
+			continue;
+		}
+		ring_writer_set_cursor(&run->workers[i].ring, cursors[i]);
+		close(cursors[i]);
+	}
+}
+
+/* Control answers, or has gone: that is for who started both to tell. */
+static void
+run_control_says(struct run *run)
+{
+	int cursors[HELLO_WORKERS_MAX];
+	char why[RUN_WHY_BYTES] = "";
+
+	if (!run->control_asked) {
+		run_drop_control(run);
+		return;
+	}
+	run->control_asked = false;
+	int r = peer_answer(run->control_fd, cursors, run->worker_count, why, sizeof(why));
+	if (r != 0) {
+		if (r != -EPIPE)
+			run_fail(EXIT_FAILED, "%s", why);
+		run_drop_control(run);
+		return;
+	}
+	run_give_cursors(run, cursors);
+	if (!run->launched)
+		run_launch(run);
+}
+
+static void
+run_take_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	/* It takes LIVE_DRAIN_NS at most; who cannot wait kills us. */
+	run_mode_set(&run->control, RUN_STOP);
+}
+
+/* The ports that no lcore polls any more. */
+static uint32_t
+run_left(struct run *run)
+{
+	unsigned n = run->nics.dispatch ? 1 : run->worker_count;
+	uint32_t left = UINT32_MAX;
+
+	for (unsigned i = 0; i < n; i++)
+		left &= atomic_load_explicit(&run->live[i].left, memory_order_acquire);
+	return left;
+}
+
+static void
+run_watch_ports(struct run *run, int fd)
+{
+	uint64_t ignored;
+
+	if (read(fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
+		return;
+	nic_set_watch(&run->nics);
+	nic_set_close_gone(&run->nics, run_left(run));
+}
+
+/* Until every lcore has ended, or there is nothing to run. */
+static void
+run_watch(struct run *run, int timer_fd)
+{
+	enum { HANDOVER, CONTROL, DONE, WAKE, SIGNAL, TIMER, FDS };
+	struct pollfd p[FDS] = {
+		[HANDOVER] = {.fd = run->options->handover_fd, .events = POLLIN},
+		[DONE] = {.fd = run->done_fd, .events = POLLIN},
+		[WAKE] = {.fd = run->wake_fd, .events = POLLIN},
+		[SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
+		[TIMER] = {.fd = timer_fd, .events = POLLIN},
+	};
+	eventfd_t done = 0;
+	eventfd_t n;
+
+	while (done < run_pollers(run)) {
+		if (!run->launched && run_mode_get(&run->control) != RUN_ON)
+			return;
+		p[CONTROL] = (struct pollfd){.fd = run->control_fd, .events = POLLIN};
+		if (poll(p, FDS, -1) < 0 && errno != EINTR)
+			break;
+		if (p[DONE].revents != 0 && eventfd_read(run->done_fd, &n) == 0)
+			done += n;
+		if (p[SIGNAL].revents != 0)
+			run_take_signal(run);
+		if (p[CONTROL].revents != 0)
+			run_control_says(run);
+		if (p[HANDOVER].revents != 0)
+			run_handover(run, &p[HANDOVER]);
+		if (p[WAKE].revents != 0)
+			run_watch_ports(run, run->wake_fd);
+		if (p[TIMER].revents != 0)
+			run_watch_ports(run, timer_fd);
+	}
+}
+
+static int
+run_lcores(struct run *run)
+{
+	const struct itimerspec each = {
+		.it_interval = {.tv_sec = LIVE_WATCH_S}, .it_value = {.tv_sec = LIVE_WATCH_S}};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0 || timerfd_settime(fd, 0, &each, NULL) != 0)
+		return run_fail(EXIT_FAILED, "timer: %s", strerror(errno));
+	run_watch(run, fd);
+	rte_eal_mp_wait_lcore();
+	close(fd);
+	return 0;
+}
+
+int
+run_live(const struct options *options)
+{
+	static int (*const steps[])(struct run *) = {
+		run_check_ports,
+		run_load_patterns,
+		run_open_fds,
+		run_open_rings,
+		run_start_eal,
+		run_open_ports,
+		run_set_up_lcores,
+		run_say_ready,
+		run_lcores,
+	};
+	struct run *run = run_memory(sizeof(*run));
+	int status = 0;
+
+	if (!run)
+		return run_fail(EXIT_FAILED, "out of memory");
+	run->options = options;
+	run->worker_count = (unsigned)options->config.workers;
+	run->status.fd = -1;
+	run->node = -1;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
+		status = steps[i](run);
+	if (run->launched)
+		nic_set_watch(&run->nics);
+	nic_set_close(&run->nics);
+	run_tear_down(run);
+	return status;
+}
