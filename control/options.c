@@ -14,6 +14,8 @@ enum {
 	OPT_FORMAT,
 	OPT_PORTS,
 	OPT_NO_PROGRESS,
+	OPT_LIVE,
+	OPT_INTERFACE,
 	OPT_HELP,
 	OPT_VERSION,
 };
@@ -27,6 +29,8 @@ static const struct option long_options[] = {
 	{"format", required_argument, NULL, OPT_FORMAT},
 	{"ports", required_argument, NULL, OPT_PORTS},
 	{"no-progress", no_argument, NULL, OPT_NO_PROGRESS},
+	{"live", no_argument, NULL, OPT_LIVE},
+	{"interface", required_argument, NULL, OPT_INTERFACE},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -36,7 +40,7 @@ static const char options_help[] =
 	"usage: smtap-control --dataplane-fd N [OPTION...]\n"
 	"\n"
 	"Turns the dataplane's events into incidents, EVE lines and a report. Started by\n"
-	"`smtap replay`, which is what you want to run.\n"
+	"`smtap replay` and `smtap run`, which are what you want to run.\n"
 	"\n"
 	"      --dataplane-fd N   socket on which smtap-dataplane offers its event rings\n"
 	"      --captures-fd N    read there what happens to the captures, JSON lines\n"
@@ -46,6 +50,9 @@ static const char options_help[] =
 	"                         the report goes to standard error\n"
 	"      --format text|json how the report looks (text)\n"
 	"      --ports LIST       the mail ports, which the report names (25)\n"
+	"      --live             live ports: add to the EVE file, write stats lines, reopen\n"
+	"                         the file on SIGHUP\n"
+	"      --interface PORT   with --live: the report names it; may be repeated\n"
 	"      --no-progress      do not show progress, on a terminal either\n"
 	"      --help, --version\n";
 
@@ -82,6 +89,21 @@ take_ports(struct options *o, char *why, size_t why_len)
 	if (config_parse_ports(&o->config.ports, optarg, reason, sizeof(reason)) == 0)
 		return 0;
 	snprintf(why, why_len, "--ports: %s", reason);
+	return -EINVAL;
+}
+
+/* The first takes the place of those of the configuration. */
+static int
+take_interface(struct options *o, char *why, size_t why_len)
+{
+	char reason[300];
+
+	if (!o->interfaces_given)
+		memset(&o->config.interfaces, 0, sizeof(o->config.interfaces));
+	o->interfaces_given = true;
+	if (config_add_interface(&o->config, optarg, reason, sizeof(reason)) == 0)
+		return 0;
+	snprintf(why, why_len, "--interface: %s", reason);
 	return -EINVAL;
 }
 
@@ -128,6 +150,11 @@ take(struct options *o, int option, char **argv, char *why, size_t why_len)
 		return take_format(o, why, why_len);
 	case OPT_PORTS:
 		return take_ports(o, why, why_len);
+	case OPT_LIVE:
+		o->live = true;
+		return 0;
+	case OPT_INTERFACE:
+		return take_interface(o, why, why_len);
 	case OPT_NO_PROGRESS:
 		o->progress = false;
 		return 0;

@@ -11,7 +11,9 @@
 struct options {
 	struct config config;
 	int dataplane_fd;
-	int captures_fd;    /* -1: none */
+	int captures_fd; /* -1: none */
+	bool live;       /* ports: what eve.json holds stays */
+	bool interfaces_given;
 	const char *output; /* the folder */
 	char eve[PATH_MAX]; /* "-": standard output */
 	bool json;

@@ -31,9 +31,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "control/engine/engine.h"
+#include "control/eve_file.h"
 #include "control/export/eve.h"
 #include "control/intake/intake.h"
+#include "control/live.h"
 #include "control/report/captures.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
@@ -43,7 +46,8 @@
 #define LOOK_EVERY 4096 /* events between looks at socket, signals and pipe */
 #define YIELDS 16       /* vain looks before it waits */
 #define IDLE_MS 1
-#define CAPTURES_WAIT_MS 5000 /* for what the dataplane still has to say at its end */
+#define SECOND_SIGNAL_NS (2 * NS_PER_S) /* sooner, it is the first again */
+#define CAPTURES_WAIT_MS 5000           /* for what the dataplane still has to say at its end */
 
 enum { FD_PEER, FD_SIGNAL, FD_CAPTURES, FDS };
 
@@ -55,12 +59,14 @@ struct run {
 	struct engine *engine;
 	struct enrich *enrich; /* NULL: no databases */
 	struct eve *eve;
+	struct live live;
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
 	int eve_fd;
 	int captures_fd; /* -1: none, or it ended */
 	int signal_fd;
 	bool stopped;
+	uint64_t told_ns; /* monotonic time of the first signal to stop; 0: none yet */
 	bool progress_shown;
 	const char *trouble; /* why it ended early */
 	uint64_t first_ns;
@@ -83,25 +89,6 @@ fail(int status, const char *format, ...)
 	return status;
 }
 
-/* The folder and those above it. */
-static int
-make_folder(const char *path)
-{
-	char part[PATH_MAX];
-
-	if (snprintf(part, sizeof(part), "%s", path) >= (int)sizeof(part))
-		return -ENAMETOOLONG;
-	for (char *p = part + 1; *p; p++) {
-		if (*p != '/')
-			continue;
-		*p = '\0';
-		if (mkdir(part, 0777) != 0 && errno != EEXIST)
-			return -errno;
-		*p = '/';
-	}
-	return mkdir(part, 0777) != 0 && errno != EEXIST ? -errno : 0;
-}
-
 static int
 open_enrich(struct run *run)
 {
@@ -118,18 +105,11 @@ open_eve(struct run *run)
 	struct eve_options options = {
 		.config = &o->config, .patterns = &run->patterns, .enrich = run->enrich};
 
-	if (strcmp(o->eve, "-") == 0) {
-		run->eve_fd = STDOUT_FILENO;
-	} else {
-		int r = make_folder(o->output);
+	const char *path;
 
-		if (r)
-			return fail(EXIT_BAD_INPUT, "%s: %s", o->output, strerror(-r));
-		/* Account names are nobody else's business. */
-		run->eve_fd = open(o->eve, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-		if (run->eve_fd < 0)
-			return fail(EXIT_BAD_INPUT, "%s: %s", o->eve, strerror(errno));
-	}
+	run->eve_fd = eve_file_open(o, &path);
+	if (run->eve_fd < 0)
+		return fail(EXIT_BAD_INPUT, "%s: %s", path, strerror(-run->eve_fd));
 	options.fd = run->eve_fd;
 	run->eve = eve_open(&options);
 	return run->eve ? 0 : fail(EXIT_FAILED, "out of memory");
@@ -194,6 +174,8 @@ open_fds(struct run *run)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	if (run->options->live)
+		sigaddset(&set, SIGHUP);
 	signal(SIGPIPE, SIG_IGN); /* a reader of ours that goes is a write error */
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return fail(EXIT_FAILED, "signals: %s", strerror(errno));
@@ -279,6 +261,32 @@ read_peer(struct run *run)
 		intake_peer_gone(&run->intake);
 }
 
+/*
+ * Live, whoever stops the service may tell both processes at once: the dataplane then still has
+ * to publish what it saw, and its end is ours. A second signal does not wait for that.
+ */
+static void
+take_signal(struct run *run)
+{
+	struct signalfd_siginfo info;
+
+	if (read(run->signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return;
+	if (info.ssi_signo == SIGHUP) {
+		eve_flush(run->eve);
+		int r = eve_file_reopen(run->options, run->eve_fd);
+		if (r != 0)
+			fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
+		return;
+	}
+	run->stopped = !run->options->live ||
+		       (run->told_ns != 0 && live_now_ns() - run->told_ns > SECOND_SIGNAL_NS);
+	if (run->told_ns == 0)
+		run->told_ns = live_now_ns();
+	if (run->stopped)
+		run->trouble = "stopped by a signal";
+}
+
 static void
 look_around(struct run *run, int timeout_ms)
 {
@@ -295,10 +303,8 @@ look_around(struct run *run, int timeout_ms)
 		read_captures(run);
 	if (p[FD_PEER].revents)
 		read_peer(run);
-	if (p[FD_SIGNAL].revents) {
-		run->stopped = true;
-		run->trouble = "stopped by a signal";
-	}
+	if (p[FD_SIGNAL].revents)
+		take_signal(run);
 }
 
 /*
@@ -352,8 +358,45 @@ take_event(struct run *run, const struct event *event)
 }
 
 static void
+write_stats(struct run *run, const struct counters *sum)
+{
+	struct engine_totals totals;
+
+	if (run->options->live)
+		run->last_ns = live_wall_ns();
+	engine_totals(run->engine, &totals);
+	struct eve_stats stats = {.workers = sum,
+		.intake = &run->intake.counters,
+		.engine = &totals,
+		.first_ns = run->first_ns,
+		.last_ns = run->last_ns,
+		.rules = engine_rules(run->engine)};
+	eve_stats(run->eve, &stats);
+}
+
+/* What is due by the clock of live ports. */
+static void
+look_at_clock(struct run *run)
+{
+	uint64_t now_ns = live_now_ns();
+	struct counters sum;
+
+	if (!live_due_look(&run->live, now_ns))
+		return;
+	count_losses(run);
+	intake_sum_counters(&run->intake, &sum);
+	if (live_minute(&run->live, &sum, now_ns))
+		eve_sensor_loss(run->eve, &run->live.loss, live_wall_ns());
+	if (live_due_stats(&run->live, now_ns))
+		write_stats(run, &sum);
+	eve_flush(run->eve);
+}
+
+static void
 idle(struct run *run, unsigned vain)
 {
+	if (run->options->live)
+		engine_clock(run->engine, run->intake.past_ns);
 	if (vain < YIELDS) {
 		sched_yield();
 		look_around(run, 0);
@@ -402,6 +445,9 @@ take_events(struct run *run)
 
 	while (!run->stopped) {
 		unsigned n = gather(run, &status);
+
+		if (run->options->live)
+			look_at_clock(run);
 
 		if (n > 0) {
 			vain = 0;
@@ -460,6 +506,7 @@ write_report(struct run *run, const struct counters *sum)
 		.rules = engine_rules(run->engine),
 		.captures = &run->captures,
 		.ports = &o->config.ports,
+		.interfaces = o->live ? &o->config.interfaces : NULL,
 		.eve_path = eve_on_stdout ? NULL : o->eve,
 		.trouble = run->trouble,
 		.first_ns = run->first_ns,
@@ -475,7 +522,6 @@ write_report(struct run *run, const struct counters *sum)
 static int
 finish(struct run *run)
 {
-	struct engine_totals totals;
 	struct counters sum;
 	int status = EXIT_DONE;
 
@@ -483,14 +529,7 @@ finish(struct run *run)
 	engine_finish(run->engine);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);
-	engine_totals(run->engine, &totals);
-	struct eve_stats stats = {.workers = &sum,
-		.intake = &run->intake.counters,
-		.engine = &totals,
-		.first_ns = run->first_ns,
-		.last_ns = run->last_ns,
-		.rules = engine_rules(run->engine)};
-	eve_stats(run->eve, &stats);
+	write_stats(run, &sum);
 	int r = eve_flush(run->eve);
 	if (r)
 		status = fail(EXIT_FAILED, "%s: %s",
@@ -531,6 +570,10 @@ run_control(const struct options *options)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
 		status = steps[i](&run);
 	if (status == 0) {
+		if (options->live) {
+			live_init(&run.live, &options->config);
+			run.first_ns = live_wall_ns();
+		}
 		take_events(&run);
 		status = finish(&run);
 	}

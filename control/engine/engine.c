@@ -261,6 +261,17 @@ engine_event(struct engine *engine, const struct event *event)
 }
 
 void
+engine_clock(struct engine *engine, uint64_t clock_ns)
+{
+	if (clock_ns <= engine->clock_ns)
+		return;
+	engine->clock_ns = clock_ns;
+	engine->event = NULL;
+	while (book_expired(&engine->book, engine->clock_ns) != NULL)
+		close_expired(engine);
+}
+
+void
 engine_set_loss(struct engine *engine, uint64_t loss)
 {
 	engine->loss = loss;

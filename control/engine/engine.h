@@ -52,6 +52,9 @@ void engine_ahead(struct engine *engine, const struct event *events, unsigned n)
 void engine_event(struct engine *engine, const struct event *event);
 
 /* How many losses the sensor knows of so far (intake_lost); stamped on findings. */
+/* No event before clock_ns will come any more: findings that are over by then close. */
+void engine_clock(struct engine *engine, uint64_t clock_ns);
+
 void engine_set_loss(struct engine *engine, uint64_t loss);
 
 /* No event follows: close what is open (state closed, as of the last event's time). */

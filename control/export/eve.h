@@ -7,7 +7,7 @@
  *   flow       each session, at its end
  *   alert      a finding opened, updated or closed; a pattern of role signature
  *   smtap_suppressed  a finding that a rule hid to its end
- *   stats      once, at the end
+ *   stats      at the end; live, each stats.interval too
  *
  * The same events give the same lines. No line holds a password or what stands
  * for one.
@@ -82,6 +82,16 @@ void eve_set_rules(struct eve *eve, struct suppress *rules);
 
 /* A finding that is over and that one of the rules hid to its end. Flushes. */
 void eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress *rules);
+
+/* A minute of a live run: packets that came, with those lost among them. */
+struct eve_loss {
+	uint64_t packets;
+	uint64_t lost;
+	bool begins; /* the first such minute, or the first that is none any more */
+};
+
+/* The sensor lost packets, at that wall time. Flushes. */
+void eve_sensor_loss(struct eve *eve, const struct eve_loss *loss, uint64_t time_ns);
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
 

@@ -148,6 +148,17 @@ mail_ports(const struct config_ports *ports)
 }
 
 static json_t *
+interfaces(const struct config_list *list)
+{
+	json_t *all = json_array();
+	const char *element = NULL;
+
+	while ((element = config_list_next(list, element)))
+		json_array_append_new(all, json_string(element));
+	return all;
+}
+
+static json_t *
 captures(const struct captures *c)
 {
 	json_t *all = json_array();
@@ -214,7 +225,10 @@ report_json(const struct report *report, FILE *out)
 	json_object_set_new(o, "top_sources", top(report, SUBJECT_SOURCE, "accounts"));
 	json_object_set_new(o, "top_accounts", top(report, SUBJECT_ACCOUNT, "sources"));
 	json_object_set_new(o, "signatures", signatures(report));
-	json_object_set_new(o, "captures", captures(report->captures));
+	if (report->interfaces)
+		json_object_set_new(o, "interfaces", interfaces(report->interfaces));
+	else
+		json_object_set_new(o, "captures", captures(report->captures));
 	json_object_set_new(o, "mail_ports", mail_ports(report->ports));
 	if (report->last_ns) {
 		line_put_time(o, "first_event", report->first_ns);

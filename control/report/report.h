@@ -29,10 +29,11 @@ struct report {
 	size_t signature_count;
 	const struct suppress *rules; /* NULL: none */
 	const struct captures *captures;
-	const struct config_ports *ports; /* the mail ports */
-	const char *eve_path;             /* NULL: not in a file */
-	const char *trouble;              /* why it ended before its time; NULL: it did not */
-	uint64_t first_ns;                /* packet time of the first and last event; 0: none */
+	const struct config_ports *ports;     /* the mail ports */
+	const struct config_list *interfaces; /* of a live run; NULL: captures */
+	const char *eve_path;                 /* NULL: not in a file */
+	const char *trouble;                  /* why it ended before its time; NULL: it did not */
+	uint64_t first_ns;                    /* packet time of the first and last event; 0: none */
 	uint64_t last_ns;
 	bool color;
 };

@@ -245,6 +245,14 @@ print_count(FILE *out, uint64_t n, const char *what)
 }
 
 static void
+print_span(const struct report *r, FILE *out)
+{
+	char from[WORDS_TIME_MAX], to[WORDS_TIME_MAX];
+
+	paragraph(out, "%s to %s UTC", words_time(r->first_ns, from), words_time(r->last_ns, to));
+}
+
+static void
 print_seen(const struct report *r, FILE *out)
 {
 	static const struct {
@@ -262,7 +270,10 @@ print_seen(const struct report *r, FILE *out)
 	char number[WORDS_NUMBER_MAX];
 
 	heading(r, out, "WHAT WAS SEEN");
-	print_captures(r->captures, out);
+	if (r->interfaces)
+		print_span(r, out);
+	else
+		print_captures(r->captures, out);
 	for (size_t i = 0; i < sizeof(seen) / sizeof(seen[0]); i++)
 		if (!no_mail(r) || i < 2)
 			print_count(out, r->workers->value[seen[i].counter], seen[i].what);
@@ -283,6 +294,12 @@ print_seen(const struct report *r, FILE *out)
 
 /* What was missed, or read with doubt. */
 static const enum counter doubts[] = {
+	COUNTER_PORT_MISSED,
+	COUNTER_PORT_NOMBUF,
+	COUNTER_PORT_ERRORS,
+	COUNTER_PORT_LINK_DOWN,
+	COUNTER_PORT_REMOVED,
+	COUNTER_DISPATCH_FULL,
 	COUNTER_EVENTS_LOST_AUTH,
 	COUNTER_EVENTS_LOST_RCPT,
 	COUNTER_EVENTS_LOST_MAIL,
@@ -369,6 +386,19 @@ print_not_seen(const struct report *r, FILE *out)
 		paragraph(out, "Nothing is known to be missing.");
 }
 
+/* "smtap: live on eth1, eth2, 1,234 packets" */
+static void
+print_live_title(const struct report *r, FILE *out)
+{
+	char number[WORDS_NUMBER_MAX], name[WORDS_NAME_MAX];
+	const char *element = NULL;
+
+	fputs("smtap: live on", out);
+	while ((element = config_list_next(r->interfaces, element)))
+		fprintf(out, " %s,", words_name(element, FILE_COLUMNS, name));
+	fprintf(out, " %s packets\n", words_number(r->workers->value[COUNTER_RX_PKTS], number));
+}
+
 static void
 print_title(const struct report *r, FILE *out)
 {
@@ -388,7 +418,10 @@ print_title(const struct report *r, FILE *out)
 int
 report_text(const struct report *report, FILE *out)
 {
-	print_title(report, out);
+	if (report->interfaces)
+		print_live_title(report, out);
+	else
+		print_title(report, out);
 	if (report->trouble)
 		fprintf(out, "INCOMPLETE: %s. What follows is what was seen until then.\n",
 			report->trouble);

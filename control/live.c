@@ -1,0 +1,105 @@
+/*
+ * Theory of operation.
+ *
+ * Detection runs on packet time; a sensor's own health does not: a sensor that loses all packets
+ * has no packet time at all. So here, and only here, control looks at a clock.
+ *
+ * An alert about loss opens with the first minute that lost at least `percent` of its packets, and
+ * closes with the first that did not. It is no finding and no part of an incident: nobody attacked
+ * the sensor for all that is known, and what counts attacks must not count it.
+ */
+#include "control/live.h"
+
+#include <time.h>
+
+#include "base/duration.h"
+
+static uint64_t
+clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+uint64_t
+live_now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t
+live_wall_ns(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+void
+live_init(struct live *live, const struct config *config)
+{
+	uint64_t now_ns = live_now_ns();
+
+	*live = (struct live){.stats_ns = config->stats_interval,
+		.percent = config->loss_percent,
+		.next_look_ns = now_ns,
+		.next_stats_ns = now_ns + config->stats_interval,
+		.next_minute_ns = now_ns};
+}
+
+/* One period after another; after a pause, the next from now. */
+static bool
+due(uint64_t *next_ns, uint64_t period_ns, uint64_t now_ns)
+{
+	if (now_ns < *next_ns)
+		return false;
+	*next_ns += period_ns;
+	if (*next_ns <= now_ns)
+		*next_ns = now_ns + period_ns;
+	return true;
+}
+
+bool
+live_due_look(struct live *live, uint64_t now_ns)
+{
+	return due(&live->next_look_ns, NS_PER_S, now_ns);
+}
+
+bool
+live_due_stats(struct live *live, uint64_t now_ns)
+{
+	return due(&live->next_stats_ns, live->stats_ns, now_ns);
+}
+
+uint64_t
+live_lost(const struct counters *sum)
+{
+	static const enum counter lost[] = {COUNTER_PORT_MISSED, COUNTER_PORT_NOMBUF,
+		COUNTER_PORT_ERRORS, COUNTER_DISPATCH_FULL};
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
+		n += sum->value[lost[i]];
+	return n;
+}
+
+bool
+live_minute(struct live *live, const struct counters *sum, uint64_t now_ns)
+{
+	if (!due(&live->next_minute_ns, NS_PER_MIN, now_ns))
+		return false;
+	uint64_t lost = live_lost(sum) - live->lost;
+	uint64_t pkts = sum->value[COUNTER_RX_PKTS] - live->pkts + lost;
+	bool begun = live->begun;
+	bool losing = live->percent > 0 && lost > 0 && lost * 100 >= live->percent * pkts;
+	bool told = begun && losing != live->losing;
+
+	live->begun = true;
+	live->lost += lost;
+	live->pkts = sum->value[COUNTER_RX_PKTS];
+	if (!begun)
+		return false;
+	live->losing = losing;
+	live->loss = (struct eve_loss){.packets = pkts, .lost = lost, .begins = losing};
+	return told;
+}

@@ -1,0 +1,48 @@
+/*
+ * live: what control does by the wall clock on live ports: when a stats line is due, and when so
+ * many packets were lost in a minute that it is worth an alert.
+ */
+#ifndef SMTAP_CONTROL_LIVE_H
+#define SMTAP_CONTROL_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "contract/counters.h"
+#include "control/export/eve.h"
+
+struct live {
+	uint64_t stats_ns; /* between stats lines */
+	uint64_t percent;  /* of a minute's packets; 0: no alert */
+	/* monotonic times */
+	uint64_t next_look_ns;
+	uint64_t next_stats_ns;
+	uint64_t next_minute_ns;
+	bool begun;  /* the counters below are those of the last minute's end */
+	bool losing; /* an alert is open */
+	uint64_t pkts;
+	uint64_t lost;
+	struct eve_loss loss; /* as told */
+};
+
+void live_init(struct live *live, const struct config *config);
+
+/* Nanoseconds of the monotonic and of the wall clock. */
+uint64_t live_now_ns(void);
+uint64_t live_wall_ns(void);
+
+/* Is it time to look at the counters, once a second? And to write them? */
+bool live_due_look(struct live *live, uint64_t now_ns);
+bool live_due_stats(struct live *live, uint64_t now_ns);
+
+/*
+ * The counters as they are: an alert to tell, in live->loss, when a minute is over that began or
+ * ended a loss.
+ */
+bool live_minute(struct live *live, const struct counters *sum, uint64_t now_ns);
+
+/* Packets that were seen nowhere: lost by ports, or between them and their workers. */
+uint64_t live_lost(const struct counters *sum);
+
+#endif
