@@ -13,6 +13,7 @@ enum command_status {
 /* argv[0] is the verb. */
 int command_replay(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_rules(int argc, char **argv);
 int command_doctor(int argc, char **argv);

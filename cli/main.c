@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
 	{"replay", command_replay, "inspect captures and report who guessed what"},
 	{"report", command_report, "make one HTML file of what a run found"},
 	{"doctor", command_doctor, "say what live ports lack on this machine"},
+	{"run", command_run, "watch live ports"},
 	{"check", command_check, "validate a configuration file"},
 	{"rules", command_rules, "validate pattern files"},
 };
