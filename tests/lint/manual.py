@@ -22,7 +22,7 @@ TOP = source.TOP
 MAN = TOP / "doc/man"
 EXAMPLE = TOP / "packaging/smtap.yaml"
 CAPTURE = "tests/golden/17-base-bf-success-relay.pcap"
-VERBS = ["replay", "report", "doctor", "check", "rules"]
+VERBS = ["replay", "run", "report", "doctor", "check", "rules"]
 
 EXAMPLE_HEAD = """\
 # Every setting of smtap with its default; remove a # to change one. The maps that hold a changed
@@ -303,7 +303,16 @@ def check_keys(manual, eve, report):
     written = code_keys(
         *(
             f"control/export/{n}.c"
-            for n in ("alert", "event", "incident", "line", "signature", "stats", "suppress")
+            for n in (
+                "alert",
+                "event",
+                "incident",
+                "line",
+                "sensor",
+                "signature",
+                "stats",
+                "suppress",
+            )
         )
     )
     yield from differ(
