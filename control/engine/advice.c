@@ -45,18 +45,34 @@ say_success(struct text *t, const struct finding *i)
 		       "the server's log, change its password, and look for mail sent since.");
 }
 
+/* Only what was seen: a reply that was not may have let somebody in. */
+static void
+say_no_success(struct text *t, const struct finding *i)
+{
+	if (i->successes > 0)
+		return;
+	if (i->failures == 0) {
+		say(t, " Whether a guess worked was not seen: look in the server's log for logins "
+		       "from there.");
+		return;
+	}
+	if (i->accounts == 1 && i->top_accounts[0].name[0] != '\0')
+		say(t,
+			" No guess at %s %s; see that its password is strong and not in use "
+			"elsewhere.",
+			i->top_accounts[0].name,
+			i->failures < i->attempts ? "was seen to work" : "worked");
+	else
+		say(t, " No guess %s so far.",
+			i->failures < i->attempts ? "was seen to work" : "worked");
+}
+
 static void
 advise_source(struct text *t, const struct finding *i)
 {
 	say(t, "Block %s on the mail ports.", i->subject);
 	say_success(t, i);
-	if (i->successes == 0 && i->accounts == 1 && i->top_accounts[0].name[0] != '\0')
-		say(t,
-			" No guess at %s worked; see that its password is strong and not in use "
-			"elsewhere.",
-			i->top_accounts[0].name);
-	else if (i->successes == 0)
-		say(t, " No guess worked so far.");
+	say_no_success(t, i);
 	say(t, " Watch whether its neighbours take over, and limit failures per address on the "
 	       "server.");
 }

@@ -172,6 +172,26 @@ say_who(struct draft *d, const struct finding *i)
 	say(d, ".");
 }
 
+/* Logins that failed and that worked. What the server answered may not have been seen. */
+static void
+say_outcomes(struct draft *d, const struct finding *i)
+{
+	uint64_t seen = i->failures + i->successes;
+	char number[WORDS_NUMBER_MAX];
+
+	if (i->attempts > 0 && seen == 0) {
+		say(d, ", outcomes not seen; ");
+		return;
+	}
+	say(d, ", ");
+	say_count(d, i->failures, "failure", "failures");
+	say(d, ", ");
+	say_count(d, i->successes, "login", "logins");
+	if (i->attempts > seen)
+		say(d, ", %s neither", words_number(i->attempts - seen, number));
+	say(d, "; ");
+}
+
 static void
 print_counts(struct draft *d, const struct finding *i, FILE *out)
 {
@@ -188,11 +208,7 @@ print_counts(struct draft *d, const struct finding *i, FILE *out)
 		say(d, "%s %s; ", words_number(i->attempts, number), counted);
 	} else {
 		say_count(d, i->attempts, "attempt", "attempts");
-		say(d, ", ");
-		say_count(d, i->failures, "failure", "failures");
-		say(d, ", ");
-		say_count(d, i->successes, "login", "logins");
-		say(d, "; ");
+		say_outcomes(d, i);
 	}
 	if (!counted || i->accounts) {
 		say_count(d, i->accounts, "account", "accounts");
@@ -321,6 +337,22 @@ print_evidence(
 	}
 }
 
+/* Which of the things that its detector knows. */
+static void
+say_kind(struct draft *d, const struct finding *finding)
+{
+	static const char *const words[KIND_COUNT] = {
+		[KIND_BACKSCATTER] = "Backscatter: many servers bounce mail that others sent in "
+				     "this name. ",
+		[KIND_LOOP] = "A loop: the same few servers bounce, over and over. ",
+		[KIND_CLEAR_AUTH] = "AUTH is offered in clear. ",
+		[KIND_OLD_VERSION] = "The greeting names a version that nobody maintains. ",
+		[KIND_MANGLED_TLS] = "Something on the way takes STARTTLS out. "};
+
+	if (finding->kind < KIND_COUNT && words[finding->kind])
+		say(d, "%s", words[finding->kind]);
+}
+
 void
 finding_name(const struct finding *finding, char out[FINDING_TEXT_NAME_MAX])
 {
@@ -349,6 +381,7 @@ finding_text(const struct finding *finding, const struct report *report, unsigne
 	struct draft d = {.indent = indent, .enrich = report->enrich};
 
 	say(&d, "%s. ", detector_info(finding->detector)->title);
+	say_kind(&d, finding);
 	say_who(&d, finding);
 	say_end(&d, out);
 	print_counts(&d, finding, out);

@@ -293,6 +293,24 @@ advice_names_the_account_that_fell(void **state)
 }
 
 static void
+advice_does_not_say_that_no_guess_worked_where_the_answers_were_not_seen(void **state)
+{
+	struct finding i = {.detector = DETECTOR_BRUTEFORCE, .subject = A, .attempts = 9};
+	char advice[1024];
+
+	(void)state;
+	finding_advice(&i, advice, sizeof(advice));
+	assert_non_null(strstr(advice, "Whether a guess worked was not seen"));
+	assert_null(strstr(advice, "No guess"));
+	i.failures = 8;
+	finding_advice(&i, advice, sizeof(advice));
+	assert_non_null(strstr(advice, "No guess was seen to work so far."));
+	i.failures = 9;
+	finding_advice(&i, advice, sizeof(advice));
+	assert_non_null(strstr(advice, "No guess worked so far."));
+}
+
+static void
 a_flood_of_spoofed_sources_does_not_hide_the_attacker(void **state)
 {
 	struct engine_totals t;
@@ -450,6 +468,7 @@ main(void)
 		T(totals_count_events_and_outcomes),
 		T(each_detector_has_words_and_a_number_of_its_own),
 		T(advice_names_the_account_that_fell),
+		T(advice_does_not_say_that_no_guess_worked_where_the_answers_were_not_seen),
 		T(a_flood_of_spoofed_sources_does_not_hide_the_attacker),
 		T(two_runs_with_two_keys_and_two_sets_of_fingerprints_say_the_same),
 		T(a_full_book_forgets_the_finding_that_closed_first),

@@ -379,6 +379,42 @@ attempt_count_of_an_account_that_is_not_named_is_not_made_up(void **state)
 }
 
 static void
+answers_that_were_not_seen_are_not_called_failures(void **state)
+{
+	struct rig *s = *state;
+	struct finding *f = &s->engine.findings[0];
+
+	fill(s);
+	f->success_time_ns = 0;
+	f->failures = f->successes = 0;
+	assert_true(says(s, "80 attempts, outcomes not seen;"));
+	f->failures = 70;
+	assert_true(says(s, "80 attempts, 70 failures, 0 logins, 10 neither;"));
+	f->failures = 80;
+	assert_true(says(s, "80 attempts, 80 failures, 0 logins; 1 account"));
+}
+
+static void
+the_kind_of_a_finding_is_told_in_words(void **state)
+{
+	static const struct {
+		enum finding_kind kind;
+		const char *words;
+	} rows[] = {{KIND_BACKSCATTER, "Backscatter: many servers"}, {KIND_LOOP, "A loop: the"},
+		{KIND_CLEAR_AUTH, "AUTH is offered in clear."},
+		{KIND_OLD_VERSION, "The greeting names a version"},
+		{KIND_MANGLED_TLS, "takes STARTTLS out."}};
+	struct rig *s = *state;
+
+	fill(s);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_false(says(s, rows[i].words));
+		s->engine.findings[0].kind = (uint8_t)rows[i].kind;
+		assert_true(says(s, rows[i].words));
+	}
+}
+
+static void
 color_is_only_where_it_was_asked_for(void **state)
 {
 	struct rig *s = *state;
@@ -480,6 +516,8 @@ main(void)
 		TEST(nothing_found_says_so),
 		TEST(lines_stay_within_100_columns_and_hold_no_control_bytes),
 		TEST(attempt_count_of_an_account_that_is_not_named_is_not_made_up),
+		TEST(answers_that_were_not_seen_are_not_called_failures),
+		TEST(the_kind_of_a_finding_is_told_in_words),
 		TEST(color_is_only_where_it_was_asked_for),
 		TEST(json_is_one_object_with_the_same_facts),
 		TEST(report_to_a_full_disk_is_an_error),
