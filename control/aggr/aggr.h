@@ -246,6 +246,9 @@ void aggr_release(struct aggr *a, enum subject_type type, uint32_t index);
 /* The view's pair is a forgotten credential: its repetitions no longer count as guesses. */
 void aggr_mark_stale(struct aggr *a, struct aggr_view *view);
 
+/* The pair's guesses led to a login that was told of: they do not speak against the next one. */
+void aggr_spend_guesses(struct aggr_view *view);
+
 /* As exported: 192.0.2.1, 192.0.2.0/24, 2001:db8::/64, the account as first sent. */
 void aggr_subject_name(
 	const struct aggr *a, const struct aggr_subject *subject, char out[SUBJECT_NAME_MAX + 1]);

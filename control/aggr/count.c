@@ -297,3 +297,9 @@ aggr_mark_stale(struct aggr *a, struct aggr_view *view)
 	forget_guesses(a, view);
 	view->pair->flags |= PAIR_STALE;
 }
+
+void
+aggr_spend_guesses(struct aggr_view *view)
+{
+	memset(view->pair->guesses, 0, sizeof(view->pair->guesses));
+}

@@ -183,6 +183,8 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 			&engine->aggr.class[SUBJECT_ACCOUNT].table, subject.index, TABLE_PINNED);
 	if (detector == DETECTOR_STALE_CREDENTIAL)
 		aggr_mark_stale(&engine->aggr, view);
+	if (detector == DETECTOR_COMPROMISE)
+		aggr_spend_guesses(view);
 	book_watch(&engine->book, entry);
 	engine_tell(engine, entry, FINDING_OPEN, view->event);
 }

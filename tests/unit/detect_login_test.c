@@ -79,6 +79,30 @@ the_guess_that_worked_is_named(void **state)
 	assert_int_equal(stream_findings(s), 2);
 }
 
+static unsigned
+compromises_told(void)
+{
+	unsigned told = 0;
+
+	for (unsigned i = 0; i < s->line_count; i++)
+		told += s->tellings[i].detector == DETECTOR_COMPROMISE &&
+			s->tellings[i].finding_state == FINDING_OPEN;
+	return told;
+}
+
+/* He forgot his password, had it reset, and logs in every few hours from then on. */
+static void
+a_login_after_guesses_is_told_once_not_on_each_day(void **state)
+{
+	(void)state;
+	guess(A, "dave", 0, 10, 20 * NS_PER_S);
+	for (unsigned n = 0; n < 30; n++) {
+		stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
+		stream_wait(s, 5 * NS_PER_H);
+	}
+	assert_int_equal(compromises_told(), 1);
+}
+
 static void
 a_slow_guesser_who_gets_in_is_a_compromise(void **state)
 {
@@ -232,6 +256,7 @@ main(void)
 		T(devices_of_a_shared_account_with_its_old_password_are_silent),
 		T(many_sources_over_many_accounts_of_one_server_are_distributed),
 		T(the_guess_that_worked_is_named),
+		T(a_login_after_guesses_is_told_once_not_on_each_day),
 		T(a_slow_guesser_who_gets_in_is_a_compromise),
 		T(a_sprayed_account_that_opens_is_a_compromise),
 		T(a_printer_whose_password_is_mended_is_no_compromise),
