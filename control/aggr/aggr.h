@@ -194,6 +194,7 @@ struct aggr_view {
 	enum aggr_guess account_guess;
 	uint32_t forgiven; /* guesses of the pair that this event took back */
 	bool wide;         /* the source is in a wider prefix that is under a finding */
+	bool wide_told;    /* ... which no rule hides, and so tells of its sources */
 };
 
 struct aggr {

@@ -31,8 +31,8 @@ detect_actors(const struct detect_view *view, struct detect_actor out[2])
 		v4 ? view->config->prefix_sources_v4 : view->config->prefix_sources_v6;
 	unsigned n = 0;
 
-	/* So has a /56 or /48 that was found. */
-	if (at->wide)
+	/* So has a /56 or /48 that was found, unless nobody hears of that. */
+	if (at->wide_told)
 		return 0;
 	/* An IPv6 /64 has one owner: once it is the attacker, its addresses are not others. */
 	if (at->guess < AGGR_GUESS_KINDS && !detect_classified(source) &&

@@ -39,20 +39,27 @@ note_of(const struct addr *client, enum finding_kind kind)
 		.addr = masked(client, kind == KIND_PREFIX_56 ? 7 : 6)};
 }
 
-static bool
+/* Its finding, as in tracker.finding; 0: none. */
+static uint32_t
 found(struct track *t, const struct addr *client, enum finding_kind kind)
 {
 	const struct track_note note = note_of(client, kind);
 	const struct track_subject *s = track_get(t, DETECTOR_DISTRIBUTED_PREFIX, &note, false);
 
-	return s != NULL && s->finding != 0;
+	return s != NULL ? s->finding : 0;
 }
 
-bool
-tracked_wide_found(struct track *t, const struct addr *client)
+unsigned
+tracked_wide_findings(struct track *t, const struct addr *client, uint32_t out[2])
 {
-	return !addr_is_v4(client) &&
-	       (found(t, client, KIND_PREFIX_48) || found(t, client, KIND_PREFIX_56));
+	unsigned n = 0;
+
+	if (addr_is_v4(client))
+		return 0;
+	out[n] = found(t, client, KIND_PREFIX_48);
+	n += out[n] != 0;
+	out[n] = found(t, client, KIND_PREFIX_56);
+	return n + (out[n] != 0);
 }
 
 /* Has this source come before for this account? A fresh /64 never has. */
@@ -93,12 +100,12 @@ read_auth(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	if (v == NULL || addr_is_v4(client))
 		return 0;
 	bad = !v->success && !comes_back(v);
-	site = found(in->track, client, KIND_PREFIX_48);
+	site = found(in->track, client, KIND_PREFIX_48) != 0;
 	if ((bad && !tracked_guess(v)) || (!site && detect_classified(v->subject[SUBJECT_PREFIX])))
 		return 0;
 	if (!site)
 		n += add(in, &out[n], KIND_PREFIX_56, bad);
-	if (site || !found(in->track, client, KIND_PREFIX_56))
+	if (site || found(in->track, client, KIND_PREFIX_56) == 0)
 		n += add(in, &out[n], KIND_PREFIX_48, bad);
 	return n;
 }

@@ -66,7 +66,8 @@ read_source(const struct tracked_input *in, struct track_note *out)
 	out->good = v->success;
 	out->bad = !v->success && counts_for_source(v);
 	/* Who is known as a guesser already is not slow. */
-	if ((!out->good && !out->bad) || v->wide || detect_classified(v->subject[SUBJECT_SOURCE]) ||
+	if ((!out->good && !out->bad) || v->wide_told ||
+		detect_classified(v->subject[SUBJECT_SOURCE]) ||
 		detect_classified(v->subject[SUBJECT_PREFIX]))
 		return false;
 	/* A login that nothing came before needs no tracker. */

@@ -71,8 +71,8 @@ bool tracked_guess(const struct aggr_view *view);
 /* Does a finding against its source, prefix or account tell of it already? */
 bool tracked_explained(const struct aggr_view *view);
 
-/* Is the client in an IPv6 /56 or /48 that is under a finding of its own? */
-bool tracked_wide_found(struct track *t, const struct addr *client);
+/* The findings (as in tracker.finding) of an IPv6 /48 and /56 that the client is in; how many. */
+unsigned tracked_wide_findings(struct track *t, const struct addr *client, uint32_t out[2]);
 
 static inline uint8_t
 tracked_undo(uint32_t n)

@@ -231,6 +231,19 @@ allowed(struct engine *engine, const struct event *event)
 	return (~engine->barred & ((1ull << DETECTOR_COUNT) - 1)) == 0;
 }
 
+/* Is the source in a /56 or /48 under a finding, and does that tell of it? */
+static void
+look_wide(struct engine *engine, struct aggr_view *view)
+{
+	uint32_t refs[2];
+	unsigned n = tracked_wide_findings(&engine->track, &view->event->head.flow.client, refs);
+
+	view->wide = n > 0;
+	view->wide_told = false;
+	for (unsigned i = 0; i < n; i++)
+		view->wide_told |= book_at(&engine->book, refs[i])->finding.suppressed_by == 0;
+}
+
 void
 engine_event(struct engine *engine, const struct event *event)
 {
@@ -255,7 +268,7 @@ engine_event(struct engine *engine, const struct event *event)
 		tracked_event(engine, event, NULL);
 		return;
 	}
-	view.wide = tracked_wide_found(&engine->track, &event->head.flow.client);
+	look_wide(engine, &view);
 	grow_open(engine, &view);
 	ask_detectors(engine, &view);
 	tracked_event(engine, event, &view);

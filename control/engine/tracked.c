@@ -251,7 +251,8 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 	s->fired_clock_s = (uint32_t)(engine->clock_ns / NS_PER_S);
 	book_watch(&engine->book, entry);
 	engine_tell(engine, entry, FINDING_OPEN, event);
-	if (i->detector == DETECTOR_DISTRIBUTED_PREFIX)
+	/* What a rule hides does not end what it says nothing of. */
+	if (i->detector == DETECTOR_DISTRIBUTED_PREFIX && i->suppressed_by == 0)
 		engine_absorb(engine, i);
 }
 

@@ -430,6 +430,34 @@ an_owner_who_goes_on_working_is_not_to_be_blocked(void **state)
 	assert_null(strstr(advice, "192.0.2.1"));
 }
 
+/* She logged in from home before, and more often than the thief ever tried. */
+static void
+an_owner_whose_password_is_stolen_is_not_to_be_blocked(void **state)
+{
+	const struct finding *compromise;
+	char advice[2048];
+
+	(void)state;
+	for (unsigned i = 0; i < 90; i++) {
+		stream_try(s, "192.0.2.1", DAVE, "the right one", OUTCOME_SUCCESS);
+		stream_wait(s, NS_PER_MIN);
+	}
+	guess(A, DAVE, 0, 20, NS_PER_S);
+	stream_try(s, "192.0.2.1", DAVE, "the right one", OUTCOME_SUCCESS);
+	let_in(A, DAVE);
+	stream_try(s, "192.0.2.1", DAVE, "the right one", OUTCOME_SUCCESS);
+	engine_finish(s->engine);
+	compromise = stream_find(s, DETECTOR_COMPROMISE, DAVE);
+	assert_non_null(compromise);
+	finding_advice(compromise, advice, sizeof(advice));
+	assert_non_null(strstr(advice, "Block " A));
+	assert_null(strstr(advice, "192.0.2.1"));
+	incident_advice(
+		incident_of(DETECTOR_COMPROMISE, DAVE), STAGE_SUCCESS, advice, sizeof(advice));
+	assert_non_null(strstr(advice, A));
+	assert_null(strstr(advice, "192.0.2.1"));
+}
+
 static void
 bounces_that_are_seen_before_the_spam_join_it(void **state)
 {
@@ -519,6 +547,7 @@ main(void)
 		TEST(forged_bounces_are_not_the_guessers_doing),
 		TEST(two_accounts_behind_one_webmail_are_two_incidents),
 		TEST(an_owner_who_goes_on_working_is_not_to_be_blocked),
+		TEST(an_owner_whose_password_is_stolen_is_not_to_be_blocked),
 		TEST(bounces_that_are_seen_before_the_spam_join_it),
 		TEST(a_forgotten_printer_and_an_exposed_server_are_no_part_of_an_attack),
 		TEST(a_full_book_forgets_whole_incidents),

@@ -263,6 +263,26 @@ a_rule_that_allows_ends_at_its_end(void **state)
 	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
 }
 
+/* A rule about `distributed` says nothing of one source in that network that guesses by itself. */
+static void
+a_wide_prefix_that_is_hidden_hides_no_more_than_itself(void **state)
+{
+	(void)state;
+	under("suppress: [{prefix: '2001:db8:bad::/48', detector: distributed, until: never,"
+	      " reason: r}]");
+	for (unsigned i = 0; i < 400; i++) {
+		char from[64];
+
+		snprintf(from, sizeof(from), "2001:db8:bad:%x::1", i % 250);
+		stream_try(s, from, numbered("user", i % 3), numbered("pw", i), OUTCOME_FAILURE);
+		stream_wait(s, 10 * NS_PER_S);
+	}
+	assert_non_null(stream_find(s, DETECTOR_DISTRIBUTED_PREFIX, NULL));
+	assert_true(totals().findings_suppressed > 0);
+	guesses("2001:db8:bad:ff::7", 40);
+	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, NULL));
+}
+
 int
 main(void)
 {
@@ -287,6 +307,8 @@ main(void)
 			what_is_allowed_to_one_detector_is_not_to_the_others, setup, finish),
 		cmocka_unit_test_setup_teardown(
 			a_finding_that_is_open_does_not_grow_by_what_is_allowed, setup, finish),
+		cmocka_unit_test_setup_teardown(
+			a_wide_prefix_that_is_hidden_hides_no_more_than_itself, setup, finish),
 		cmocka_unit_test_setup_teardown(an_allowed_scanner_is_no_scanner, setup, finish),
 		cmocka_unit_test_setup_teardown(a_rule_that_allows_ends_at_its_end, setup, finish),
 	};
