@@ -9,8 +9,9 @@
  *
  * When ties lead to several incidents they were one all along: the eldest goes
  * on, the others end with merged_into, and their findings move. An incident
- * takes at most FINDINGS_MAX findings in; who guesses at half of the world's
- * accounts with half of its addresses is told of in several.
+ * takes at most FINDINGS_MAX findings in, also by merging; who guesses at half of
+ * the world's accounts with half of its addresses is told of in several, each
+ * begun when the one before is full: a full one leaves its ties to the next.
  *
  * Stages, counts and names only grow. A finding's attempts are added as it
  * grows; when its entry is used anew it leaves the list, and what it added
@@ -160,46 +161,61 @@ follow(const struct chain *c, const struct tie *tie, uint64_t clock_ns)
 		return CHAIN_NONE;
 	if (s->incident.stage < tie->least || (tie->blameless && !blameless(&s->incident)))
 		return CHAIN_NONE;
-	return s->incident.findings < FINDINGS_MAX ? to->slot : CHAIN_NONE;
+	return to->slot;
 }
 
 struct candidates {
 	uint32_t slots[CANDIDATES]; /* distinct */
 	unsigned count;
+	uint32_t findings; /* that they would have as one */
 };
 
 static void
-candidate_add(struct candidates *all, uint32_t slot)
+candidate_add(const struct chain *c, struct candidates *all, uint32_t slot)
 {
+	uint32_t findings = all->findings + c->slots[slot].incident.findings;
+
 	for (unsigned i = 0; i < all->count; i++)
 		if (all->slots[i] == slot)
 			return;
-	if (all->count < CANDIDATES)
-		all->slots[all->count++] = slot;
+	if (all->count == CANDIDATES || findings > FINDINGS_MAX)
+		return;
+	all->findings = findings;
+	all->slots[all->count++] = slot;
 }
 
 static struct candidates
 candidates_of(
 	const struct chain *c, const struct tie_set *ties, uint32_t present, uint64_t clock_ns)
 {
-	struct candidates all = {.count = 0};
+	struct candidates all = {.findings = present == CHAIN_NONE};
 	uint32_t weak = CHAIN_NONE;
 
 	if (present != CHAIN_NONE)
-		candidate_add(&all, present);
+		candidate_add(c, &all, present);
 	for (unsigned i = 0; i < ties->ask_count; i++) {
 		uint32_t slot = follow(c, &ties->ask[i], clock_ns);
 
 		if (slot == CHAIN_NONE)
 			continue;
 		if (!ties->ask[i].weak)
-			candidate_add(&all, slot);
+			candidate_add(c, &all, slot);
 		else if (weak == CHAIN_NONE)
 			weak = slot;
 	}
 	if (all.count == 0 && weak != CHAIN_NONE)
-		candidate_add(&all, weak);
+		candidate_add(c, &all, weak);
 	return all;
+}
+
+/* Does a tie lead to another that goes on where a full incident ended? */
+static bool
+goes_on_elsewhere(const struct chain *c, const struct chain_tie *tie, const struct incident *full)
+{
+	const struct chain_slot *s = &c->slots[tie->slot];
+
+	return full->findings >= FINDINGS_MAX && s->first != CHAIN_NONE &&
+	       s->incident.id == tie->id && tie->id > full->id;
 }
 
 static void
@@ -215,6 +231,8 @@ leave_ties(struct chain *c, const struct tie_set *ties, uint32_t slot)
 
 		if (index == TABLE_NONE)
 			index = table_insert(&c->tie_table, ties->put[n], list, &evicted);
+		else if (goes_on_elsewhere(c, &c->ties[index], i))
+			continue;
 		else
 			table_touch(&c->tie_table, index, list);
 		if (index != TABLE_NONE)

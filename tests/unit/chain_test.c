@@ -386,6 +386,35 @@ each_account_that_falls_is_told_at_once(void **state)
 }
 
 static void
+what_is_more_than_an_incident_takes_is_another_and_stays_so(void **state)
+{
+	const struct incident *all[64];
+	size_t n;
+
+	(void)state;
+	stream_close(s);
+	s = calloc(1, sizeof(*s));
+	config_defaults(&s->config);
+	s->config.incident_table = 5000;
+	s->config.incident_quiet = 20 * NS_PER_H;
+	stream_start(s);
+	/* The early ones go on all the time, and have the same ties as those that come. */
+	for (unsigned i = 0; i < 4600; i++) {
+		char source[32];
+
+		snprintf(source, sizeof(source), "10.%u.%u.7", i / 250, i % 250);
+		guess(source, DAVE, 0, 10, 10 * NS_PER_MS);
+		snprintf(source, sizeof(source), "10.0.%u.7", i % 100);
+		guess(source, DAVE, i + 100, i + 110, NS_PER_S);
+	}
+	n = engine_incidents(s->engine, all, 64);
+	assert_int_equal(n, 2);
+	for (size_t i = 0; i < n; i++)
+		assert_in_range(all[i]->findings, 500, 4096);
+	assert_int_equal(all[0]->findings, 4096);
+}
+
+static void
 forged_bounces_are_not_the_guessers_doing(void **state)
 {
 	(void)state;
@@ -544,6 +573,7 @@ main(void)
 		TEST(what_comes_back_within_a_day_is_the_same_incident),
 		TEST(an_incident_of_many_is_not_told_of_each_at_once),
 		TEST(each_account_that_falls_is_told_at_once),
+		TEST(what_is_more_than_an_incident_takes_is_another_and_stays_so),
 		TEST(forged_bounces_are_not_the_guessers_doing),
 		TEST(two_accounts_behind_one_webmail_are_two_incidents),
 		TEST(an_owner_who_goes_on_working_is_not_to_be_blocked),
