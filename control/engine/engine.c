@@ -60,8 +60,8 @@ engine_close(struct engine *engine)
 	free(engine);
 }
 
-static void
-close_finding(struct engine *engine, struct book_entry *entry)
+void
+engine_close_finding(struct engine *engine, struct book_entry *entry)
 {
 	struct finding *i = &entry->finding;
 	struct aggr_subject *s;
@@ -103,7 +103,7 @@ engine_absorb(struct engine *engine, const struct finding *wide)
 	/* In the order of the book, which is the same in each run. */
 	for (uint32_t n = 0; n < engine->book.used; n++)
 		if (is_inside(&engine->book.entries[n], wide))
-			close_finding(engine, &engine->book.entries[n]);
+			engine_close_finding(engine, &engine->book.entries[n]);
 }
 
 static void
@@ -114,7 +114,7 @@ close_expired(struct engine *engine)
 
 		if (entry == NULL)
 			return;
-		close_finding(engine, entry);
+		engine_close_finding(engine, entry);
 	}
 }
 
@@ -169,7 +169,7 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 		engine->unpinned++;
 		return;
 	}
-	entry = engine_book_add(engine);
+	entry = engine_book_add(engine, detector);
 	if (entry == NULL)
 		return;
 	entry->finding.detector = detector;
@@ -296,18 +296,12 @@ void
 engine_finish(struct engine *engine)
 {
 	struct book *book = &engine->book;
+	struct book_entry *entry;
 
 	engine->event = NULL;
 	while (book_expired(book, engine->clock_ns) != NULL)
 		close_expired(engine);
 	/* Opened first, closed first. */
-	while (book->heap_len > 0) {
-		uint32_t first = book->heap[0];
-
-		for (uint32_t n = 1; n < book->heap_len; n++)
-			if (book->entries[book->heap[n]].finding.id <
-				book->entries[first].finding.id)
-				first = book->heap[n];
-		close_finding(engine, &book->entries[first]);
-	}
+	while ((entry = book_first_open(book)) != NULL)
+		engine_close_finding(engine, entry);
 }

@@ -91,6 +91,7 @@ struct engine_totals {
 	uint64_t untracked;           /* AUTH events that found no room in any table */
 	uint64_t untracked_notes;     /* what found no room among trackers */
 	uint64_t findings_refused;    /* all entries were open, or half of a table under findings */
+	uint64_t findings_cut;        /* closed early, for more severe ones in a full book */
 	uint64_t findings_suppressed; /* by a rule, when they were first to be told */
 	uint64_t tellings_suppressed; /* of these */
 	uint64_t events_allowed;      /* that a rule kept from a detector */

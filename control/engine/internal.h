@@ -37,6 +37,8 @@ struct engine {
 	const struct event *event; /* in hand; NULL at the end */
 	uint64_t clock_ns;
 	uint64_t loss;
+	uint64_t refused;  /* findings not opened: the book is full of open ones */
+	uint64_t cut;      /* findings closed early, for more severe ones */
 	uint64_t unpinned; /* findings not opened: too many subjects are under one already */
 	uint64_t events[EVENT_TYPE_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
@@ -56,13 +58,19 @@ struct finding_subject {
 	struct aggr_pair *earlier; /* the login that came before its attacker was known; or NULL */
 };
 
+/* engine.c: it is over, and told so. */
+void engine_close_finding(struct engine *engine, struct book_entry *entry);
+
 /* tell.c */
 
 /* 0 or -errno. */
 int tell_open(struct engine *engine);
 
-/* As book_add; whatever the entry was before is no longer part of an incident. */
-struct book_entry *engine_book_add(struct engine *engine);
+/*
+ * As book_add; whatever the entry was before is no longer part of an incident. In a book whose
+ * findings are all open, one that is less severe than the detector's is closed for it.
+ */
+struct book_entry *engine_book_add(struct engine *engine, unsigned detector);
 
 /* A finding opened, changed or closed; event may be NULL. What a rule hides is kept back. */
 void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,

@@ -35,11 +35,22 @@ tell_open(struct engine *engine)
 }
 
 struct book_entry *
-engine_book_add(struct engine *engine)
+engine_book_add(struct engine *engine, unsigned detector)
 {
-	struct book_entry *entry = book_add(&engine->book);
+	unsigned severity = detector_info(detector)->severity;
+	struct book_entry *entry = book_add(&engine->book, severity);
+	struct book_entry *least = NULL;
 
-	if (entry != NULL)
+	if (entry == NULL)
+		least = book_least(&engine->book, severity);
+	if (least != NULL) {
+		engine_close_finding(engine, least);
+		engine->cut++;
+		entry = book_add(&engine->book, severity);
+	}
+	if (entry == NULL)
+		engine->refused++;
+	else
 		chain_forget(&engine->chain, entry);
 	return entry;
 }

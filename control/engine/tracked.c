@@ -229,7 +229,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 		engine->unpinned++;
 		return;
 	}
-	entry = engine_book_add(engine);
+	entry = engine_book_add(engine, s->detector);
 	if (entry == NULL)
 		return;
 	i = &entry->finding;

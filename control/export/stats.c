@@ -27,6 +27,7 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 	line_put_number(o, "engine_untracked", stats->engine->untracked);
 	line_put_number(o, "engine_untracked_notes", stats->engine->untracked_notes);
 	line_put_number(o, "engine_findings", stats->engine->findings);
+	line_put_number(o, "engine_findings_cut", stats->engine->findings_cut);
 	line_put_number(o, "engine_findings_refused", stats->engine->findings_refused);
 	line_put_number(o, "engine_incidents", stats->engine->incidents);
 	line_put_number(o, "engine_incidents_merged", stats->engine->incidents_merged);

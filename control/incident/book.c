@@ -1,20 +1,22 @@
 /*
  * Theory of operation.
  *
- * Entries are taken at start. An open finding is in a heap by its deadline:
- * the end of the quiet time after its last attempt. Attempts move the deadline
- * without touching the heap; what comes up too early is put back where it
- * belongs, so each attempt costs nothing and each closing a few steps. The
- * heap's order is (deadline, id), which makes the order of closings the same
- * in each run.
+ * Entries are taken at start. An open finding is in the heap of its severity,
+ * by its deadline: the end of the quiet time after its last attempt. Attempts
+ * move the deadline without touching the heap; what comes up too early is put
+ * back where it belongs, so each attempt costs nothing and each closing a few
+ * steps. The heaps' order is (deadline, id), which makes the order of closings
+ * the same in each run.
  *
  * The quiet time of an attack that is slow by itself is longer: four of its
  * own mean gaps, so that a printer that tries every hour is one finding.
  *
- * When all entries are used, the one that closed first is used anew; when all
- * are open, new findings are refused and counted. An attacker who wants that
- * must run as many attacks at once as finding.table allows, and each of them
- * is on display.
+ * When all entries are used, the one that closed first is used anew. When all
+ * are open, one that is less severe than the new one may be closed for it
+ * (book_least); else the new one is refused and counted. An attacker who fills
+ * the book with scans or guessing does not hide who got in; to keep out another
+ * guesser he must run as many attacks at once as incident.table allows, and
+ * each of them is on display.
  */
 #include "control/incident/book.h"
 
@@ -31,12 +33,16 @@ int
 book_open(struct book *book, const struct config *config)
 {
 	uint32_t n = (uint32_t)config->incident_table;
+	bool enough = true;
 
 	*book = (struct book){.config = config, .capacity = n};
 	book->entries = calloc(n, sizeof(*book->entries));
-	book->heap = calloc(n, sizeof(*book->heap));
 	book->closed = calloc(n, sizeof(*book->closed));
-	if (book->entries && book->heap && book->closed)
+	for (unsigned i = 0; i < BOOK_SEVERITIES; i++) {
+		book->heap[i].at = calloc(n, sizeof(*book->heap[i].at));
+		enough &= book->heap[i].at != NULL;
+	}
+	if (enough && book->entries && book->closed)
 		return 0;
 	book_close(book);
 	return -ENOMEM;
@@ -46,7 +52,8 @@ void
 book_close(struct book *book)
 {
 	free(book->entries);
-	free(book->heap);
+	for (unsigned i = 0; i < BOOK_SEVERITIES; i++)
+		free(book->heap[i].at);
 	free(book->closed);
 	*book = (struct book){0};
 }
@@ -64,7 +71,7 @@ book_at(const struct book *book, uint32_t ref)
 }
 
 struct book_entry *
-book_add(struct book *book)
+book_add(struct book *book, unsigned severity)
 {
 	struct book_entry *entry;
 
@@ -75,12 +82,12 @@ book_add(struct book *book)
 		book->closed_first = (book->closed_first + 1) % book->capacity;
 		book->closed_len--;
 	} else {
-		book->refused++;
 		return NULL;
 	}
 	memset(entry, 0, sizeof(*entry));
 	entry->finding.id = ++book->opened;
 	entry->at = BOOK_NOT_IN_HEAP;
+	entry->severity = severity < BOOK_SEVERITIES ? severity : BOOK_SEVERITIES;
 	return entry;
 }
 
@@ -110,82 +117,132 @@ before(const struct book *book, uint32_t a, uint32_t b)
 	return x->finding.id < y->finding.id;
 }
 
-static void
-heap_put(struct book *book, uint32_t at, uint32_t entry)
+static struct book_heap *
+heap_of(struct book *book, const struct book_entry *entry)
 {
-	book->heap[at] = entry;
+	return &book->heap[entry->severity - 1];
+}
+
+static void
+heap_put(struct book *book, struct book_heap *heap, uint32_t at, uint32_t entry)
+{
+	heap->at[at] = entry;
 	book->entries[entry].at = at;
 }
 
 static void
-heap_up(struct book *book, uint32_t at)
+heap_up(struct book *book, struct book_heap *heap, uint32_t at)
 {
-	uint32_t entry = book->heap[at];
+	uint32_t entry = heap->at[at];
 
-	while (at > 0 && before(book, entry, book->heap[(at - 1) / 2])) {
-		heap_put(book, at, book->heap[(at - 1) / 2]);
+	while (at > 0 && before(book, entry, heap->at[(at - 1) / 2])) {
+		heap_put(book, heap, at, heap->at[(at - 1) / 2]);
 		at = (at - 1) / 2;
 	}
-	heap_put(book, at, entry);
+	heap_put(book, heap, at, entry);
 }
 
 static void
-heap_down(struct book *book, uint32_t at)
+heap_down(struct book *book, struct book_heap *heap, uint32_t at)
 {
-	uint32_t entry = book->heap[at];
+	uint32_t entry = heap->at[at];
 
 	for (;;) {
 		uint32_t child = 2 * at + 1;
 
-		if (child >= book->heap_len)
+		if (child >= heap->len)
 			break;
-		if (child + 1 < book->heap_len &&
-			before(book, book->heap[child + 1], book->heap[child]))
+		if (child + 1 < heap->len && before(book, heap->at[child + 1], heap->at[child]))
 			child++;
-		if (!before(book, book->heap[child], entry))
+		if (!before(book, heap->at[child], entry))
 			break;
-		heap_put(book, at, book->heap[child]);
+		heap_put(book, heap, at, heap->at[child]);
 		at = child;
 	}
-	heap_put(book, at, entry);
+	heap_put(book, heap, at, entry);
 }
 
 void
 book_watch(struct book *book, struct book_entry *entry)
 {
+	struct book_heap *heap = heap_of(book, entry);
+
 	entry->deadline_ns = deadline(book, &entry->finding);
-	heap_put(book, book->heap_len++, (uint32_t)(entry - book->entries));
-	heap_up(book, entry->at);
+	heap_put(book, heap, heap->len++, (uint32_t)(entry - book->entries));
+	heap_up(book, heap, entry->at);
+}
+
+/* The first of a heap, by its true deadline if that had come by now_ns; NULL: empty. */
+static struct book_entry *
+heap_first(struct book *book, struct book_heap *heap, uint64_t now_ns)
+{
+	/* Each turn ends it or moves one to its true place: at most heap->len turns. */
+	while (heap->len > 0) {
+		struct book_entry *entry = &book->entries[heap->at[0]];
+		uint64_t due = deadline(book, &entry->finding);
+
+		if (entry->deadline_ns > now_ns || due == entry->deadline_ns)
+			return entry;
+		entry->deadline_ns = due;
+		heap_down(book, heap, 0);
+	}
+	return NULL;
 }
 
 struct book_entry *
 book_expired(struct book *book, uint64_t now_ns)
 {
-	/* Each turn closes one or moves one to its true place: at most heap_len turns. */
-	while (book->heap_len > 0) {
-		struct book_entry *entry = &book->entries[book->heap[0]];
-		uint64_t due = deadline(book, &entry->finding);
+	struct book_entry *first = NULL;
 
-		if (entry->deadline_ns > now_ns)
-			return NULL;
-		if (due == entry->deadline_ns)
-			return entry;
-		entry->deadline_ns = due;
-		heap_down(book, 0);
+	for (unsigned i = 0; i < BOOK_SEVERITIES; i++) {
+		struct book_entry *entry = heap_first(book, &book->heap[i], now_ns);
+
+		if (entry == NULL || entry->deadline_ns > now_ns)
+			continue;
+		if (first == NULL || before(book, (uint32_t)(entry - book->entries),
+					     (uint32_t)(first - book->entries)))
+			first = entry;
 	}
-	return NULL;
+	return first;
+}
+
+struct book_entry *
+book_least(struct book *book, unsigned severity)
+{
+	struct book_entry *entry = NULL;
+
+	for (unsigned i = BOOK_SEVERITIES; entry == NULL && i > severity; i--)
+		entry = heap_first(book, &book->heap[i - 1], UINT64_MAX);
+	return entry;
+}
+
+struct book_entry *
+book_first_open(const struct book *book)
+{
+	struct book_entry *first = NULL;
+
+	for (unsigned i = 0; i < BOOK_SEVERITIES; i++) {
+		for (uint32_t n = 0; n < book->heap[i].len; n++) {
+			struct book_entry *entry = &book->entries[book->heap[i].at[n]];
+
+			if (first == NULL || entry->finding.id < first->finding.id)
+				first = entry;
+		}
+	}
+	return first;
 }
 
 void
 book_end(struct book *book, struct book_entry *entry)
 {
+	struct book_heap *heap = heap_of(book, entry);
 	uint32_t at = entry->at;
-	uint32_t last = book->heap[--book->heap_len];
+	uint32_t last = heap->at[--heap->len];
 
-	if (at < book->heap_len) {
-		heap_put(book, at, last);
-		heap_up(book, at);
-		heap_down(book, book->entries[last].at);
+	if (at < heap->len) {
+		heap_put(book, heap, at, last);
+		heap_up(book, heap, at);
+		heap_down(book, heap, book->entries[last].at);
 	}
 	entry->at = BOOK_NOT_IN_HEAP;
 	entry->finding.closed = true;

@@ -15,31 +15,37 @@
 enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
 
 #define BOOK_NOT_IN_HEAP UINT32_MAX
+#define BOOK_SEVERITIES 3u
 
 struct book_entry {
 	struct finding finding;
 	uint64_t top_key[BOOK_TOPS][FINDING_TOP]; /* tells names apart; order of the tops */
 	uint8_t top_len[BOOK_TOPS];
-	uint32_t subject; /* the engine's index of it */
-	uint32_t at;      /* in the heap */
+	uint32_t subject;  /* the engine's index of it */
+	uint32_t severity; /* 1 critical .. BOOK_SEVERITIES */
+	uint32_t at;       /* in the heap of its severity */
 	uint64_t deadline_ns;
 	uint64_t told_clock_ns; /* when it was last told of */
 	uint64_t told_attempts;
 	uint64_t told_successes;
 };
 
+/* Open findings of one severity, earliest deadline first. */
+struct book_heap {
+	uint32_t *at; /* owned */
+	uint32_t len;
+};
+
 struct book {
 	const struct config *config; /* borrowed */
 	struct book_entry *entries;  /* owned; ring of closed[] says which is used anew */
-	uint32_t *heap;              /* owned; open ones, earliest deadline first */
-	uint32_t *closed;            /* owned; a ring, first closed first */
+	struct book_heap heap[BOOK_SEVERITIES];
+	uint32_t *closed; /* owned; a ring, first closed first */
 	uint32_t capacity;
 	uint32_t used;
-	uint32_t heap_len;
 	uint32_t closed_first;
 	uint32_t closed_len;
 	uint64_t opened;
-	uint64_t refused; /* no room: all are open */
 };
 
 int book_open(struct book *book, const struct config *config);
@@ -49,7 +55,14 @@ void book_close(struct book *book);
  * A new finding with its id, all else zero; put it under watch with
  * book_watch once its clocks are set. NULL when no entry is free or closed.
  */
-struct book_entry *book_add(struct book *book);
+struct book_entry *book_add(struct book *book, unsigned severity);
+
+/* Of those that are less severe, the least severe, and of these the one that is silent for
+   longest; NULL when there is none. */
+struct book_entry *book_least(struct book *book, unsigned severity);
+
+/* The one that was opened first and still is; or NULL. */
+struct book_entry *book_first_open(const struct book *book);
 void book_watch(struct book *book, struct book_entry *entry);
 
 /* A number that is never 0, and back. */

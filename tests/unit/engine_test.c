@@ -450,6 +450,36 @@ a_book_whose_findings_are_all_open_takes_no_more(void **state)
 	assert_true(t.findings_refused >= 24);
 }
 
+/* Guessing from all over the world does not hide who gets in, nor scans who guesses. */
+static void
+a_full_book_makes_room_for_what_is_more_severe(void **state)
+{
+	struct engine_totals t;
+
+	(void)state;
+	s->config.incident_table = 16;
+	engine_close(s->engine);
+	stream_start(s);
+	for (unsigned i = 0; i < 40; i++) {
+		char source[32];
+
+		snprintf(source, sizeof(source), "198.51.%u.1", i);
+		for (unsigned n = 0; n < 10; n++)
+			guess_numbered(s, source, source, n);
+	}
+	assert_int_equal(stream_findings(s), 16);
+	guess(0, 10, NS_PER_S);
+	assert_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
+	stream_try(s, A, "alice", "right", OUTCOME_SUCCESS);
+	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "alice"));
+	engine_totals(s->engine, &t);
+	assert_int_equal(t.findings_cut, 1);
+	assert_int_equal(t.findings_refused, 24 * 3 + 3);
+	/* The one that was silent for longest was closed for it, and told so. */
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
+	assert_non_null(strstr(s->lines[s->line_count - 2], "198.51.0.1 state 2"));
+}
+
 int
 main(void)
 {
@@ -473,6 +503,7 @@ main(void)
 		T(two_runs_with_two_keys_and_two_sets_of_fingerprints_say_the_same),
 		T(a_full_book_forgets_the_finding_that_closed_first),
 		T(a_book_whose_findings_are_all_open_takes_no_more),
+		T(a_full_book_makes_room_for_what_is_more_severe),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
