@@ -268,6 +268,8 @@ count_stats(struct model *model, const json_t *line)
 		model->counters = calloc(COUNTERS_MAX, sizeof(*model->counters));
 	if (!model->counters)
 		return -ENOMEM;
+	if (hidden_add_rules(&model->hiding, line) != 0)
+		return -ENOMEM;
 	model->stats_seen = true;
 	model->counter_count = 0;
 	json_object_foreach(counters, key, value)
@@ -306,6 +308,8 @@ count_add(struct model *model, const struct ties *ties, const json_t *line, uint
 	if (strcmp(type, "alert") == 0)
 		model->alerts++;
 	count_time(model, reader_time(line, "timestamp"));
+	if (strcmp(type, "smtap_suppressed") == 0)
+		return hidden_add(&model->hiding, line);
 	if (strcmp(type, "stats") == 0)
 		return count_stats(model, line);
 	if (!fact_of(&fact, line))

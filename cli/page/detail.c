@@ -24,14 +24,17 @@ take_text(char **to, const json_t *object, const char *key, size_t max)
 static void
 free_tops(struct top tops[TOPS_MAX])
 {
-	for (unsigned i = 0; i < TOPS_MAX; i++)
+	for (unsigned i = 0; i < TOPS_MAX; i++) {
 		free(tops[i].name);
+		free(tops[i].place);
+	}
 	memset(tops, 0, TOPS_MAX * sizeof(*tops));
 }
 
 static void
 take_tops(struct top tops[TOPS_MAX], const json_t *smtap, const char *key)
 {
+	static const char *const keys[] = {"country", "asn", "as_org"};
 	const json_t *list = json_object_get(smtap, key), *one;
 	size_t i;
 
@@ -45,6 +48,7 @@ take_tops(struct top tops[TOPS_MAX], const json_t *smtap, const char *key)
 		tops[i].name = strndup(reader_text(one, "name"), NAMES_TEXT_MAX);
 		tops[i].attempts = reader_number(one, "attempts");
 		tops[i].succeeded = reader_true(one, "succeeded");
+		tops[i].place = place_take(one, keys);
 	}
 }
 
@@ -57,6 +61,8 @@ free_finding(struct finding *f)
 	free(f->subject);
 	free(f->success_account);
 	free(f->advice);
+	free(f->place);
+	kind_free(f);
 	free_tops(f->top_accounts);
 	free_tops(f->top_sources);
 	free_tops(f->top_targets);
@@ -139,6 +145,7 @@ take_success(struct finding *f, const json_t *success)
 static void
 take_finding(struct finding *f, const json_t *line, const json_t *smtap)
 {
+	static const char *const keys[] = {"source_country", "source_asn", "source_as_org"};
 	const char *state = reader_text(smtap, "finding_state");
 
 	take_text(&f->detector, smtap, "detector", WORD_MAX);
@@ -155,6 +162,9 @@ take_finding(struct finding *f, const json_t *line, const json_t *smtap)
 	take_tops(f->top_accounts, smtap, "top_accounts");
 	take_tops(f->top_sources, smtap, "top_sources");
 	take_tops(f->top_targets, smtap, "top_targets");
+	free(f->place);
+	f->place = place_take(smtap, keys);
+	kind_take(f, smtap);
 	f->stage = stage_of(reader_text(smtap, "stage"));
 	if (f->stage == STAGE_COUNT && !json_object_get(smtap, "incident"))
 		f->stage = stage_of_detector(reader_text(smtap, "detector"));

@@ -114,6 +114,19 @@ put_severities(FILE *out, const struct list *list)
 	}
 }
 
+/* alone: the page is of one incident, and what rules hid is not on it. */
+static void
+put_hidden(FILE *out, const struct hiding *hiding, bool alone)
+{
+	if (hiding->count + hiding->rule_count == 0)
+		return;
+	fputs("<dt>Suppressed</dt><dd>", out);
+	text_count(out, hiding->count + hiding->further, "finding", "findings");
+	fputs(" by rules", out);
+	fputs(alone ? "" : ": <a href=\"#suppressed\">see below</a>", out);
+	fputs(".</dd>\n", out);
+}
+
 void
 html_run(FILE *out, const struct model *model, uint64_t only)
 {
@@ -142,6 +155,7 @@ html_run(FILE *out, const struct model *model, uint64_t only)
 	fputs(", ", out);
 	text_count(out, model->alerts, "alert", "alerts");
 	fputs(".</dd>\n", out);
+	put_hidden(out, &model->hiding, only > 0);
 	put_losses(out, model);
 	fputs("</dl>\n<p class=\"note\">All times are packet times in UTC. No password is in this "
 	      "report. What was not printable is shown as <span class=\"ctl\">U+XXXX</span>.</p>\n"
@@ -217,7 +231,10 @@ html_overview(FILE *out, const struct model *model)
 	      "<h2 id=\"overview-h\">Incidents</h2>\n",
 		out);
 	if (model->list.count == 0) {
-		fputs("<p>No incident was found.</p>\n</section>\n", out);
+		fprintf(out, "<p>No incident was found.%s</p>\n</section>\n",
+			model->hiding.count + model->hiding.rule_count > 0
+				? " What rules hid is <a href=\"#suppressed\">below</a>."
+				: "");
 		return;
 	}
 	html_frame(out, "Incidents");

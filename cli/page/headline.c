@@ -4,6 +4,8 @@
 #include "cli/page/html.h"
 #include "cli/page/text.h"
 
+#define LISTS_NAMED 3 /* blocklists in the sentence */
+
 static bool
 is(const struct finding *f, const char *detector)
 {
@@ -66,6 +68,18 @@ put_which(FILE *out, const struct top tops[TOPS_MAX], uint64_t n, const char *on
 		text_count(out, n, one, many);
 }
 
+/* "198.51.100.9 (NL, AS64500 Example Hosting)" */
+static void
+put_placed(FILE *out, const char *name, const char *place)
+{
+	put_name(out, name);
+	if (!place)
+		return;
+	fputs(" (", out);
+	text_name(out, place, TEXT_SHORT_CHARS);
+	fputc(')', out);
+}
+
 /* Who did it, as a finding has it. */
 static void
 put_attacker(FILE *out, const struct finding *f)
@@ -73,16 +87,16 @@ put_attacker(FILE *out, const struct finding *f)
 	const struct top *top = &f->top_sources[0];
 
 	if (subject_is(f, "source") || subject_is(f, "prefix")) {
-		put_name(out, f->subject);
+		put_placed(out, f->subject, f->place);
 		return;
 	}
 	for (unsigned i = 0; f->success_us != WHEN_NONE && i < TOPS_MAX; i++)
 		if (f->top_sources[i].name && f->top_sources[i].succeeded) {
-			put_name(out, f->top_sources[i].name);
+			put_placed(out, f->top_sources[i].name, f->top_sources[i].place);
 			return;
 		}
 	if (f->sources <= 1 && top->name)
-		put_name(out, top->name);
+		put_placed(out, top->name, top->place);
 	else if (f->sources > 0)
 		text_count(out, f->sources, "source", "sources");
 	else
@@ -157,18 +171,24 @@ static void
 put_guessing(FILE *out, const struct incident *incident, const struct finding *f)
 {
 	uint64_t failures = 0, successes = 0;
+	bool all = true; /* answers were seen */
 
 	for (size_t i = 0; i < incident->finding_count; i++) {
-		failures += incident->findings[i].failures;
-		successes += incident->findings[i].successes;
+		const struct finding *one = &incident->findings[i];
+
+		failures += one->failures;
+		successes += one->successes;
+		if (one->stage == STAGE_GUESSING)
+			all &= one->attempts <= one->failures + one->successes;
 	}
 	put_attacker(out, f);
 	fputs(" tried ", out);
 	put_guesses(out, incident, f);
 	/* Where the server's side was not captured nothing is known. */
-	fputs(successes > 0    ? "; a login worked"
-		: failures > 0 ? "; no guess worked"
-			       : "; whether one worked was not seen",
+	fputs(successes > 0     ? "; a login worked"
+		: failures == 0 ? "; whether one worked was not seen"
+		: all           ? "; no guess worked"
+				: "; no guess was seen to work",
 		out);
 }
 
@@ -256,8 +276,56 @@ put_relay(FILE *out, const struct incident *incident, const struct finding *f, b
 }
 
 static void
+put_bounces(FILE *out, const struct finding *f)
+{
+	text_count(out, f->attempts, "bounce came to ", "bounces came to ");
+	put_name(out, f->subject);
+	fputs(kind_is(f, "loop")            ? " in a loop"
+		: kind_is(f, "backscatter") ? " for mail that others sent"
+					    : "",
+		out);
+}
+
+static void
+put_listed(FILE *out, const struct finding *f, bool first)
+{
+	fputs(first ? "Other servers refuse " : "; other servers refuse ", out);
+	put_name(out, f->subject);
+	fputs(" as blocklisted", out);
+	for (unsigned i = 0; i < LISTS_NAMED && f->lists[i]; i++) {
+		fputs(i ? ", " : " by ", out);
+		put_name(out, f->lists[i]);
+	}
+	fputs(f->lists[LISTS_NAMED] ? " and others" : "", out);
+}
+
+/* A weakness; false when it is none that we know. */
+static bool
+put_exposure(FILE *out, const struct finding *f)
+{
+	static const struct {
+		const char *kind;
+		const char *before, *after;
+	} rows[] = {{"clear_auth", "", " offers AUTH in clear"},
+		{"old_version", "", " greets as a version that nobody maintains"},
+		{"mangled_starttls", "Something on the way to ", " takes STARTTLS out"}};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (!kind_is(f, rows[i].kind))
+			continue;
+		fputs(rows[i].before, out);
+		put_name(out, f->subject);
+		fputs(rows[i].after, out);
+		return true;
+	}
+	return false;
+}
+
+static void
 put_rest(FILE *out, const struct finding *f)
 {
+	if (put_exposure(out, f))
+		return;
 	text_name(out, f->title ? f->title : "An attack on mail servers", TEXT_NAME_CHARS);
 	fputs(": ", out);
 	put_name(out, f->subject);
@@ -288,15 +356,11 @@ html_headline(FILE *out, const struct incident *incident)
 	}
 	if (bounces) {
 		fputs(first ? "" : "; ", out);
-		text_count(out, bounces->attempts, "bounce came to ", "bounces came to ");
-		put_name(out, bounces->subject);
+		put_bounces(out, bounces);
 		first = false;
 	}
 	if (listed) {
-		fputs(first ? "Other servers" : "; other servers", out);
-		fputs(" refuse ", out);
-		put_name(out, listed->subject);
-		fputs(" as blocklisted", out);
+		put_listed(out, listed, first);
 		first = false;
 	}
 	if (first && incident->finding_count > 0)

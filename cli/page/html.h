@@ -13,8 +13,14 @@ void html_run(FILE *out, const struct model *model, uint64_t only);
 void html_overview(FILE *out, const struct model *model);
 void html_signatures(FILE *out, const struct model *model);
 
+/* suppressed.c: what rules hid. */
+void html_hidden(FILE *out, const struct model *model);
+
 /* incident.c: one incident. */
 void html_incident(FILE *out, struct model *model, struct incident *incident);
+
+/* about.c: what only some of its findings have. */
+void html_about(FILE *out, const struct incident *incident);
 
 /* headline.c: the attack in a sentence. */
 void html_headline(FILE *out, const struct incident *incident);

@@ -224,5 +224,6 @@ html_incident(FILE *out, struct model *model, struct incident *incident)
 	html_flows(out, incident);
 	put_tools(out, incident);
 	put_findings(out, model, incident);
+	html_about(out, incident);
 	fputs("</section>\n", out);
 }

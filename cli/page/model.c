@@ -119,6 +119,7 @@ model_free(struct model *model)
 	}
 	free(model->signatures);
 	free(model->counters);
+	hidden_free(&model->hiding);
 	list_free(&model->list);
 	seen_close(&model->shared.seen);
 	*model = (struct model){0};

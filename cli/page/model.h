@@ -26,8 +26,12 @@
 #define FLOWS_MAX 32u       /* sessions shown as evidence */
 #define PATTERNS_MAX 8u     /* tools and servers recognised */
 #define SIGNATURES_MAX 100u /* rules told */
+#define HIDDEN_MAX 200u     /* findings that rules hid */
+#define RULES_MAX 100u      /* rules of each list */
 #define BINS_MAX 90u        /* bars of a chart */
 #define SUBJECT_MAX 64u     /* bytes of a subject in the list */
+#define LISTS_MAX 8u        /* blocklists that a finding names */
+#define KINDS_MAX 4u        /* kinds of one finding */
 
 #define STAGES(X)               \
 	X(SCAN, "scan")         \
@@ -78,6 +82,7 @@ struct list {
 
 struct top {
 	char *name;
+	char *place; /* country and network, of a source; NULL: not known */
 	uint64_t attempts;
 	bool succeeded;
 };
@@ -106,6 +111,12 @@ struct finding {
 	uint64_t success_attempt;
 	char *mitre[4];
 	char *advice;
+	char *place;            /* of the subject, as in struct top */
+	char *kinds[KINDS_MAX]; /* which of the things that its detector knows */
+	char *local; /* "learned" or "configured": what is ours; NULL: it did not matter */
+	char *lists[LISTS_MAX]; /* blocklists that name us */
+	char *listed;           /* the address that they name */
+	char *refusal_url;      /* a page that a refusal points to: a stranger's word */
 };
 
 /* A session that is shown as evidence. */
@@ -160,6 +171,35 @@ struct signature {
 	int64_t first_us, last_us;
 };
 
+/* A finding that a rule of the configuration hid to its end. */
+struct hidden {
+	char *detector;
+	char *subject_type;
+	char *subject;
+	char *reason;
+	uint64_t line; /* of the configuration, where the rule begins */
+	uint64_t attempts;
+	int64_t first_us, last_us;
+};
+
+/* A rule that hid findings, or allowed events, and how many. */
+struct told_rule {
+	bool allows;
+	char *reason;
+	char *until;
+	uint64_t line;
+	uint64_t findings, sightings, events;
+};
+
+struct hiding {
+	struct hidden *findings;
+	size_t count;
+	uint64_t further;        /* lines past HIDDEN_MAX */
+	struct told_rule *rules; /* of the last stats line */
+	size_t rule_count;
+	uint64_t rules_further;
+};
+
 struct told_counter {
 	char name[48];
 	uint64_t value;
@@ -173,6 +213,7 @@ struct model {
 	uint64_t signatures_further;
 	struct told_counter *counters; /* of the last stats line */
 	size_t counter_count;
+	struct hiding hiding;
 	bool stats_seen;
 	int64_t first_us, last_us; /* of all lines */
 	uint64_t lines, damaged, alerts;
@@ -203,6 +244,18 @@ const char *list_wrong(const json_t *line);
 /* The smtap object of a line that tells a finding; NULL when it does not. */
 const json_t *list_finding(const json_t *line);
 
+/* kind.c: what only some findings have. */
+void kind_take(struct finding *f, const json_t *smtap);
+void kind_free(struct finding *f);
+bool kind_is(const struct finding *f, const char *kind);
+/* In words; NULL: a kind of which we know nothing. */
+const char *kind_words(const char *kind);
+
+/* place.c: where an address is and whose network it is in, as alerts say. */
+char *place_take(const json_t *object, const char *const keys[3]);
+/* As the findings of the incident have it; NULL: not known. */
+const char *place_of(const struct incident *incident, const char *name);
+
 /* detail.c: the second reading. 0 or -ENOMEM. */
 int detail_add(struct model *model, const json_t *line);
 void detail_free(struct incident *incident);
@@ -210,6 +263,11 @@ void detail_free(struct incident *incident);
 /* count.c: the third reading. 0 or -ENOMEM. */
 struct ties;
 int count_add(struct model *model, const struct ties *ties, const json_t *line, uint64_t number);
+
+/* hidden.c: of the third reading, what rules hid and what they counted. 0 or -ENOMEM. */
+int hidden_add(struct hiding *hiding, const json_t *line);
+int hidden_add_rules(struct hiding *hiding, const json_t *line);
+void hidden_free(struct hiding *hiding);
 
 /* model.c */
 int model_init(struct model *model);      /* 0 or -errno */

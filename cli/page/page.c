@@ -164,8 +164,10 @@ write_page(FILE *out, struct model *model, uint64_t only)
 	html_overview(out, model);
 	for (size_t i = 0; i < model->list.told; i++)
 		html_incident(out, model, &model->incidents[i]);
-	if (only == 0)
+	if (only == 0) {
+		html_hidden(out, model);
 		html_signatures(out, model);
+	}
 	fputs("</main>\n</body>\n</html>\n", out);
 }
 

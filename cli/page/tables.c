@@ -119,10 +119,56 @@ struct prefix {
 	struct tally tally;
 };
 
-static void
-prefix_of(const char *addr, char out[TIE_PREFIX_TEXT])
+/* Prefixes that findings are about and that are wider than the usual, the widest first. */
+struct wide {
+	struct {
+		char text[TIE_PREFIX_TEXT];
+		unsigned bits;
+	} all[FINDINGS_MAX];
+	unsigned count;
+};
+
+static unsigned
+usual_bits(const char *addr)
 {
-	if (!ties_prefix(addr, strchr(addr, ':') ? 64 : 24, out))
+	return strchr(addr, ':') ? 64 : 24;
+}
+
+static void
+wide_add(struct wide *wide, const char *subject)
+{
+	char text[TIE_PREFIX_TEXT];
+	unsigned at = wide->count, bits;
+
+	if (!ties_subject(subject, text, &bits) || bits >= usual_bits(subject))
+		return;
+	for (; at > 0 && wide->all[at - 1].bits > bits; at--)
+		wide->all[at] = wide->all[at - 1];
+	memcpy(wide->all[at].text, text, sizeof(text));
+	wide->all[at].bits = bits;
+	wide->count++;
+}
+
+static void
+wide_of(const struct incident *incident, struct wide *wide)
+{
+	wide->count = 0;
+	for (size_t i = 0; i < incident->finding_count; i++) {
+		const struct finding *f = &incident->findings[i];
+
+		if (f->subject && f->subject_type && strcmp(f->subject_type, "prefix") == 0)
+			wide_add(wide, f->subject);
+	}
+}
+
+static void
+prefix_of(const struct wide *wide, const char *addr, char out[TIE_PREFIX_TEXT])
+{
+	for (unsigned i = 0; i < wide->count; i++)
+		if (ties_prefix(addr, wide->all[i].bits, out) &&
+			strcmp(out, wide->all[i].text) == 0)
+			return;
+	if (!ties_prefix(addr, usual_bits(addr), out))
 		snprintf(out, TIE_PREFIX_TEXT, "other");
 }
 
@@ -159,11 +205,40 @@ compare_prefix(const void *va, const void *vb)
 	return strcmp(a->text, b->text);
 }
 
+/* Under the name that it is of. */
 static void
-put_source(FILE *out, const struct name *n)
+put_place(FILE *out, const char *place)
+{
+	if (!place)
+		return;
+	fputs("<br><span class=\"soft\">", out);
+	text_name(out, place, TEXT_NAME_CHARS);
+	fputs("</span>", out);
+}
+
+/* A network's own; else that of its sources, where those that are known agree. */
+static const char *
+place_of_prefix(const struct incident *incident, const struct prefix *p)
+{
+	const char *place = place_of(incident, p->text);
+	bool own = place != NULL;
+
+	for (size_t i = 0; i < p->count && i < SOURCE_ROWS && !own; i++) {
+		const char *one = place_of(incident, p->sources[i]->text);
+
+		if (one && place && strcmp(one, place) != 0)
+			return NULL;
+		place = one ? one : place;
+	}
+	return place;
+}
+
+static void
+put_source(FILE *out, const struct incident *incident, const struct name *n)
 {
 	fputs("<tr><th scope=\"row\" class=\"name\">", out);
 	text_name(out, n->text, TEXT_NAME_CHARS);
+	put_place(out, place_of(incident, n->text));
 	fputs("</th>", out);
 	put_auth(out, &n->tally);
 	put_cell(out, n->tally.mails);
@@ -176,7 +251,7 @@ put_source(FILE *out, const struct name *n)
 }
 
 static void
-put_prefix(FILE *out, const struct prefix *p, bool open)
+put_prefix(FILE *out, const struct incident *incident, const struct prefix *p, bool open)
 {
 	static const char *const columns[] = {"Source", "#Attempts", "#Failed", "#Other",
 		"#Logged in", "#Mails", "#Sessions", "First", "Last", "HELO (first)", NULL};
@@ -184,6 +259,7 @@ put_prefix(FILE *out, const struct prefix *p, bool open)
 
 	fputs("<tr class=\"head\"><th scope=\"row\">", out);
 	text_name(out, p->text, TEXT_NAME_CHARS);
+	put_place(out, place_of_prefix(incident, p));
 	fputs("</th>", out);
 	put_cell(out, p->count);
 	put_auth(out, &p->tally);
@@ -198,7 +274,7 @@ put_prefix(FILE *out, const struct prefix *p, bool open)
 	html_columns(out, columns);
 	fputs("</thead><tbody>\n", out);
 	for (size_t i = 0; i < rows; i++)
-		put_source(out, p->sources[i]);
+		put_source(out, incident, p->sources[i]);
 	fputs("</tbody></table>", out);
 	put_further(out, p->count - rows, false, "further source", "further sources");
 	fputs("</details></td></tr>\n", out);
@@ -206,7 +282,8 @@ put_prefix(FILE *out, const struct prefix *p, bool open)
 
 /* Sources by network. The memory is the caller's to free, in both arrays. */
 static size_t
-group(const struct names *names, struct prefix **prefixes, const struct name ***members)
+group(const struct names *names, const struct wide *wide, struct prefix **prefixes,
+	const struct name ***members)
 {
 	struct placed *placed = calloc(names->count, sizeof(*placed));
 	size_t count = 0;
@@ -214,7 +291,7 @@ group(const struct names *names, struct prefix **prefixes, const struct name ***
 	*prefixes = calloc(names->count, sizeof(**prefixes));
 	*members = calloc(names->count, sizeof(**members));
 	for (size_t i = 0; placed && *prefixes && *members && i < names->count; i++) {
-		prefix_of(names->entries[i].text, placed[i].prefix);
+		prefix_of(wide, names->entries[i].text, placed[i].prefix);
 		placed[i].name = &names->entries[i];
 		placed[i].order = i;
 	}
@@ -245,23 +322,26 @@ html_sources(FILE *out, struct incident *incident)
 	struct names *names = &incident->sources;
 	struct prefix *prefixes = NULL;
 	const struct name **members = NULL;
+	struct wide wide;
 	size_t count, rows;
 
 	if (names->count == 0)
 		return;
-	count = group(names, &prefixes, &members);
+	wide_of(incident, &wide);
+	count = group(names, &wide, &prefixes, &members);
 	rows = count < PREFIX_ROWS ? count : PREFIX_ROWS;
 	fputs("<h3>Sources by network</h3>\n<p class=\"note\">", out);
 	text_count(out, names->distinct, "source", "sources");
 	fputs(" in ", out);
 	text_count(out, count, "network", "networks");
-	fputs(" (IPv4 /24, IPv6 /64).</p>\n", out);
+	fprintf(out, " (IPv4 /24, IPv6 /64%s).</p>\n",
+		wide.count > 0 ? "; wider where a finding is" : "");
 	html_frame(out, "Sources by network");
 	fputs("<table><thead>", out);
 	html_columns(out, columns);
 	fputs("</thead><tbody>\n", out);
 	for (size_t i = 0; i < rows; i++)
-		put_prefix(out, &prefixes[i], names->count <= OPEN_ROWS);
+		put_prefix(out, incident, &prefixes[i], names->count <= OPEN_ROWS);
 	fputs("</tbody></table>", out);
 	html_frame_end(out);
 	put_further(out, count - rows, names->full, "further network", "further networks");

@@ -60,23 +60,31 @@ ties_prefix(const char *addr, unsigned bits, char out[TIE_PREFIX_TEXT])
 	return true;
 }
 
+bool
+ties_subject(const char *subject, char out[TIE_PREFIX_TEXT], unsigned *bits)
+{
+	char addr[TIE_PREFIX_TEXT];
+	const char *slash = strchr(subject, '/');
+	size_t len = slash ? (size_t)(slash - subject) : sizeof(addr);
+
+	if (len >= sizeof(addr))
+		return false;
+	memcpy(addr, subject, len);
+	addr[len] = '\0';
+	*bits = (unsigned)strtoul(slash + 1, NULL, 10);
+	return ties_prefix(addr, *bits, out);
+}
+
 /* The subject of a finding about a prefix: its length is one to look for from now on. */
 static int
 add_prefix(struct ties *ties, const char *subject, size_t incident, unsigned flags)
 {
-	char addr[TIE_PREFIX_TEXT], prefix[TIE_PREFIX_TEXT];
-	const char *slash = strchr(subject, '/');
-	size_t len = slash ? (size_t)(slash - subject) : sizeof(addr);
+	char prefix[TIE_PREFIX_TEXT];
 	unsigned v6, i, bits;
 
-	if (len >= sizeof(addr))
+	if (!ties_subject(subject, prefix, &bits))
 		return 0;
-	memcpy(addr, subject, len);
-	addr[len] = '\0';
-	bits = (unsigned)strtoul(slash + 1, NULL, 10);
-	if (!ties_prefix(addr, bits, prefix))
-		return 0;
-	v6 = strchr(addr, ':') != NULL;
+	v6 = strchr(prefix, ':') != NULL;
 	for (i = 0; i < ties->length_count[v6]; i++)
 		if (ties->lengths[v6][i] == bits)
 			return add(ties, TIE_PREFIX, prefix, incident, flags);

@@ -61,4 +61,7 @@ const struct tie *ties_next(
 /* addr/bits with the host's bits cleared, as the subject of a finding has it. False: no address. */
 bool ties_prefix(const char *addr, unsigned bits, char out[TIE_PREFIX_TEXT]);
 
+/* The same of the subject of a finding about a prefix, and how long it is. */
+bool ties_subject(const char *subject, char out[TIE_PREFIX_TEXT], unsigned *bits);
+
 #endif

@@ -297,7 +297,8 @@ wrong_types_are_read_as_missing(void **state)
 	static const char *const keys[] = {"subject_type", "subject", "stage", "state",
 		"first_seen", "last_seen", "attempts", "top_accounts", "top_sources", "success",
 		"samples", "patterns", "advice", "incident", "finding_id", "merged_into",
-		"confidence"};
+		"confidence", "exposure", "bounces", "blocklist", "listed", "refusal_url", "local",
+		"source_country", "source_asn", "source_as_org"};
 	char *types = fixture("types");
 
 	(void)state;
@@ -393,6 +394,144 @@ many_incidents_are_listed_and_the_gravest_told(void **state)
 	free(line);
 }
 
+static void
+sources_are_told_with_their_country_and_network(void **state)
+{
+	struct page *p = page_of_fixture("places", 0);
+
+	(void)state;
+	assert_int_equal(p->result.damaged, 0);
+	/* In the sentence, and under the name in the table. */
+	expect_has(
+		p, "<bdi>198.51.100.9</bdi> (<bdi>NL, AS64500 &lt;b&gt;Example&lt;/b&gt;</bdi>)");
+	expect_has(p, "<bdi>198.51.100.9</bdi><br><span class=\"soft\"><bdi>NL, AS64500 ");
+	expect_has(p, "<bdi>2001:db8:0:1::7</bdi><br><span class=\"soft\"><bdi>SE, AS64501 ");
+	expect_has(p, "<bdi>2001:db8::/48</bdi><br><span class=\"soft\"><bdi>AS64501</bdi>");
+	expect_has(p, "<bdi>2001:db8:0:ffff::8</bdi></th>");
+	page_free(p);
+}
+
+static void
+sources_of_a_wide_prefix_are_one_network(void **state)
+{
+	struct page *p = page_of_fixture("places", 0);
+
+	(void)state;
+	expect_has(p, "2 sources in 1 network (IPv4 /24, IPv6 /64; wider where a finding is).");
+	expect_has(p, "2 sources of <bdi>2001:db8::/48</bdi>");
+	expect_not(p, "<bdi>2001:db8:0:1::/64</bdi>");
+	expect_has(p, "1 source in 1 network (IPv4 /24, IPv6 /64).");
+	page_free(p);
+}
+
+static void
+the_kind_of_a_finding_is_in_its_sentence_and_told_in_words(void **state)
+{
+	struct page *p = page_of_fixture("kinds", 0);
+
+	(void)state;
+	expect_has(p, "<bdi>203.0.113.25</bdi> offers AUTH in clear.");
+	expect_has(p, "<bdi>203.0.113.26</bdi> greets as a version that nobody maintains.");
+	expect_has(p, "Something on the way to <bdi>203.0.113.27</bdi> takes STARTTLS out.");
+	expect_has(p, "<bdi>&lt;new&gt;</bdi>.<br>");
+	expect_has(p, "40 bounces came to <bdi>bob@corp.example</bdi> in a loop.");
+	expect_has(p, "50 bounces came to <bdi>203.0.113.25</bdi> for mail that others sent.");
+	expect_has(p, "<bdi>loop</bdi>: a loop: the same few servers");
+	expect_has(p, "What is yours was learned from the traffic");
+	expect_has(p, "What is yours is as configured.");
+	page_free(p);
+}
+
+static void
+blocklists_are_named_and_the_page_they_point_to_is_no_link(void **state)
+{
+	struct page *p = page_of_fixture("kinds", 0);
+
+	(void)state;
+	expect_has(p, "Other servers refuse <bdi>203.0.113.25</bdi> as blocklisted by "
+		      "<bdi>Spamhaus ZEN</bdi>, <bdi>SpamCop</bdi>, <bdi>&lt;i&gt;bad</bdi> and "
+		      "others.");
+	expect_has(p, "Listed by <bdi>Spamhaus ZEN</bdi>");
+	expect_has(p, "Address that is listed: <bdi>192.0.2.80</bdi>");
+	expect_has(p, "A refusal points to: <bdi>https://evil.example/?");
+	expect_not(p, "<script");
+	expect_not(p, "href=\"http");
+	page_free(p);
+}
+
+static void
+no_guess_worked_is_said_only_where_all_answers_were_seen(void **state)
+{
+	struct page *p = page_of_fixture("unseen", 1);
+
+	(void)state;
+	expect_has(p, "; whether one worked was not seen.");
+	expect_not(p, "no guess");
+	page_free(p);
+	p = page_of_fixture("unseen", 2);
+	expect_has(p, "; no guess was seen to work.");
+	page_free(p);
+	p = page_of_fixture("unseen", 3);
+	expect_has(p, "; no guess worked.");
+	page_free(p);
+}
+
+static void
+what_rules_hid_is_told_after_the_incidents(void **state)
+{
+	struct page *p = page_of_fixture("suppressed", 0);
+
+	(void)state;
+	assert_int_equal(p->status, 0);
+	assert_int_equal(p->result.damaged, 0);
+	expect_has(p, "No incident was found. What rules hid is <a href=\"#suppressed\">");
+	expect_has(p, "<dt>Suppressed</dt><dd>2 findings by rules");
+	expect_has(p, "<bdi>source</bdi> <bdi>192.0.2.9</bdi></td><td class=\"n\">77</td>");
+	expect_has(p, "<td class=\"n\">14</td><td class=\"name\"><bdi>ticket 4711</bdi>");
+	expect_has(p, "<bdi>a test of &lt;ours&gt;</bdi></td><td class=\"name\">"
+		      "<bdi>2026-12-31</bdi></td><td class=\"n\">3</td><td class=\"n\">1,200</td>");
+	expect_has(p, "<bdi>our scanner</bdi></td><td class=\"name\"><bdi>never</bdi>");
+	expect_has(p, "<td class=\"n\">5,000</td>");
+	expect_not(p, "an older count"); /* the last stats line counts */
+	page_free(p);
+}
+
+static void
+nothing_is_said_of_rules_when_there_are_none(void **state)
+{
+	struct page *p = page_of_fixture("chain", 0);
+
+	(void)state;
+	expect_not(p, "uppressed");
+	page_free(p);
+}
+
+static void
+many_suppressed_findings_are_counted_past_the_cap(void **state)
+{
+	char *line = fixture("hidden"), *eve = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&eve, &len);
+	struct page *p;
+
+	(void)state;
+	for (unsigned i = 1; i <= 250; i++) {
+		char number[16];
+
+		snprintf(number, sizeof(number), "%u", i);
+		put_filled(f, line, "", number);
+	}
+	fclose(f);
+	p = page_of(eve);
+	expect_has(p, "<dt>Suppressed</dt><dd>250 findings by rules");
+	expect_has(p, "<bdi>192.0.2.200</bdi>");
+	expect_not(p, "<bdi>192.0.2.201</bdi>");
+	expect_has(p, "50 further findings are not shown.");
+	page_free(p);
+	free(eve);
+	free(line);
+}
+
 int
 main(void)
 {
@@ -411,6 +550,14 @@ main(void)
 		cmocka_unit_test(the_page_is_for_owner_and_group),
 		cmocka_unit_test(one_incident_can_be_asked_for),
 		cmocka_unit_test(many_incidents_are_listed_and_the_gravest_told),
+		cmocka_unit_test(sources_are_told_with_their_country_and_network),
+		cmocka_unit_test(sources_of_a_wide_prefix_are_one_network),
+		cmocka_unit_test(the_kind_of_a_finding_is_in_its_sentence_and_told_in_words),
+		cmocka_unit_test(blocklists_are_named_and_the_page_they_point_to_is_no_link),
+		cmocka_unit_test(no_guess_worked_is_said_only_where_all_answers_were_seen),
+		cmocka_unit_test(what_rules_hid_is_told_after_the_incidents),
+		cmocka_unit_test(nothing_is_said_of_rules_when_there_are_none),
+		cmocka_unit_test(many_suppressed_findings_are_counted_past_the_cap),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
