@@ -36,7 +36,7 @@ struct sample {
 	uint64_t cycles;
 	uint64_t floor_cycles;
 	double scan_ns; /* a packet */
-	uint64_t disturbed_chunks;
+	uint64_t disturbed_packets;
 };
 
 static int
@@ -84,7 +84,7 @@ measure_chunk(struct core *core, unsigned n, struct sample *sample)
 	uint64_t cycles = core_drain_worker(core);
 	during += preemptions() - before;
 	if (during != 0 && core->options->packets == 0) {
-		sample->disturbed_chunks++;
+		sample->disturbed_packets += n;
 		return 0;
 	}
 	sample->floor_cycles += floor_cycles;
@@ -99,11 +99,12 @@ measure(struct core *core, struct sample *sample)
 {
 	const struct bench_options *options = core->options;
 	uint64_t end_ns = bench_now_ns() + (uint64_t)(options->seconds * 1e9 / options->repeats);
+	unsigned chunk = core->mix->chunk ? core->mix->chunk : RIG_CHUNK;
 	bool more = true;
 
 	while (more) {
-		uint64_t left = options->packets ? options->packets - sample->packets : RIG_CHUNK;
-		if (measure_chunk(core, left < RIG_CHUNK ? (unsigned)left : RIG_CHUNK, sample) != 0)
+		uint64_t left = options->packets ? options->packets - sample->packets : chunk;
+		if (measure_chunk(core, left < chunk ? (unsigned)left : chunk, sample) != 0)
 			return -1;
 		more = options->packets ? sample->packets < options->packets
 					: bench_now_ns() < end_ns;
@@ -185,7 +186,7 @@ report(const struct core *core, const struct sample samples[])
 	uint64_t disturbed = 0;
 
 	for (unsigned i = 0; i < repeats; i++) {
-		disturbed += samples[i].disturbed_chunks;
+		disturbed += samples[i].disturbed_packets;
 		packets += samples[i].packets;
 		bytes += samples[i].bytes;
 	}
@@ -197,7 +198,7 @@ report(const struct core *core, const struct sample samples[])
 			values[i] = figure_of(f, &samples[i]);
 		bench_line_samples(line, figure_names[f], values, repeats);
 	}
-	bench_line_count(line, "disturbed_packets", disturbed * RIG_CHUNK);
+	bench_line_count(line, "disturbed_packets", disturbed);
 	bench_line_count(line, "sessions", core->tally.sessions);
 	bench_line_count(line, "auth_attempts", core->tally.attempts);
 	bench_line_count(line, "auth_failures", core->tally.failures);
@@ -224,6 +225,16 @@ run_core(struct core *core)
 	}
 	if (core_check(core) != 0)
 		return -1;
+	for (unsigned i = 0; i < core->options->repeats; i++) {
+		if (samples[i].packets > 0)
+			continue;
+		fprintf(stderr,
+			"smtap-bench: %s: repeat %u was disturbed all the time: give it a quiet "
+			"CPU, "
+			"or more --seconds\n",
+			core->mix->scenario, i + 1);
+		return -1;
+	}
 	return report(core, samples);
 }
 
