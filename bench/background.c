@@ -19,11 +19,12 @@
 
 /* Without FCS; an acknowledgment over IPv6 does not fit in the smallest. */
 static uint32_t
-frame_bytes(uint64_t count, bool v6)
+frame_bytes(const struct traffic_background *background, uint64_t count, bool v6)
 {
 	static const uint16_t imix[12] = {60, 590, 60, 60, 590, 60, 1514, 60, 590, 60, 60, 590};
+	uint32_t bytes = background->bytes ? background->bytes : imix[count % 12];
 
-	return imix[count % 12] == 60 && v6 ? 78 : imix[count % 12];
+	return bytes < 78 && v6 ? 78 : bytes;
 }
 
 static uint8_t *
@@ -72,7 +73,7 @@ traffic_background_next(
 	uint8_t *p = (uint8_t *)(ether + 1);
 	uint8_t protocol = seed >> 29 > 1 ? PROTOCOL_TCP : PROTOCOL_UDP;
 	bool v6 = (seed >> 26 & 7) == 0;
-	uint32_t bytes = frame_bytes(count, v6);
+	uint32_t bytes = frame_bytes(background, count, v6);
 
 	(void)tally;
 	memset(frame, 0, bytes);
@@ -109,7 +110,7 @@ next(void *state, uint8_t *frame, struct traffic_tally *tally)
 static int
 run(const struct bench_options *options)
 {
-	struct traffic_background background = {0};
+	struct traffic_background background = {.bytes = options->frame_bytes};
 	struct bench_mix mix = {
 		.scenario = "background",
 		.next = next,

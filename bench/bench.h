@@ -12,10 +12,12 @@
 struct rig;
 
 struct bench_options {
-	double seconds;    /* how long each scenario measures, about */
-	unsigned repeats;  /* measurements; medians, minima and maxima are over these */
-	uint64_t packets;  /* in each repeat, instead of the time; 0: the time */
-	uint32_t sessions; /* at once; 0: as the scenario has it */
+	double seconds;        /* how long each scenario measures, about */
+	unsigned repeats;      /* measurements; medians, minima and maxima are over these */
+	uint64_t packets;      /* in each repeat, instead of the time; 0: the time */
+	uint32_t sessions;     /* at once; 0: as the scenario has it */
+	unsigned mail_percent; /* of tap-mix's packets; 0: as it has them */
+	unsigned frame_bytes;  /* each frame of background; 0: of all sizes */
 	bool json;
 	bool huge;             /* hugepages for packets and tables */
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */

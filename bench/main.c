@@ -7,6 +7,7 @@
 
 #include "bench/bench.h"
 #include "bench/rig.h"
+#include "bench/traffic.h"
 
 static const struct bench_scenario *const scenarios[] = {
 	&bench_background,
@@ -31,6 +32,8 @@ enum option_code {
 	OPTION_REPEATS,
 	OPTION_PACKETS,
 	OPTION_SESSIONS,
+	OPTION_MAIL,
+	OPTION_FRAME,
 	OPTION_HUGE,
 	OPTION_NIC_CHECKSUM,
 	OPTION_CPU,
@@ -45,6 +48,8 @@ static const struct option long_options[] = {
 	{"repeats", required_argument, NULL, OPTION_REPEATS},
 	{"packets", required_argument, NULL, OPTION_PACKETS},
 	{"sessions", required_argument, NULL, OPTION_SESSIONS},
+	{"mail", required_argument, NULL, OPTION_MAIL},
+	{"frame", required_argument, NULL, OPTION_FRAME},
 	{"huge", no_argument, NULL, OPTION_HUGE},
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
 	{"cpu", required_argument, NULL, OPTION_CPU},
@@ -68,6 +73,8 @@ print_help(void)
 	       "  --repeats N       in how many parts; medians and ranges are over these (9)\n"
 	       "  --packets N       in each part, instead of the time\n"
 	       "  --sessions N      open at once, instead of what the scenario has\n"
+	       "  --mail PERCENT    of the packets of tap-mix are mail (5)\n"
+	       "  --frame BYTES     each frame of background (of all sizes)\n"
 	       "  --huge            packets and tables on hugepages\n"
 	       "  --nic-checksum    a NIC has verified the checksums\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
@@ -142,6 +149,13 @@ apply_option(struct bench_options *options, int code, const char *name)
 		return;
 	case OPTION_SESSIONS:
 		options->sessions = (uint32_t)parse_number(name, optarg, 1, 1 << 22);
+		return;
+	case OPTION_MAIL:
+		options->mail_percent = (unsigned)parse_number(name, optarg, 1, 100);
+		return;
+	case OPTION_FRAME:
+		options->frame_bytes =
+			(unsigned)parse_number(name, optarg, TRAFFIC_FRAME_MIN, TRAFFIC_FRAME_MAX);
 		return;
 	case OPTION_HUGE:
 		options->huge = true;

@@ -1,17 +1,19 @@
 /*
  * tap-mix: of 200 packets 190 are background, 9 belong to deliveries and 1 to
- * guessing.
+ * guessing; or as many of a hundred are mail as --mail says.
  */
 #include "bench/bench.h"
 #include "bench/run.h"
 #include "bench/traffic.h"
 
-#define MAIL_EVERY 20
+#define MAIL_PERCENT 5
 #define ATTACK_EVERY 10 /* of the mail packets */
 #define BODY_SEGMENTS 20
 
 struct tap {
 	uint64_t count;
+	uint64_t mail;
+	unsigned percent;
 	struct traffic_background background;
 	struct traffic_crowd deliveries;
 	struct traffic_crowd guesses;
@@ -21,11 +23,11 @@ static uint32_t
 next(void *state, uint8_t *frame, struct traffic_tally *tally)
 {
 	struct tap *tap = state;
-	uint64_t count = tap->count++;
 
-	if (count % MAIL_EVERY)
+	/* Evenly: mail comes when its share has grown by a whole packet. */
+	if (++tap->count * tap->percent / 100 == tap->mail)
 		return traffic_background_next(&tap->background, frame, tally);
-	if (count / MAIL_EVERY % ATTACK_EVERY)
+	if (tap->mail++ % ATTACK_EVERY)
 		return traffic_crowd_next(&tap->deliveries, frame, tally);
 	return traffic_crowd_next(&tap->guesses, frame, tally);
 }
@@ -35,7 +37,10 @@ run(const struct bench_options *options)
 {
 	static struct traffic_script delivery;
 	static struct traffic_script guessing;
+	const unsigned percent = options->mail_percent ? options->mail_percent : MAIL_PERCENT;
+	const double mail = percent / 100.0;
 	struct tap tap = {
+		.percent = percent,
 		.deliveries =
 			{
 				.script = &delivery,
@@ -58,8 +63,8 @@ run(const struct bench_options *options)
 		.state_bytes = sizeof(tap),
 		.scripts =
 			{
-				{&delivery, (1.0 - 1.0 / ATTACK_EVERY) / MAIL_EVERY},
-				{&guessing, 1.0 / ATTACK_EVERY / MAIL_EVERY},
+				{&delivery, (1.0 - 1.0 / ATTACK_EVERY) * mail},
+				{&guessing, mail / ATTACK_EVERY},
 			},
 	};
 
@@ -67,7 +72,7 @@ run(const struct bench_options *options)
 	traffic_script_guessing(&guessing);
 	/* In mail packets; then in packets of all kinds. */
 	mix.warm_up_packets = (uint64_t)tap.deliveries.concurrency * delivery.steps_count / 2;
-	mix.warm_up_packets *= MAIL_EVERY;
+	mix.warm_up_packets = mix.warm_up_packets * 100 / percent;
 	return bench_run_mix(options, &mix);
 }
 

@@ -20,6 +20,7 @@
 #include "contract/event.h"
 
 #define TRAFFIC_FRAME_MAX 1514
+#define TRAFFIC_FRAME_MIN 60
 #define TRAFFIC_STEPS_MAX 1024
 #define TRAFFIC_LINES_MAX 128
 
@@ -116,6 +117,7 @@ uint32_t traffic_flood_next(
 
 struct traffic_background {
 	uint64_t count;
+	uint32_t bytes; /* of each frame, at least TRAFFIC_FRAME_MIN; 0: of all sizes */
 };
 
 uint32_t traffic_background_next(
