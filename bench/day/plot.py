@@ -9,14 +9,17 @@ tool. In PAGE.md the text between <!-- measured --> and <!-- end --> is replaced
 
 import argparse
 import collections
-import html
 import json
 import pathlib
 import statistics
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import svg as pieces  # noqa: E402
+from svg import COLOURS, number  # noqa: E402
+from svg import text as svg_text  # noqa: E402
 
 TOOLS = ["smtap", "fail2ban", "zeek", "crowdsec", "crowdsec-slow"]
-# Okabe and Ito: told apart by everybody.
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8a8a8a"]
 WIDTHS = [3.2, 1.8, 1.8, 1.8, 1.8]
 DASHES = ["", "", "6 3", "2 3", "8 2 2 2"]
 
@@ -53,13 +56,6 @@ def mean(values):
     return statistics.fmean(values) if values else 0.0
 
 
-def number(x):
-    """As short as it is still right."""
-    if x >= 10000:
-        return f"{x / 1000:g}k"
-    return f"{x:g}"
-
-
 class Panel:
     """One kind: where a point of the curve lies."""
 
@@ -74,10 +70,6 @@ class Panel:
 
     def up(self, share):
         return self.y0 + TOP + (PANEL_H - TOP - BOTTOM) * (1 - share)
-
-
-def svg_text(x, y, text, more=""):
-    return f'<text x="{x:.1f}" y="{y:.1f}" {more}>{html.escape(text)}</text>'
 
 
 def svg_axes(panel, kind, unit, intensities):
@@ -122,14 +114,7 @@ def svg(cells):
     """The whole picture."""
     rows = -(-len(cells) // COLUMNS)
     width, height = COLUMNS * PANEL_W, HEAD + rows * PANEL_H
-    out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
-        f'width="{width}" height="{height}" font-family="sans-serif" font-size="9.5">',
-        "<title>Attackers found, by kind of attack, intensity and tool</title>",
-        "<style>.t{font-weight:bold;font-size:12px}.u{fill:#555}"
-        ".g{stroke:#ddd;stroke-width:1}</style>",
-        f'<rect width="{width}" height="{height}" fill="#fff"/>',
-    ]
+    out = []
     for n, tool in enumerate(TOOLS):
         x = LEFT + n * 150
         out.append(
@@ -143,7 +128,8 @@ def svg(cells):
         out += svg_axes(panel, name, unit, kind)
         for tool in reversed(TOOLS):
             out += svg_curve(panel, tool, kind)
-    return "\n".join(out + ["</svg>"]) + "\n"
+    title = "Attackers found, by kind of attack, intensity and tool"
+    return pieces.document(width, height, title, out)
 
 
 def sees_from(kind, tool):

@@ -4,9 +4,17 @@
 usage: bench_smoke_test.py SMTAP-BENCH   (prints TAP)
 """
 import json
+import pathlib
 import subprocess
 import sys
+import tempfile
+import xml.etree.ElementTree
 
+SWEEP = pathlib.Path(__file__).resolve().parents[2] / "bench/sweep.py"
+SWEEPS = {
+    "mix": [1, 2, 5, 10, 20, 50, 100],
+    "size": [60, 128, 256, 512, 1024, 1514],
+}
 PACKETS = 20000
 REPEATS = 3
 MIXES = ["background", "tap-mix", "mail", "attack", "synflood", "churn", "worst"]
@@ -98,10 +106,35 @@ def what_is_not_understood_is_one_line(program):
         expect(done.stderr.count("\n") == 1, f"{arguments}: {done.stderr}")
 
 
+def a_sweep_is_measured_and_drawn(program):
+    """bench/sweep.py: a line for each point, and a picture with a point for each line."""
+    build = pathlib.Path(program).resolve().parent.parent
+    few = ["--packets", "8192", "--repeats", "2", "--only", "mix,size"]
+    done = bench(sys.executable, str(SWEEP), "run", *few, str(build))
+    expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    points = {name: [r["x"] for r in lines if r["sweep"] == name] for name in SWEEPS}
+    expect(points == SWEEPS, f"points are {points}")
+    large = [r["bytes"] / r["packets"] for r in lines if r["sweep"] == "size"]
+    expect(large == sorted(large) and large[-1] == 1514, f"bytes a packet are {large}")
+    for row in (r for r in lines if r["sweep"] == "mix" and r["x"] == 100):
+        expect(row["sessions"] > 0, "all of it is mail")
+    with tempfile.TemporaryDirectory(prefix="e2e-") as folder:
+        data, out = pathlib.Path(folder, "sweep.json"), pathlib.Path(folder, "out.svg")
+        data.write_text(done.stdout, encoding="utf-8")
+        drawn = bench(sys.executable, str(SWEEP), "plot", "--svg", str(out), str(data))
+        expect(drawn.returncode == 0, f"exit status {drawn.returncode}: {drawn.stderr}")
+        picture = xml.etree.ElementTree.parse(out).getroot()
+    # Each point of a cost and of its floor.
+    circles = sum(element.tag.endswith("circle") for element in picture.iter())
+    expect(circles == 2 * len(lines), f"{circles} points are drawn")
+
+
 CASES = [
     each_mix_reports_what_it_played,
     each_database_has_a_cost,
     the_list_names_each_scenario,
+    a_sweep_is_measured_and_drawn,
     what_is_not_understood_is_one_line,
 ]
 
