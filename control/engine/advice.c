@@ -124,7 +124,8 @@ advise_compromise(struct text *t, const struct finding *i)
 			"wire: "
 			"find it in the server's log and change its password now.",
 			i->subject);
-	if (account && i->top_sources[0].name[0] != '\0')
+	if (account && i->top_sources[0].name[0] != '\0' &&
+		!advice_beside(i->top_sources[0].name, i->top_targets[0].name))
 		say(t, " Block %s.", i->top_sources[0].name);
 	say(t, " Then look for mail sent with it since, from any address, for forwarding rules "
 	       "that "

@@ -104,11 +104,19 @@ network_name(const char *name, char out[NETWORK_MAX])
 	return true;
 }
 
+bool
+advice_beside(const char *source, const char *server)
+{
+	char from[NETWORK_MAX], to[NETWORK_MAX];
+
+	return network_name(source, from) && network_name(server, to) && strcmp(from, to) == 0;
+}
+
 /* Several neighbours are a range. */
 static void
-say_sources(struct text *t, const struct incident *i, uint32_t stages)
+say_ranges(struct text *t, struct phrase all)
 {
-	struct phrase all = named(i->sources, stages), ranges = {.count = 0};
+	struct phrase ranges = {.count = 0};
 	char networks[INCIDENT_NAMES][NETWORK_MAX];
 
 	for (unsigned n = 0; n < all.count; n++) {
@@ -128,6 +136,34 @@ say_sources(struct text *t, const struct incident *i, uint32_t stages)
 	say_phrase(t, &ranges, "the sources named in the alert");
 }
 
+/* Block who took part, but not what stands beside the servers, as a webmail does: everybody
+   comes from there. */
+static void
+say_block(struct text *t, const struct incident *i, uint32_t stages, const char *where)
+{
+	struct phrase all = named(i->sources, stages);
+	struct phrase outside = {.count = 0}, beside = {.count = 0};
+
+	for (unsigned n = 0; n < all.count; n++) {
+		bool is_beside = false;
+
+		for (unsigned k = 0; k < INCIDENT_NAMES && i->servers[k].name[0] != '\0'; k++)
+			is_beside |= advice_beside(all.names[n], i->servers[k].name);
+		phrase_add(is_beside ? &beside : &outside, all.names[n]);
+	}
+	if (outside.count > 0 || beside.count == 0) {
+		say(t, "Block ");
+		say_ranges(t, outside);
+		say(t, "%s.%s", where, beside.count > 0 ? " " : "");
+	}
+	if (beside.count == 0)
+		return;
+	say(t, "Before you block ");
+	say_phrase(t, &beside, "");
+	say(t, ", beside the servers, see who comes from there: behind a webmail or a proxy, all "
+	       "do.");
+}
+
 #define BIT(stage) (1u << STAGE_##stage)
 
 static void
@@ -135,10 +171,9 @@ advise_scan(struct text *t, const struct incident *i)
 {
 	struct phrase servers = named(i->servers, BIT(SCAN));
 
-	say(t, "Block ");
-	say_sources(t, i, BIT(SCAN));
-	say(t, " on the mail ports, or watch: who looks now comes back to guess. See that each "
-	       "of ");
+	say_block(
+		t, i, BIT(SCAN), " on the mail ports, or watch: who looks now comes back to guess");
+	say(t, " See that each of ");
 	say_phrase(t, &servers, "the servers that were reached");
 	say(t, " is meant to be reachable, patched, and silent to VRFY and EXPN.");
 }
@@ -149,9 +184,8 @@ advise_guessing(struct text *t, const struct incident *i)
 	struct phrase servers = named(i->servers, BIT(GUESSING));
 	struct phrase accounts = named(i->accounts, BIT(GUESSING));
 
-	say(t, "Block ");
-	say_sources(t, i, BIT(GUESSING));
-	say(t, " on the mail ports. On ");
+	say_block(t, i, BIT(GUESSING), " on the mail ports");
+	say(t, " On ");
 	say_phrase(t, &servers, "the servers");
 	say(t, ", limit failures per address and per account, and require a second factor");
 	if (accounts.count > 0 && accounts.count <= NAMED) {
@@ -179,9 +213,8 @@ advise_success(struct text *t, const struct incident *i)
 		say(t, " now");
 	}
 	say(t, ", end its sessions and revoke its application passwords. Look for forwarding "
-	       "rules that the owner did not make, and for the same password elsewhere. Block ");
-	say_sources(t, i, BIT(SUCCESS) | BIT(GUESSING));
-	say(t, ".");
+	       "rules that the owner did not make, and for the same password elsewhere. ");
+	say_block(t, i, BIT(SUCCESS) | BIT(GUESSING), "");
 }
 
 static void
@@ -203,9 +236,8 @@ advise_relay(struct text *t, const struct incident *i)
 	say(t, "Hold the queue of ");
 	say_phrase(t, &servers, "the server");
 	say(t, ", delete what the attack put there (Postfix: postqueue -j, postsuper -d; Exim: "
-	       "exiqgrep, exim -Mrm), then let it go on. Block ");
-	say_sources(t, i, BIT(RELAY));
-	say(t, ".");
+	       "exiqgrep, exim -Mrm), then let it go on. ");
+	say_block(t, i, BIT(RELAY), "");
 }
 
 static void

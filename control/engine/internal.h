@@ -90,6 +90,9 @@ void tracked_event(struct engine *engine, const struct event *event, const struc
 /* Bring a finding of one of these up to date. */
 void tracked_refresh(struct engine *engine, struct book_entry *entry);
 
+/* advice_stage.c: are both in one IPv4 /24 or IPv6 /64, as a webmail and its server are? */
+bool advice_beside(const char *source, const char *server);
+
 /* advice_tracked.c: as finding_advice; out_len at least 1. */
 size_t tracked_advice(const struct finding *finding, char *out, size_t out_len);
 

@@ -427,6 +427,8 @@ forged_bounces_are_not_the_guessers_doing(void **state)
 static void
 two_accounts_behind_one_webmail_are_two_incidents(void **state)
 {
+	char advice[2048];
+
 	(void)state;
 	guess("198.51.100.1", DAVE, 0, 20, NS_PER_S);
 	let_in("198.51.100.1", DAVE);
@@ -436,6 +438,11 @@ two_accounts_behind_one_webmail_are_two_incidents(void **state)
 	spam("203.0.113.80", DAVE, 60);
 	spam("203.0.113.80", "eve@corp.example", 60);
 	engine_finish(s->engine);
+	/* To block it would lock everybody out. */
+	incident_advice(
+		incident_of(DETECTOR_BRUTEFORCE, "192.0.2.1"), STAGE_RELAY, advice, sizeof(advice));
+	assert_null(strstr(advice, " Block 203.0.113.80"));
+	assert_non_null(strstr(advice, "Before you block 203.0.113.80, beside the servers"));
 	assert_int_equal(incidents(), 2);
 	assert_int_equal(incident_of(DETECTOR_BRUTEFORCE, "198.51.100.1")->stage, STAGE_RELAY);
 	assert_int_equal(incident_of(DETECTOR_BRUTEFORCE, "192.0.2.1")->stage, STAGE_RELAY);
