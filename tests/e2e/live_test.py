@@ -1,0 +1,370 @@
+#!/usr/bin/env python3
+"""smtap run on live ports: real servers under a real attack, seen while it happens.
+
+usage: live_test.py SMTAP [UNPACKED] [PART-OF-A-NAME]   (prints TAP)
+
+UNPACKED: as for realserver_test.py. A mirror (tc) copies what passes the server's end of the cable
+into a veth, which smtap reads by AF_PACKET and by AF_XDP. Skipped where something is missing.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from golden import Tap  # noqa: E402
+import lab as servers  # noqa: E402
+from lab import NAME, PASSWORD, Lab, Missing, compare, server_view, smtap_view  # noqa: E402
+
+ATTACKER, SECOND = "198.51.100.7", "198.51.100.8"
+GUESSES = [f"wrong-{n:03}-guess" for n in range(100)]
+CAPTURE = pathlib.Path(__file__).resolve().parents[1] / "golden/17-base-bf-success-relay.pcap"
+AF_PACKET, AF_XDP = "mirror1", "net_af_xdp0,iface=mirror1"
+# Packets that arrived are one of these.
+SEEN = ["rx_packets", "port_missed", "port_nombuf", "port_errors", "dispatch_full"]
+
+
+class Live:
+    """smtap run in a namespace of the lab."""
+
+    def __init__(self, lab, smtap, port, *options, config=""):
+        self.lab, self.folder = lab, lab.path / "live"
+        self.folder.mkdir()
+        lab.watch.add(self.folder)
+        (lab.path / "smtap.yaml").write_text(f"stats:\n  interval: 1s\n{config}")
+        self.said = lab.path / "run.out"
+        out = lab.stack.enter_context(open(self.said, "w", encoding="utf-8"))
+        # AF_XDP keeps its map in bpffs.
+        shell = 'mount -t bpf bpf /sys/fs/bpf; exec "$@"'
+        command = [smtap, "run", "-c", f"{lab.path}/smtap.yaml", "-i", port, "-o", self.folder]
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", lab.server, "sh", "-c", shell, "sh", *command, *options],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+        )
+        lab.stack.callback(lab.stop, self.process)
+        lab.until("smtap run", self.is_ready)
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"smtap run ended: {self.said.read_text()}")
+        return self.events("stats")
+
+    def events(self, *kinds):
+        with contextlib.suppress(OSError):
+            lines = (self.folder / "eve.json").read_text().split("\n")[:-1]
+            events = [json.loads(line) for line in lines]
+            return [e for e in events if not kinds or e["event_type"] in kinds]
+        return []
+
+    def found(self, detector, source):
+        return [
+            e
+            for e in self.events("alert")
+            if e["smtap"]["detector"] == detector and e["smtap"].get("subject") == source
+        ]
+
+    def counters(self):
+        return self.events("stats")[-1]["smtap"]["counters"]
+
+    def child(self, name):
+        """The pid of one of its daemons."""
+        for line in subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split("\n"):
+            if name in line:
+                return int(line.split()[0])
+        return None
+
+    def end(self):
+        """Its exit status, and all that it said."""
+        self.process.send_signal(signal.SIGTERM)
+        status = self.process.wait(20)
+        return status, self.said.read_text()
+
+
+def devices(lab):
+    """A veth in the server's namespace, silent but for what is mirrored into it."""
+    run = ["ip", "netns", "exec", lab.server]
+    servers.run(*run, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    servers.run(
+        "ip", "-n", lab.server, "link", "add", "mirror0", "type", "veth", "peer", "name", "mirror1"
+    )
+    for name in ("mirror0", "mirror1"):
+        servers.run("ip", "-n", lab.server, "link", "set", name, "up")
+    return run
+
+
+def mirror(lab):
+    run = devices(lab)
+    servers.run(*run, "tc", "qdisc", "add", "dev", "wire", "clsact")
+    all_of_it = ["protocol", "all", "u32", "match", "u32", "0", "0"]
+    to_mirror = ["action", "mirred", "egress", "mirror", "dev", "mirror0"]
+    for way in ("ingress", "egress"):
+        servers.run(*run, "tc", "filter", "add", "dev", "wire", way, *all_of_it, *to_mirror)
+
+
+def exim_view(log):
+    """Per source what Exim logged: attempts, and those that failed."""
+    seen = {}
+    for line in log.splitlines():
+        m = re.search(r"AUTH from (\S+)", line)
+        failed = re.search(r"authenticator failed for .*\[(\S+)\]", line)
+        if m or failed:
+            view = seen.setdefault((m or failed)[1], {"attempts": 0, "failure": 0})
+            view["attempts" if m else "failure"] += 1
+    for view in seen.values():
+        view["success"] = view["attempts"] - view["failure"]
+    return seen
+
+
+def shared(view, want):
+    """What both views tell of."""
+    return {
+        source: {k: v for k, v in one.items() if k in want.get(source, {})}
+        for source, one in view.items()
+    }
+
+
+def under_attack(tap, name, lab, live):
+    """hydra until it has found the password; the incident must be there before."""
+    hydra = lab.start_hydra(ATTACKER, "LOGIN", "-t", "4")
+    seen = []
+
+    def told():
+        seen[:] = live.found("bruteforce", ATTACKER)
+        return seen or hydra.poll() is not None
+
+    lab.until("the incident", told)
+    running = hydra.poll() is None
+    lab.end_hydra(hydra, "LOGIN")
+    tap.point(
+        f"{name}_tells_the_incident_while_the_attack_runs",
+        []
+        if running and seen and seen[0]["smtap"]["state"] == "open"
+        else [f"hydra still ran: {running}; alerts: {len(seen)}"],
+    )
+
+
+def end_well(tap, name, live):
+    status, said = live.end()
+    off = [f"status {status}: {said[-600:]}"] if status else []
+    off += [f"{k}: {v}" for k, v in live.counters().items() if k in SEEN[1:] and v]
+    tap.point(f"{name}_ends_well_and_lost_nothing", off)
+    text = said + (live.folder / "eve.json").read_text()
+    tap.point(f"{name}_shows_no_password", [p for p in (*GUESSES, PASSWORD) if p in text])
+    return said
+
+
+def passwords(lab):
+    lab.write("passwords", "\n".join([*GUESSES, PASSWORD]) + "\n")
+
+
+def check_postfix(tap, name, lab, smtap, port, *options):
+    passwords(lab)
+    lab.cable()
+    mirror(lab)
+    lab.serve()
+    live = Live(lab, smtap, port, *options)
+    under_attack(tap, name, lab, live)
+    lab.until("the end of all connections", lab.all_ended)
+    said = end_well(tap, name, live)
+    got, want = smtap_view(live.events()), server_view(lab.read("mail.log"))
+    off = compare(got, want, ATTACKER)
+    if want.get(ATTACKER, {}).get("attempts", 0) < len(GUESSES) / 2:
+        off.append(f"the server says {want}")
+    tap.point(f"{name}_counts_as_postfix_counts", off)
+    tap.point(
+        f"{name}_reports_the_account",
+        [] if f"guessed the password of {NAME}" in said else [said[-900:]],
+    )
+
+
+def postfix_by_af_packet(tap, name, lab, smtap):
+    check_postfix(tap, name, lab, smtap, AF_PACKET)
+
+
+def postfix_by_af_xdp_and_two_workers(tap, name, lab, smtap):
+    check_postfix(tap, name, lab, smtap, AF_XDP, "--workers", "2")
+
+
+def exim_by_af_packet_and_two_workers(tap, name, lab, smtap):
+    passwords(lab)
+    lab.cable()
+    mirror(lab)
+    lab.serve_exim()
+    live = Live(lab, smtap, AF_PACKET, "--workers", "2")
+    under_attack(tap, name, lab, live)
+    end_well(tap, name, live)
+    want = exim_view(lab.read("exim/mainlog"))
+    off = compare(shared(smtap_view(live.events()), want), want, ATTACKER)
+    if want.get(ATTACKER, {}).get("attempts", 0) < len(GUESSES) / 2:
+        off.append(f"the server says {want}")
+    tap.point(f"{name}_counts_as_exim_counts", off)
+
+
+def control_that_dies_is_started_again(tap, name, lab, smtap):
+    passwords(lab)
+    lab.cable()
+    mirror(lab)
+    lab.serve()
+    live = Live(lab, smtap, AF_PACKET)
+    lab.hydra(ATTACKER, "LOGIN")
+    lab.until("the first incident", lambda: live.found("bruteforce", ATTACKER))
+    before = len(live.events())
+    first = live.child("smtap-control")
+    os.kill(first, signal.SIGKILL)
+    lab.hydra(SECOND, "PLAIN")  # while nobody reads the rings, or while they are read again
+    lab.until("the second incident", lambda: live.found("bruteforce", SECOND))
+    lab.until("the end of all connections", lab.all_ended)
+    status, said = live.end()
+    off = [] if status == 0 else [f"status {status}"]
+    if "control was killed by signal 9; it starts again" not in said:
+        off.append(said[-600:])
+    if len(live.events()) <= before:
+        off.append("the EVE file was not gone on with")
+    tap.point(name, off)
+    got, want = smtap_view(live.events()), server_view(lab.read("mail.log"))
+    tap.point(f"{name}_and_no_attempt_is_missed", compare(got, want, SECOND))
+
+
+def statistic(lab, device, which):
+    path = f"/sys/class/net/{device}/statistics/{which}"
+    return int(
+        subprocess.run(
+            ["ip", "netns", "exec", lab.server, "cat", path],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+
+
+def check_replay(tap, name, lab, smtap, port, loops, *options):
+    """As fast as tcpreplay can: what arrived was inspected, or is counted as lost."""
+    lab.cable()
+    lab.users()
+    devices(lab)
+    live = Live(lab, smtap, port, *options)
+    before = statistic(lab, "mirror1", "rx_packets")
+    r = subprocess.run(
+        lab.inside(
+            lab.server,
+            "tcpreplay",
+            "--topspeed",
+            "--preload-pcap",
+            "-i",
+            "mirror0",
+            "--loop",
+            str(loops),
+            str(CAPTURE),
+        ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    sent = re.search(r"Actual: (\d+) packets", r.stdout)
+    if r.returncode or not sent:
+        raise AssertionError(f"tcpreplay: {r.stdout[-300:]} {r.stderr[-300:]}")
+    arrived = statistic(lab, "mirror1", "rx_packets") - before
+    dropped = statistic(lab, "mirror0", "tx_dropped")
+
+    def sum_seen():
+        return sum(live.counters()[k] for k in SEEN)
+
+    with contextlib.suppress(TimeoutError):
+        lab.until("all packets", lambda: sum_seen() == arrived)
+    c = live.counters()
+    rate = re.search(r"([\d.]+) pps", r.stdout)
+    tap.point(
+        f"{name}_accounts_for_each_packet",
+        []
+        if sum_seen() == arrived and arrived > 0
+        else [
+            f"{sent[1]} sent, {dropped} dropped on the way, {arrived} arrived, "
+            f"but {sum_seen()} are known: { {k: c[k] for k in SEEN} }"
+        ],
+    )
+    tap.point(
+        f"{name}_sent_is_what_arrived_and_what_the_cable_dropped",
+        []
+        if int(sent[1]) == arrived + dropped
+        else [f"{sent[1]} sent, {arrived} arrived, {dropped} dropped"],
+    )
+    print(
+        f"# {name}: {sent[1]} packets at {rate[1] if rate else '?'} packets/s; "
+        f"{ {k: c[k] for k in SEEN if c[k]} }"
+    )
+    status, said = live.end()
+    tap.point(f"{name}_ends_well", [] if status == 0 else [f"status {status}: {said[-600:]}"])
+
+
+def tcpreplay_by_af_packet(tap, name, lab, smtap):
+    check_replay(tap, name, lab, smtap, AF_PACKET, 100)
+
+
+def tcpreplay_by_af_packet_and_two_workers(tap, name, lab, smtap):
+    check_replay(tap, name, lab, smtap, AF_PACKET, 100, "--workers", "2")
+
+
+def tcpreplay_by_af_xdp(tap, name, lab, smtap):
+    check_replay(tap, name, lab, smtap, AF_XDP, 100)
+
+
+CASES = [
+    postfix_by_af_packet,
+    postfix_by_af_xdp_and_two_workers,
+    exim_by_af_packet_and_two_workers,
+    control_that_dies_is_started_again,
+    tcpreplay_by_af_packet,
+    tcpreplay_by_af_packet_and_two_workers,
+    tcpreplay_by_af_xdp,
+]
+
+
+def what_is_missing(unpacked):
+    missing = servers.what_is_missing(unpacked)
+    for name in ("usr/sbin/exim4", "usr/bin/tcpreplay"):
+        if not any(os.path.exists(os.path.join(root, name)) for root in ("/", unpacked)):
+            missing = missing or f"needs /{name}; see scripts/deps"
+    return missing
+
+
+def main():
+    smtap = os.path.abspath(sys.argv[1])
+    unpacked = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "/nonexistent"
+    only = sys.argv[3] if len(sys.argv) > 3 else ""
+    missing = what_is_missing(unpacked)
+    tap = Tap()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # and clean up
+    if missing:
+        print(f"1..0 # SKIP {missing}")
+        return 0
+    for case in [c for c in CASES if only in c.__name__]:
+        name = case.__name__
+        try:
+            with tempfile.TemporaryDirectory(prefix="smtap-") as path:
+                os.chmod(path, 0o755)
+                with contextlib.ExitStack() as stack:
+                    case(tap, name, Lab(path, unpacked, stack, [ATTACKER, SECOND]), smtap)
+        except Missing as e:
+            tap.skip(name, str(e))
+        except (AssertionError, TimeoutError, subprocess.TimeoutExpired) as e:
+            tap.point(name, [f"{type(e).__name__}: {e}"])
+    return tap.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
