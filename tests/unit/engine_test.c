@@ -116,6 +116,22 @@ events_of_other_types_move_the_clock(void **state)
 }
 
 static void
+quiet_time_closes_in_silence_too(void **state)
+{
+	uint64_t last_ns;
+
+	(void)state;
+	guess(0, 20, NS_PER_S);
+	last_ns = s->now_ns;
+	engine_clock(s->engine, last_ns + 29 * NS_PER_MIN);
+	assert_int_equal(s->told[FINDING_CLOSED], 0);
+	engine_clock(s->engine, last_ns + 31 * NS_PER_MIN);
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
+	engine_clock(s->engine, last_ns); /* it does not run backwards */
+	assert_true(stream_find(s, DETECTOR_BRUTEFORCE, A)->closed);
+}
+
+static void
 after_closing_it_takes_new_evidence(void **state)
 {
 	(void)state;
@@ -489,6 +505,7 @@ main(void)
 		T(a_finding_tells_of_all_that_led_to_it),
 		T(quiet_time_closes_when_a_later_event_comes),
 		T(events_of_other_types_move_the_clock),
+		T(quiet_time_closes_in_silence_too),
 		T(after_closing_it_takes_new_evidence),
 		T(the_server_that_let_the_guesser_in_is_the_one_that_is_said_to),
 		T(first_and_last_seen_hold_when_captures_are_out_of_order),
