@@ -117,6 +117,8 @@ size_t engine_incident_findings(const struct engine *engine, const struct incide
 /* What to do about it, from its detector alone. Returns the length; cut to out_len. */
 size_t finding_advice(const struct finding *finding, char *out, size_t out_len);
 
+#define INCIDENT_ADVICE_MAX 4096 /* holds the longest: names may have SUBJECT_NAME_MAX bytes */
+
 /* What to do now that the incident has come to this stage, by name: whom to block, whose password
    to change, which queue to look into. Empty where it has not come to it. */
 size_t incident_advice(

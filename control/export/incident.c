@@ -72,7 +72,7 @@ static json_t *
 advice_list(const struct incident *i)
 {
 	json_t *list = json_array();
-	char text[2048];
+	char text[INCIDENT_ADVICE_MAX];
 
 	for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
 		json_t *one;

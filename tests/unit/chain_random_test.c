@@ -419,11 +419,42 @@ rules_that_hide_and_allow_leave_it_whole(void **state)
 	a_random_life(true);
 }
 
+/* What is cut may end within a character, and then the exporter has nothing to show. */
+static void
+the_longest_advice_is_whole(void **state)
+{
+	char advice[INCIDENT_ADVICE_MAX];
+	struct incident i = {.stage = STAGE_BLOCKLISTED};
+
+	(void)state;
+	/* Of six it would name four "and others". */
+	for (unsigned n = 0; n < 5; n++) {
+		struct incident_name *all[] = {&i.sources[n], &i.accounts[n], &i.servers[n]};
+
+		for (unsigned k = 0; k < 3; k++)
+			*all[k] = (struct incident_name){
+				.count = 9, .stages = UINT32_MAX, .succeeded = true};
+		memset(i.accounts[n].name, 'a' + (int)n, SUBJECT_NAME_MAX);
+		snprintf(i.sources[n].name, 64, "2001:db8:1111:222%u:3333:4444:5555:6666", n);
+		snprintf(i.servers[n].name, 64, "2001:db8:9999:222%u:3333:4444:5555:6666", n);
+	}
+	i.stages[STAGE_RELAY].detectors = UINT32_MAX;
+	for (unsigned stage = STAGE_SCAN; stage < STAGE_COUNT; stage++) {
+		size_t len;
+
+		i.stages[stage].findings = 1;
+		len = incident_advice(&i, (enum stage)stage, advice, sizeof(advice));
+		assert_in_range(len, 100, sizeof(advice) - 2);
+		assert_int_equal(advice[len - 1], '.');
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_happens_the_chain_is_whole),
+		cmocka_unit_test(the_longest_advice_is_whole),
 		cmocka_unit_test(rules_that_hide_and_allow_leave_it_whole),
 	};
 
