@@ -17,6 +17,7 @@ struct fact {
 	enum outcome outcome;
 	bool bounce;
 	bool account_known;
+	bool unknown; /* its outcome was not seen */
 	const char *account;
 	const char *helo;
 	const char *source;
@@ -47,6 +48,7 @@ auth_fact(struct fact *fact, const json_t *line)
 	fact->flag = TIE_AUTH;
 	fact->outcome = outcome_of(reader_text(auth, "outcome"));
 	fact->what.auth[fact->outcome] = 1;
+	fact->unknown = strcmp(reader_text(auth, "outcome"), "unknown") == 0;
 	fact->account_known = json_is_string(json_object_get(auth, "username"));
 	fact->account = reader_text(auth, "username");
 	fact->helo = reader_text(json_object_get(line, "smtap"), "helo");
@@ -317,6 +319,7 @@ count_add(struct model *model, const struct ties *ties, const json_t *line, uint
 	fact.number = number;
 	count_time(model, fact.us);
 	tally_add(&model->all, &fact.what);
+	model->unknown += fact.unknown;
 	count_flows(model, ties, &fact, line);
 	e = follow(model, ties, TIE_SOURCE, fact.source, &fact);
 	if (e == 0)

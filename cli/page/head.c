@@ -88,6 +88,11 @@ put_losses(FILE *out, const struct model *model)
 		text_number(out, c->value);
 		fprintf(out, " %s <span class=\"soft\">(%s)</span>", help, c->name);
 	}
+	if (model->unknown > 0) {
+		fputs(told++ || !model->stats_seen ? "<br>" : "", out);
+		text_count(out, model->unknown, "login attempt", "login attempts");
+		fputs(" whose outcome was not seen", out);
+	}
 	if (model->stats_seen && told == 0)
 		fputs("Nothing is known to be missing.", out);
 	if (model->damaged > 0) {
@@ -118,11 +123,17 @@ put_severities(FILE *out, const struct list *list)
 static void
 put_hidden(FILE *out, const struct hiding *hiding, bool alone)
 {
+	uint64_t events = 0;
+
 	if (hiding->count + hiding->rule_count == 0)
 		return;
-	fputs("<dt>Suppressed</dt><dd>", out);
+	for (size_t i = 0; i < hiding->rule_count; i++)
+		events += hiding->rules[i].events;
+	fputs("<dt>By rules</dt><dd>", out);
 	text_count(out, hiding->count + hiding->further, "finding", "findings");
-	fputs(" by rules", out);
+	fputs(" suppressed, ", out);
+	text_count(out, events, "event", "events");
+	fputs(" allowed", out);
 	fputs(alone ? "" : ": <a href=\"#suppressed\">see below</a>", out);
 	fputs(".</dd>\n", out);
 }
@@ -233,7 +244,7 @@ html_overview(FILE *out, const struct model *model)
 	if (model->list.count == 0) {
 		fprintf(out, "<p>No incident was found.%s</p>\n</section>\n",
 			model->hiding.count + model->hiding.rule_count > 0
-				? " What rules hid is <a href=\"#suppressed\">below</a>."
+				? " What rules hid or allowed is <a href=\"#suppressed\">below</a>."
 				: "");
 		return;
 	}

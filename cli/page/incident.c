@@ -9,7 +9,12 @@ static void
 put_stages(FILE *out, const struct incident *incident)
 {
 	char text[WHEN_MAX];
+	bool any = false;
 
+	for (unsigned s = 0; s < STAGE_COUNT; s++)
+		any |= incident->stages[s].reached;
+	if (!any) /* a weakness, say: six times "not seen" would only puzzle */
+		return;
 	fputs("<ol class=\"stages\" aria-label=\"Stages of the attack\">\n", out);
 	for (unsigned s = 0; s < STAGE_COUNT; s++) {
 		const struct stage_told *stage = &incident->stages[s];
@@ -132,21 +137,25 @@ put_numbers(FILE *out, const struct finding *f)
 static void
 put_finding(FILE *out, const struct finding *f)
 {
-	fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><td>%s</td><th scope=\"row\">", f->id,
-		f->stage == STAGE_COUNT ? "&ndash;" : stage_name(f->stage));
+	fprintf(out,
+		"<tr><td class=\"n\">%" PRIu64 "<br><span class=\"soft\">%s</span></td>"
+		"<th scope=\"row\">",
+		f->id, f->closed ? "closed" : "open");
 	text_name(out, f->detector ? f->detector : "", TEXT_SHORT_CHARS);
+	if (f->stage != STAGE_COUNT)
+		fprintf(out, "<br><span class=\"soft\">%s</span>", stage_name(f->stage));
 	fputs("</th><td class=\"name\">", out);
 	text_name(out, f->subject_type ? f->subject_type : "", TEXT_SHORT_CHARS);
 	fputc(' ', out);
 	text_name(out, f->subject ? f->subject : "", TEXT_NAME_CHARS);
 	fputs("</td>", out);
 	put_numbers(out, f);
-	fprintf(out, "<td class=\"n\">%" PRIu64 "</td><td>", f->signature_id);
+	fprintf(out, "<td class=\"n\">%" PRIu64 "<br>", f->signature_id);
 	for (unsigned i = 0; i < sizeof(f->mitre) / sizeof(f->mitre[0]) && f->mitre[i]; i++) {
 		fputs(i ? ", " : "", out);
 		text_name(out, f->mitre[i], TEXT_SHORT_CHARS);
 	}
-	fprintf(out, "</td><td>%s</td></tr>\n", f->closed ? "closed" : "open");
+	fputs("</td></tr>\n", out);
 }
 
 /* The incidents that turned out to be parts of this one. */
@@ -171,9 +180,9 @@ put_merged(FILE *out, const struct model *model, uint64_t id)
 static void
 put_findings(FILE *out, const struct model *model, const struct incident *incident)
 {
-	static const char *const columns[] = {"#Finding", "Stage", "Detector", "Subject",
-		"#Counted", "#Failed", "#Logged in", "#Sources", "#Accounts", "#Servers",
-		"#Confidence", "#Signature", "ATT&amp;CK", "State", NULL};
+	static const char *const columns[] = {"#Finding", "Detector", "Subject", "#Counted",
+		"#Failed", "#Logged in", "#Sources", "#Accounts", "#Servers", "#Confidence",
+		"#Signature, ATT&amp;CK", NULL};
 
 	fprintf(out, "<h3>Findings and identifiers</h3>\n<p class=\"note\">incident_id %" PRIu64,
 		incident->brief->id);

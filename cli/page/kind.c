@@ -85,8 +85,8 @@ kind_words(const char *kind)
 	} rows[] = {{"clear_auth", "AUTH is offered in clear"},
 		{"old_version", "the greeting names a version that nobody maintains"},
 		{"mangled_starttls", "something on the way takes STARTTLS out"},
-		{"backscatter", "backscatter: many servers bounce what others sent in this name"},
-		{"loop", "a loop: the same few servers bounce, over and over"}};
+		{"backscatter", "many servers bounce what others sent in this name"},
+		{"loop", "the same few servers bounce, over and over"}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].kind, kind) == 0)

@@ -217,6 +217,7 @@ struct model {
 	bool stats_seen;
 	int64_t first_us, last_us; /* of all lines */
 	uint64_t lines, damaged, alerts;
+	uint64_t unknown; /* attempts whose outcome was not seen */
 	struct tally all;
 	struct names_shared shared;
 };

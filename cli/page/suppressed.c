@@ -104,7 +104,8 @@ html_hidden(FILE *out, const struct model *model)
 	if (hiding->count + hiding->rule_count == 0)
 		return;
 	fputs("<section id=\"suppressed\" aria-labelledby=\"suppressed-h\">\n"
-	      "<h2 id=\"suppressed-h\">Suppressed by rules</h2>\n<p class=\"note\">What rules of "
+	      "<h2 id=\"suppressed-h\">Suppressed or allowed by rules</h2>\n<p class=\"note\">What "
+	      "rules of "
 	      "the configuration hid from the alerts, or kept from detectors. It is part of no "
 	      "incident above.</p>\n",
 		out);

@@ -55,7 +55,11 @@ put_auth(FILE *out, const struct tally *t)
 	put_cell(out, t->auth[OUTCOME_FAILURE]);
 	put_cell(out, all - t->auth[OUTCOME_FAILURE] - t->auth[OUTCOME_SUCCESS]);
 	if (t->auth[OUTCOME_SUCCESS] == 0) {
-		fputs("<td class=\"n\">no</td>", out);
+		/* Whose answer was not seen may have got in. */
+		fprintf(out, "<td class=\"n\">%s</td>",
+			all == 0                      ? "&ndash;"
+			: t->auth[OUTCOME_OTHER] == 0 ? "no"
+						      : "none seen");
 		return;
 	}
 	fputs("<td class=\"n\"><span class=\"yes\">yes, ", out);

@@ -436,9 +436,22 @@ the_kind_of_a_finding_is_in_its_sentence_and_told_in_words(void **state)
 	expect_has(p, "<bdi>&lt;new&gt;</bdi>.<br>");
 	expect_has(p, "40 bounces came to <bdi>bob@corp.example</bdi> in a loop.");
 	expect_has(p, "50 bounces came to <bdi>203.0.113.25</bdi> for mail that others sent.");
-	expect_has(p, "<bdi>loop</bdi>: a loop: the same few servers");
+	expect_has(p, "<bdi>loop</bdi>: the same few servers");
 	expect_has(p, "What is yours was learned from the traffic");
 	expect_has(p, "What is yours is as configured.");
+	page_free(p);
+}
+
+static void
+what_is_no_stage_of_an_attack_has_no_row_of_stages(void **state)
+{
+	struct page *p = page_of_fixture("kinds", 1);
+
+	(void)state;
+	expect_not(p, "Stages of the attack");
+	page_free(p);
+	p = page_of_fixture("kinds", 4);
+	expect_has(p, "Stages of the attack");
 	page_free(p);
 }
 
@@ -467,12 +480,16 @@ no_guess_worked_is_said_only_where_all_answers_were_seen(void **state)
 	(void)state;
 	expect_has(p, "; whether one worked was not seen.");
 	expect_not(p, "no guess");
+	expect_has(p, "<td class=\"n\">none seen</td>");
+	expect_not(p, "<td class=\"n\">no</td>");
+	expect_has(p, "2 login attempts whose outcome was not seen");
 	page_free(p);
 	p = page_of_fixture("unseen", 2);
 	expect_has(p, "; no guess was seen to work.");
 	page_free(p);
 	p = page_of_fixture("unseen", 3);
 	expect_has(p, "; no guess worked.");
+	expect_has(p, "<td class=\"n\">no</td>");
 	page_free(p);
 }
 
@@ -484,8 +501,9 @@ what_rules_hid_is_told_after_the_incidents(void **state)
 	(void)state;
 	assert_int_equal(p->status, 0);
 	assert_int_equal(p->result.damaged, 0);
-	expect_has(p, "No incident was found. What rules hid is <a href=\"#suppressed\">");
-	expect_has(p, "<dt>Suppressed</dt><dd>2 findings by rules");
+	expect_has(
+		p, "No incident was found. What rules hid or allowed is <a href=\"#suppressed\">");
+	expect_has(p, "<dt>By rules</dt><dd>2 findings suppressed, 5,000 events allowed");
 	expect_has(p, "<bdi>source</bdi> <bdi>192.0.2.9</bdi></td><td class=\"n\">77</td>");
 	expect_has(p, "<td class=\"n\">14</td><td class=\"name\"><bdi>ticket 4711</bdi>");
 	expect_has(p, "<bdi>a test of &lt;ours&gt;</bdi></td><td class=\"name\">"
@@ -523,7 +541,7 @@ many_suppressed_findings_are_counted_past_the_cap(void **state)
 	}
 	fclose(f);
 	p = page_of(eve);
-	expect_has(p, "<dt>Suppressed</dt><dd>250 findings by rules");
+	expect_has(p, "<dt>By rules</dt><dd>250 findings suppressed");
 	expect_has(p, "<bdi>192.0.2.200</bdi>");
 	expect_not(p, "<bdi>192.0.2.201</bdi>");
 	expect_has(p, "50 further findings are not shown.");
@@ -553,6 +571,7 @@ main(void)
 		cmocka_unit_test(sources_are_told_with_their_country_and_network),
 		cmocka_unit_test(sources_of_a_wide_prefix_are_one_network),
 		cmocka_unit_test(the_kind_of_a_finding_is_in_its_sentence_and_told_in_words),
+		cmocka_unit_test(what_is_no_stage_of_an_attack_has_no_row_of_stages),
 		cmocka_unit_test(blocklists_are_named_and_the_page_they_point_to_is_no_link),
 		cmocka_unit_test(no_guess_worked_is_said_only_where_all_answers_were_seen),
 		cmocka_unit_test(what_rules_hid_is_told_after_the_incidents),
