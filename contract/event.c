@@ -165,3 +165,25 @@ event_valid(const struct event *event)
 	}
 	return false;
 }
+
+size_t
+event_account(const struct event *e, const char **name)
+{
+	switch ((enum event_type)e->head.type) {
+	case EVENT_AUTH:
+		*name = e->text;
+		return (e->auth.flags & AUTH_USERNAME_KNOWN) ? e->auth.username_len : 0;
+	case EVENT_RCPT:
+		*name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len;
+		return e->rcpt.authenticated_len;
+	case EVENT_MAIL:
+		*name = e->text + e->mail.helo_len + e->mail.from_len;
+		return e->mail.authenticated_len;
+	case EVENT_SESSION:
+	case EVENT_SIGNATURE:
+	case EVENT_NONE:
+	case EVENT_TYPE_COUNT:
+		break;
+	}
+	return 0;
+}

@@ -266,4 +266,8 @@ _Static_assert(offsetof(struct event, text) == EVENT_BYTES - EVENT_TEXT_BYTES, "
  */
 bool event_valid(const struct event *event);
 
+/* Who is logged in, or tries to: *name is in the event's text and does not end with NUL. Returns
+   its length; 0: not known, or an event of another kind. */
+size_t event_account(const struct event *event, const char **name);
+
 #endif

@@ -1,33 +1,9 @@
 /* What each detector means, and what to do about a finding. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "control/engine/internal.h"
-
-/* Appends; what does not fit is cut off. */
-struct text {
-	char *out;
-	size_t room;
-	size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	if (t->len + 1 >= t->room)
-		return;
-	va_start(args, format);
-	n = vsnprintf(t->out + t->len, t->room - t->len, format, args);
-	va_end(args);
-	if (n < 0)
-		return;
-	t->len += (size_t)n;
-	if (t->len >= t->room)
-		t->len = t->room - 1;
-}
 
 static void
 say_success(struct text *t, const struct finding *i)
@@ -35,14 +11,15 @@ say_success(struct text *t, const struct finding *i)
 	if (i->successes == 0)
 		return;
 	if (i->success_account[0] != '\0')
-		say(t,
+		text_add(t,
 			" A login as %s worked: change that password now, end its sessions, and "
 			"look "
 			"for mail sent as %s since.",
 			i->success_account, i->success_account);
 	else
-		say(t, " A login worked, in a session whose account could not be read: find it in "
-		       "the server's log, change its password, and look for mail sent since.");
+		text_add(t,
+			" A login worked, in a session whose account could not be read: find it in "
+			"the server's log, change its password, and look for mail sent since.");
 }
 
 /* Only what was seen: a reply that was not may have let somebody in. */
@@ -52,53 +29,56 @@ say_no_success(struct text *t, const struct finding *i)
 	if (i->successes > 0)
 		return;
 	if (i->failures == 0) {
-		say(t, " Whether a guess worked was not seen: look in the server's log for logins "
-		       "from there.");
+		text_add(t,
+			" Whether a guess worked was not seen: look in the server's log for logins "
+			"from there.");
 		return;
 	}
 	if (i->accounts == 1 && i->top_accounts[0].name[0] != '\0')
-		say(t,
+		text_add(t,
 			" No guess at %s %s; see that its password is strong and not in use "
 			"elsewhere.",
 			i->top_accounts[0].name,
 			i->failures < i->attempts ? "was seen to work" : "worked");
 	else
-		say(t, " No guess %s so far.",
+		text_add(t, " No guess %s so far.",
 			i->failures < i->attempts ? "was seen to work" : "worked");
 }
 
 static void
 advise_source(struct text *t, const struct finding *i)
 {
-	say(t, "Block %s on the mail ports.", i->subject);
+	text_add(t, "Block %s on the mail ports.", i->subject);
 	say_success(t, i);
 	say_no_success(t, i);
-	say(t, " Watch whether its neighbours take over, and limit failures per address on the "
-	       "server.");
+	text_add(t,
+		" Watch whether its neighbours take over, and limit failures per address on the "
+		"server.");
 }
 
 static void
 advise_stuffing(struct text *t, const struct finding *i)
 {
-	say(t, "Block %s on the mail ports. It has a list of stolen account and password pairs.",
+	text_add(t,
+		"Block %s on the mail ports. It has a list of stolen account and password pairs.",
 		i->subject);
 	say_success(t, i);
-	say(t, " Have the accounts on the list change passwords that they use elsewhere, and "
-	       "require a second factor.");
+	text_add(t, " Have the accounts on the list change passwords that they use elsewhere, and "
+		    "require a second factor.");
 }
 
 static void
 advise_distributed(struct text *t, const struct finding *i)
 {
 	if (i->subject_type == SUBJECT_ACCOUNT)
-		say(t,
+		text_add(t,
 			"Many sources guess at %s; blocking one does not help. Give the account a "
 			"strong password or a new name, require a second factor, and limit "
 			"failures "
 			"per account.",
 			i->subject);
 	else
-		say(t,
+		text_add(t,
 			"Many sources guess at accounts of %s, each too little to be blocked. "
 			"Limit "
 			"failures per account, require a second factor, and offer AUTH only where "
@@ -113,23 +93,24 @@ advise_compromise(struct text *t, const struct finding *i)
 	bool account = i->subject_type == SUBJECT_ACCOUNT;
 
 	if (account)
-		say(t,
+		text_add(t,
 			"Change the password of %s now, end its sessions, and revoke its "
 			"application "
 			"passwords.",
 			i->subject);
 	else
-		say(t,
+		text_add(t,
 			"Block %s. It logged in to an account that could not be read from the "
 			"wire: "
 			"find it in the server's log and change its password now.",
 			i->subject);
 	if (account && i->top_sources[0].name[0] != '\0' &&
 		!advice_beside(i->top_sources[0].name, i->top_targets[0].name))
-		say(t, " Block %s.", i->top_sources[0].name);
-	say(t, " Then look for mail sent with it since, from any address, for forwarding rules "
-	       "that "
-	       "it did not have, and for its mail still in the queue.");
+		text_add(t, " Block %s.", i->top_sources[0].name);
+	text_add(t,
+		" Then look for mail sent with it since, from any address, for forwarding rules "
+		"that "
+		"it did not have, and for its mail still in the queue.");
 }
 
 static void
@@ -137,11 +118,12 @@ advise_stale(struct text *t, const struct finding *i)
 {
 	const char *account = i->top_accounts[0].name;
 
-	say(t, "Nobody is guessing. Find the device or program at %s and give it the new password",
+	text_add(t,
+		"Nobody is guessing. Find the device or program at %s and give it the new password",
 		i->subject);
 	if (account[0] != '\0')
-		say(t, " of %s", account);
-	say(t, "; until then it hides real failures in the logs.");
+		text_add(t, " of %s", account);
+	text_add(t, "; until then it hides real failures in the logs.");
 }
 
 size_t

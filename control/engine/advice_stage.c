@@ -4,37 +4,16 @@
  * "block the sources" is no help at three in the morning.
  */
 #include <arpa/inet.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "control/engine/internal.h"
 
 #define NAMED 5u       /* of a list; the rest is in the alert */
 #define BY_THE_WAY 20u /* times less than who did most */
 #define SAME_NETWORK 3 /* sources in one network: block the network */
 #define NETWORK_MAX (INET6_ADDRSTRLEN + 4)
-
-struct text {
-	char *out;
-	size_t room;
-	size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->out + t->len, t->room - t->len, format, args);
-	va_end(args);
-	if (n < 0)
-		return;
-	t->len += (size_t)n;
-	if (t->len >= t->room)
-		t->len = t->room - 1;
-}
 
 /* Up to NAMED names, in one phrase. */
 struct phrase {
@@ -57,14 +36,14 @@ say_phrase(struct text *t, const struct phrase *p, const char *nobody)
 	unsigned shown = p->count <= NAMED ? p->count : NAMED - 1;
 
 	if (p->count == 0)
-		say(t, "%s", nobody);
+		text_add(t, "%s", nobody);
 	for (unsigned n = 0; n < shown; n++) {
 		bool last = n + 1 == p->count;
 
-		say(t, "%s%s", n == 0 ? "" : last ? " and " : ", ", p->names[n]);
+		text_add(t, "%s%s", n == 0 ? "" : last ? " and " : ", ", p->names[n]);
 	}
 	if (shown < p->count)
-		say(t, " and others");
+		text_add(t, " and others");
 }
 
 /* Those that took part in one of these stages, and not just by the way, as the owner of an
@@ -152,16 +131,17 @@ say_block(struct text *t, const struct incident *i, uint32_t stages, const char 
 		phrase_add(is_beside ? &beside : &outside, all.names[n]);
 	}
 	if (outside.count > 0 || beside.count == 0) {
-		say(t, "Block ");
+		text_add(t, "Block ");
 		say_ranges(t, outside);
-		say(t, "%s.%s", where, beside.count > 0 ? " " : "");
+		text_add(t, "%s.%s", where, beside.count > 0 ? " " : "");
 	}
 	if (beside.count == 0)
 		return;
-	say(t, "Before you block ");
+	text_add(t, "Before you block ");
 	say_phrase(t, &beside, "");
-	say(t, ", beside the servers, see who comes from there: behind a webmail or a proxy, all "
-	       "do.");
+	text_add(t,
+		", beside the servers, see who comes from there: behind a webmail or a proxy, all "
+		"do.");
 }
 
 #define BIT(stage) (1u << STAGE_##stage)
@@ -173,9 +153,9 @@ advise_scan(struct text *t, const struct incident *i)
 
 	say_block(
 		t, i, BIT(SCAN), " on the mail ports, or watch: who looks now comes back to guess");
-	say(t, " See that each of ");
+	text_add(t, " See that each of ");
 	say_phrase(t, &servers, "the servers that were reached");
-	say(t, " is meant to be reachable, patched, and silent to VRFY and EXPN.");
+	text_add(t, " is meant to be reachable, patched, and silent to VRFY and EXPN.");
 }
 
 static void
@@ -185,14 +165,14 @@ advise_guessing(struct text *t, const struct incident *i)
 	struct phrase accounts = named(i->accounts, BIT(GUESSING));
 
 	say_block(t, i, BIT(GUESSING), " on the mail ports");
-	say(t, " On ");
+	text_add(t, " On ");
 	say_phrase(t, &servers, "the servers");
-	say(t, ", limit failures per address and per account, and require a second factor");
+	text_add(t, ", limit failures per address and per account, and require a second factor");
 	if (accounts.count > 0 && accounts.count <= NAMED) {
-		say(t, " of ");
+		text_add(t, " of ");
 		say_phrase(t, &accounts, "");
 	}
-	say(t, ".");
+	text_add(t, ".");
 }
 
 static void
@@ -204,16 +184,17 @@ advise_success(struct text *t, const struct incident *i)
 		if (i->accounts[n].succeeded || (i->accounts[n].stages & BIT(SUCCESS)))
 			phrase_add(&accounts, i->accounts[n].name);
 	if (accounts.count == 0) {
-		say(t, "Find the account in the server's log: its name was not to be read on the "
-		       "wire. ");
-		say(t, "Change its password now");
+		text_add(t,
+			"Find the account in the server's log: its name was not to be read on the "
+			"wire. ");
+		text_add(t, "Change its password now");
 	} else {
-		say(t, "Change the password of ");
+		text_add(t, "Change the password of ");
 		say_phrase(t, &accounts, "");
-		say(t, " now");
+		text_add(t, " now");
 	}
-	say(t, ", end its sessions and revoke its application passwords. Look for forwarding "
-	       "rules that the owner did not make, and for the same password elsewhere. ");
+	text_add(t, ", end its sessions and revoke its application passwords. Look for forwarding "
+		    "rules that the owner did not make, and for the same password elsewhere. ");
 	say_block(t, i, BIT(SUCCESS) | BIT(GUESSING), "");
 }
 
@@ -224,19 +205,20 @@ advise_relay(struct text *t, const struct incident *i)
 	struct phrase accounts = named(i->accounts, BIT(RELAY));
 
 	if (i->stages[STAGE_RELAY].detectors & 1u << DETECTOR_OPEN_RELAY) {
-		say(t, "Close the relay on ");
+		text_add(t, "Close the relay on ");
 		say_phrase(t, &servers, "the server");
-		say(t, ": mail for other domains only after AUTH or from named networks. ");
+		text_add(t, ": mail for other domains only after AUTH or from named networks. ");
 	}
 	if (accounts.count > 0) {
-		say(t, "Suspend sending for ");
+		text_add(t, "Suspend sending for ");
 		say_phrase(t, &accounts, "");
-		say(t, ". ");
+		text_add(t, ". ");
 	}
-	say(t, "Hold the queue of ");
+	text_add(t, "Hold the queue of ");
 	say_phrase(t, &servers, "the server");
-	say(t, ", delete what the attack put there (Postfix: postqueue -j, postsuper -d; Exim: "
-	       "exiqgrep, exim -Mrm), then let it go on. ");
+	text_add(t,
+		", delete what the attack put there (Postfix: postqueue -j, postsuper -d; Exim: "
+		"exiqgrep, exim -Mrm), then let it go on. ");
 	say_block(t, i, BIT(RELAY), "");
 }
 
@@ -246,18 +228,20 @@ advise_bounces(struct text *t, const struct incident *i)
 	struct phrase servers = named(i->servers, BIT(BOUNCES));
 	struct phrase accounts = named(i->accounts, BIT(BOUNCES));
 
-	say(t, "Delete the bounces that wait on ");
+	text_add(t, "Delete the bounces that wait on ");
 	say_phrase(t, &servers, "the server");
 	if (accounts.count > 0) {
-		say(t, " for ");
+		text_add(t, " for ");
 		say_phrase(t, &accounts, "");
 	}
 	if (i->stage > STAGE_BOUNCES || i->stages[STAGE_RELAY].findings > 0 ||
 		i->stages[STAGE_SUCCESS].findings > 0)
-		say(t, "; they answer what was sent through you, and end when that has ended.");
+		text_add(
+			t, "; they answer what was sent through you, and end when that has ended.");
 	else
-		say(t, "; if nobody here sent what they answer, the sender was forged: publish SPF "
-		       "with DMARC reject, sign return paths (BATV).");
+		text_add(t, "; if nobody here sent what they answer, the sender was forged: "
+			    "publish SPF "
+			    "with DMARC reject, sign return paths (BATV).");
 }
 
 static void
@@ -265,11 +249,13 @@ advise_blocklisted(struct text *t, const struct incident *i)
 {
 	struct phrase servers = named(i->servers, BIT(BLOCKLISTED));
 
-	say(t, "When the spam has stopped and the queue is empty, ask the list named in the alert "
-	       "to delist ");
+	text_add(t,
+		"When the spam has stopped and the queue is empty, ask the list named in the alert "
+		"to delist ");
 	say_phrase(t, &servers, "the server");
-	say(t, "; not before, or it is listed again for longer. Until then, send urgent mail by "
-	       "another address.");
+	text_add(t,
+		"; not before, or it is listed again for longer. Until then, send urgent mail by "
+		"another address.");
 }
 
 size_t

@@ -45,7 +45,7 @@ fill(const struct engine *engine, const struct event *event, struct ahead_event 
 	known->hash[1] = track_key(out->keys.of[SUBJECT_PREFIX]);
 	known->addr[2] = flow->server;
 	known->hash[2] = track_key(out->keys.of[SUBJECT_SERVER]);
-	known->name_len = (uint8_t)tracked_account(event, &known->name);
+	known->name_len = (uint8_t)event_account(event, &known->name);
 	if (known->name_len == 0)
 		known->name = NULL;
 	else if (event->head.type != EVENT_AUTH)

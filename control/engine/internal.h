@@ -79,8 +79,6 @@ void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_s
 /* ahead.c: what this event, announced or not, is found by; valid until the next is announced. */
 const struct ahead_event *ahead_take(struct engine *engine, const struct event *event);
 
-/* tracked.c: the account that an event names: its length, 0 for none. */
-size_t tracked_account(const struct event *event, const char **name);
 /* engine.c: a wider prefix was found: findings of what it holds are over. */
 void engine_absorb(struct engine *engine, const struct finding *wide);
 

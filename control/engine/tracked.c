@@ -52,28 +52,6 @@ offer_one(struct engine *engine, struct book_entry *entry, enum book_top top,
 	book_offer(entry, top, &offer);
 }
 
-size_t
-tracked_account(const struct event *e, const char **name)
-{
-	switch ((enum event_type)e->head.type) {
-	case EVENT_AUTH:
-		*name = e->text;
-		return (e->auth.flags & AUTH_USERNAME_KNOWN) ? e->auth.username_len : 0;
-	case EVENT_RCPT:
-		*name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len;
-		return e->rcpt.authenticated_len;
-	case EVENT_MAIL:
-		*name = e->text + e->mail.helo_len + e->mail.from_len;
-		return e->mail.authenticated_len;
-	case EVENT_SESSION:
-	case EVENT_SIGNATURE:
-	case EVENT_NONE:
-	case EVENT_TYPE_COUNT:
-		break;
-	}
-	return 0;
-}
-
 static void
 add_evidence(struct engine *engine, struct book_entry *entry, const struct track_note *note,
 	const struct event *event)
@@ -85,7 +63,7 @@ add_evidence(struct engine *engine, struct book_entry *entry, const struct track
 
 	offer_one(engine, entry, BOOK_SOURCES, &source);
 	offer_one(engine, entry, BOOK_TARGETS, &target);
-	account.len = tracked_account(event, &account.text);
+	account.len = event_account(event, &account.text);
 	if (entry->finding.subject_type == SUBJECT_ACCOUNT) {
 		account.text = entry->finding.subject;
 		account.len = strlen(account.text);

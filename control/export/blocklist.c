@@ -1,27 +1,10 @@
 #include "control/export/blocklist.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-struct text {
-	char *out;
-	size_t room;
-	size_t len;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct text *t, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(t->out + t->len, t->room - t->len, format, args);
-	va_end(args);
-	if (n > 0)
-		t->len += (size_t)n < t->room - t->len ? (size_t)n : t->room - t->len - 1;
-}
+#include "base/text.h"
 
 const char *
 blocklist_name(const struct finding *finding, const struct pattern_set *patterns, uint32_t id)
@@ -65,22 +48,22 @@ blocklist_advice(const struct finding *finding, const struct pattern_set *patter
 		const char *name = blocklist_name(finding, patterns, id);
 
 		if (name != NULL)
-			say(&t, "%s%s", named++ == 0 ? "Listed by " : ", ", name);
+			text_add(&t, "%s%s", named++ == 0 ? "Listed by " : ", ", name);
 	}
 	if (named > 0)
-		say(&t, "%s%s, by the word of %" PRIu64 " server%s.",
+		text_add(&t, "%s%s, by the word of %" PRIu64 " server%s.",
 			b->address[0] != '\0' ? ": " : "", b->address, finding->targets,
 			finding->targets == 1 ? "" : "s");
 	for (uint32_t id = 0; (id = blocklist_next(b, id)) != 0;) {
 		const struct pattern *pattern = pattern_set_find(patterns, id);
 
 		if (pattern != NULL && pattern->delist != NULL && !is_told(finding, patterns, id))
-			say(&t, "%s%s (%s)", pages++ == 0 ? " Ask for delisting at " : ", ",
+			text_add(&t, "%s%s (%s)", pages++ == 0 ? " Ask for delisting at " : ", ",
 				pattern->delist, pattern->list);
 	}
 	if (pages > 0)
-		say(&t, ".");
+		text_add(&t, ".");
 	if (b->url[0] != '\0')
-		say(&t, "%sThe refusal itself points to %s", t.len > 0 ? " " : "", b->url);
+		text_add(&t, "%sThe refusal itself points to %s", t.len > 0 ? " " : "", b->url);
 	return t.len;
 }

@@ -125,29 +125,6 @@ struct question {
 	uint64_t detectors;
 };
 
-/* Who is logged in, or tries to. */
-static size_t
-account_of(const struct event *e, const char **name)
-{
-	switch ((enum event_type)e->head.type) {
-	case EVENT_AUTH:
-		*name = e->text;
-		return (e->auth.flags & AUTH_USERNAME_KNOWN) ? e->auth.username_len : 0;
-	case EVENT_RCPT:
-		*name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len;
-		return e->rcpt.authenticated_len;
-	case EVENT_MAIL:
-		*name = e->text + e->mail.helo_len + e->mail.from_len;
-		return e->mail.authenticated_len;
-	case EVENT_SESSION:
-	case EVENT_SIGNATURE:
-	case EVENT_NONE:
-	case EVENT_TYPE_COUNT:
-		break;
-	}
-	return 0;
-}
-
 /* account: folded; empty: not known. */
 static bool
 describes(const struct config_rule *rule, const struct event_head *head, const char *account)
@@ -203,7 +180,7 @@ suppress_allowed(struct suppress *s, const struct event *event)
 	q.detectors = 0;
 	q.account[0] = '\0';
 	if (s->any_account) {
-		size_t len = account_of(event, &name);
+		size_t len = event_account(event, &name);
 
 		if (len > 0)
 			config_fold(q.account, name, len);
