@@ -123,16 +123,16 @@ examine_quota(const struct doctor *d, struct diag *r, const struct group *g)
 	if (!tree_line(&d->tree, line, sizeof(line), "%s%s/cpu.max", g->mount, g->place) ||
 		sscanf(line, "%llu %llu", &quota, &period) != 2 || period == 0)
 		return;
-	/* Workers poll: each takes all of its processor, and there is a reader. */
-	if (quota >= (d->config.workers + 1) * period) {
+	/* Who polls takes all of its processor. */
+	if (quota >= doctor_lcores(d) * period) {
 		diag_add(r, DIAG_OK, "the control group may use %.1f processors",
 			(double)quota / (double)period);
 		return;
 	}
 	struct diag_item *item = diag_add(r, d->port_count ? DIAG_FAULT : DIAG_WARNING,
-		"the control group may use %.1f processors; %u worker%s and a reader poll",
-		(double)quota / (double)period, (unsigned)d->config.workers,
-		d->config.workers == 1 ? "" : "s");
+		"the control group may use %.1f processors; %u thread%s poll%s",
+		(double)quota / (double)period, doctor_lcores(d), doctor_lcores(d) == 1 ? "" : "s",
+		doctor_lcores(d) == 1 ? "s" : "");
 	diag_so(item, "all of them stand still for the rest of each %.0f ms: packets are lost",
 		(double)period / 1000);
 	diag_mend(item, "# start the container without --cpus, the service without CPUQuota=; "
@@ -161,7 +161,7 @@ examine_cpuset(const struct doctor *d, struct diag *r, const struct group *g)
 {
 	char line[1024];
 	struct cpus set;
-	unsigned want = (unsigned)d->config.workers + 1;
+	unsigned want = doctor_lcores(d) + 1;
 
 	if (!tree_line(&d->tree, line, sizeof(line), "%s%s/cpuset.cpus.effective", g->mount,
 		    g->place) ||

@@ -83,3 +83,19 @@ cpus_less(const struct cpus *a, const struct cpus *b)
 		out.bit[i] = a->bit[i] & ~b->bit[i];
 	return out;
 }
+
+struct cpus
+cpus_last(const struct cpus *set, unsigned count)
+{
+	struct cpus out = {0};
+	unsigned left = cpus_count(set);
+
+	for (unsigned cpu = CPUS_MAX; cpu-- > 0 && count > 0 && left > 1;) {
+		if (!cpus_has(set, cpu))
+			continue;
+		cpus_add(&out, cpu);
+		count--;
+		left--;
+	}
+	return out;
+}

@@ -34,5 +34,7 @@ unsigned cpus_count(const struct cpus *cpus);
 struct cpus cpus_both(const struct cpus *a, const struct cpus *b);
 /* Of a, without those of b. */
 struct cpus cpus_less(const struct cpus *a, const struct cpus *b);
+/* The last `count` of a set, but never its first: something else has to run as well. */
+struct cpus cpus_last(const struct cpus *set, unsigned count);
 
 #endif

@@ -42,7 +42,7 @@ struct doctor_link {
 	int64_t ring;           /* receive slots */
 	int64_t ring_max;       /* that there could be */
 	int64_t hash_ports;     /* TCP: the queue depends on ports, not on addresses alone */
-	int64_t hash_symmetric; /* the same queue for both directions */
+	int64_t hash_symmetric; /* by its key, the same queue for both directions */
 };
 
 struct doctor_probe {
@@ -103,11 +103,21 @@ bool doctor_can(const struct doctor *d, unsigned capability);
 bool doctor_has(const struct doctor *d, enum doctor_port_kind kind);
 /* The port needs the kernel to let go of its device. */
 bool doctor_needs_vfio(const struct doctor *d, const struct doctor_port *port);
+/* 0: no IOMMU is on. */
+unsigned doctor_iommu_groups(const struct doctor *d);
 /* The node of a port's device; -1: unknown. */
 int doctor_node_of(const struct doctor *d, const struct doctor_port *port);
+/* The node that most ports are on, as smtap run has it; -1: unknown. */
+int doctor_node(const struct doctor *d);
+bool doctor_node_cpus(const struct doctor *d, int node, struct cpus *out);
+/* Threads that poll: workers, and with several of them the one that may have to spread packets. */
+unsigned doctor_lcores(const struct doctor *d);
+/* Where smtap run puts them: the last processors that it may use, of the ports' node if there are
+   enough, and never the first. false: there are too few, and they share. */
+bool doctor_placement(const struct doctor *d, struct cpus *out);
 /* Is this one of the words in a line of words? */
 bool doctor_has_word(const char *words, const char *word);
-/* Bytes that packets take on hugepages. */
+/* Bytes that packets take, on hugepages if there are enough. */
 uint64_t doctor_packet_bytes(const struct doctor *d);
 /* Bytes of full tables: control's, one worker's, and all of the configuration. */
 uint64_t doctor_control_bytes(const struct config *config);

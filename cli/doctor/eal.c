@@ -78,8 +78,9 @@ examine_prefix(const struct doctor *d, struct diag *r, const char *locks, const 
 	}
 	item = diag_add(r, DIAG_WARNING, "%s was left behind by a program that ended", folder);
 	diag_so(item,
-		"another program with file prefix %s may refuse to start, or take over "
-		"what it finds there",
+		"smtap keeps no such files; another program with file prefix %s may refuse to "
+		"start, "
+		"or take over what it finds",
 		prefix);
 	diag_mend(item, "sudo rm -r %s", folder);
 }

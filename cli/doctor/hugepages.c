@@ -12,42 +12,35 @@ struct pages {
 	uint64_t free_bytes;
 };
 
-/* One folder of hugepages-*kB folders. */
+/* Those of 2 MiB: smtap counts no others. */
 static struct pages
 count_pages(const struct tree *t, const char *folder)
 {
-	struct pages pages = {0};
-	struct tree_names sizes;
+	int64_t total = 0;
+	int64_t free_pages = 0;
 
-	tree_list(t, &sizes, "%s", folder);
-	for (int i = 0; i < sizes.count; i++) {
-		const char *name = sizes.entry[i]->d_name;
-		unsigned long kb;
-		int64_t total = 0;
-		int64_t free_pages = 0;
-
-		if (sscanf(name, "hugepages-%lukB", &kb) != 1)
-			continue;
-		tree_number(t, &total, "%s/%s/nr_hugepages", folder, name);
-		tree_number(t, &free_pages, "%s/%s/free_hugepages", folder, name);
-		pages.total_bytes += (uint64_t)total * kb << 10;
-		pages.free_bytes += (uint64_t)free_pages * kb << 10;
-	}
-	tree_names_free(&sizes);
-	return pages;
+	tree_number(t, &total, "%s/hugepages-%dkB/nr_hugepages", folder, DEFAULT_KB);
+	tree_number(t, &free_pages, "%s/hugepages-%dkB/free_hugepages", folder, DEFAULT_KB);
+	return (struct pages){.total_bytes = (uint64_t)total * DEFAULT_KB << 10,
+		.free_bytes = (uint64_t)free_pages * DEFAULT_KB << 10};
 }
 
-/* Does a port that needs them stand on this node, or on one that is not known? */
-static bool
-is_wanted_on(const struct doctor *d, int node)
+/*
+ * smtap run does without hugepages when there are too few: slower; but a device that no IOMMU
+ * translates for must be told where in memory its buffers are, which ordinary pages do not keep.
+ */
+static enum diag_status
+severity_on(const struct doctor *d, int node)
 {
+	bool translated = doctor_iommu_groups(d) > 0;
+
 	for (unsigned i = 0; i < d->port_count; i++) {
 		int at = doctor_node_of(d, &d->ports[i]);
 
-		if (d->ports[i].kind == DOCTOR_PCI && (at == node || at < 0))
-			return true;
+		if (doctor_needs_vfio(d, &d->ports[i]) && !translated && (at == node || at < 0))
+			return DIAG_FAULT;
 	}
-	return false;
+	return DIAG_WARNING;
 }
 
 static uint64_t
@@ -77,32 +70,31 @@ examine_node(const struct doctor *d, struct diag *r, int node)
 	char folder[96];
 	char total[24];
 	char left[24];
-	bool wanted = is_wanted_on(d, node);
-	struct diag_item *item;
+	char want[24];
+	enum diag_status severity = severity_on(d, node);
 
 	snprintf(folder, sizeof(folder), "/sys/devices/system/node/node%d/hugepages", node);
 	struct pages pages = count_pages(&d->tree, folder);
 	doctor_size(pages.total_bytes, total);
 	doctor_size(pages.free_bytes, left);
-	if (pages.total_bytes == 0) {
-		item = diag_add(
-			r, wanted ? DIAG_FAULT : DIAG_WARNING, "node %d has no hugepages", node);
-		diag_so(item, wanted ? "the port on this node gets no packet buffers: smtap run "
-				       "does not start"
-				     : "a port on a driver of DPDK does not start here; captures "
-				       "and af_packet need none");
-		mend_count(d, item, node, pages);
-	} else if (pages.free_bytes < doctor_packet_bytes(d)) {
-		item = diag_add(r, wanted ? DIAG_FAULT : DIAG_WARNING,
-			"node %d: %s of %s of hugepages are free", node, left, total);
-		diag_so(item, "%u worker%s take about %s of packet buffers",
-			(unsigned)d->config.workers, d->config.workers == 1 ? "" : "s",
-			doctor_size(doctor_packet_bytes(d), total));
-		mend_count(d, item, node, pages);
-		diag_mend(item, "sudo smtap doctor    # its check eal names who holds pages");
-	} else {
+	if (pages.free_bytes >= doctor_packet_bytes(d)) {
 		diag_add(r, DIAG_OK, "node %d: %s of %s of hugepages are free", node, left, total);
+		return;
 	}
+	struct diag_item *item;
+	if (pages.total_bytes == 0)
+		item = diag_add(r, severity, "node %d has no hugepages of 2 MiB", node);
+	else
+		item = diag_add(r, severity,
+			"node %d: %s of %s of hugepages are free; packets take %s", node, left,
+			total, doctor_size(doctor_packet_bytes(d), want));
+	diag_so(item,
+		severity == DIAG_FAULT
+			? "without an IOMMU the port on this node needs them: smtap run does "
+			  "not start"
+			: "smtap run does without: packets are on pages of 4 KiB, and slower; "
+			  "captures need none");
+	mend_count(d, item, node, pages);
 }
 
 /* The second and fourth word of a line of /proc/mounts whose third is hugetlbfs. */
@@ -115,58 +107,33 @@ parse_mount(const char *line, char dir[256], char options[256])
 	       strcmp(type, "hugetlbfs") == 0;
 }
 
-static void
-examine_mount(const struct doctor *d, struct diag *r, const char *dir, const char *options)
-{
-	bool wanted = doctor_has(d, DOCTOR_PCI);
-	struct diag_item *item;
-	struct stat st;
-
-	if (strncmp(options, "ro,", 3) == 0 || strcmp(options, "ro") == 0) {
-		item = diag_add(
-			r, wanted ? DIAG_FAULT : DIAG_WARNING, "%s is mounted read-only", dir);
-		diag_so(item, "DPDK cannot make its files there");
-		diag_mend(item, "sudo mount -o remount,rw %s", dir);
-	} else if (tree_stat(&d->tree, &st, "%s", dir) != 0) {
-		diag_add(r, DIAG_UNSEEN, "%s cannot be seen without root", dir);
-	} else if (!doctor_may_write(d, &st)) {
-		item = diag_add(r, wanted ? DIAG_FAULT : DIAG_WARNING,
-			"user %u may not write to %s (mode %04o)", d->self.uid, dir,
-			(unsigned)st.st_mode & 07777);
-		diag_so(item, "run by this user, DPDK finds no hugepages");
-		diag_mend(item, "sudo chown %u %s", d->self.uid, dir);
-	} else {
-		diag_add(r, DIAG_OK, "hugetlbfs is at %s (%s)", dir, options);
-	}
-}
-
+/* smtap makes no files there (EAL's --in-memory): a mount is what other programs need. */
 static void
 examine_mounts(const struct doctor *d, struct diag *r)
 {
 	char *mounts = tree_text(&d->tree, "/proc/mounts");
+	char *rest = mounts;
 	char dir[256];
 	char options[256];
 	unsigned found = 0;
 
-	if (!mounts) {
-		diag_add(r, DIAG_UNSEEN, "/proc/mounts cannot be read: no mount is known");
-		return;
-	}
-	char *rest = mounts;
-	for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+	for (char *line; mounts && (line = strsep(&rest, "\n")) != NULL;) {
+		struct stat st;
+		const char *more = "";
+
 		if (!parse_mount(line, dir, options))
 			continue;
 		found++;
-		examine_mount(d, r, dir, options);
+		if (tree_stat(&d->tree, &st, "%s", dir) != 0)
+			more = ", not to be seen without root";
+		else if (!doctor_may_write(d, &st) || strncmp(options, "ro", 2) == 0)
+			more = ", not for this user to write to";
+		diag_add(r, DIAG_OK, "hugetlbfs is at %s (%s)%s; smtap needs no mount", dir,
+			options, more);
 	}
 	free(mounts);
-	if (found > 0)
-		return;
-	struct diag_item *item = diag_add(r, doctor_has(d, DOCTOR_PCI) ? DIAG_FAULT : DIAG_WARNING,
-		"hugetlbfs is not mounted");
-	diag_so(item, "DPDK has nowhere to keep the files of its hugepages");
-	diag_mend(item, "sudo mkdir -p /dev/hugepages && sudo mount -t hugetlbfs nodev "
-			"/dev/hugepages");
+	if (found == 0)
+		diag_add(r, DIAG_OK, "hugetlbfs is not mounted; smtap needs no mount");
 }
 
 /* smtap's own tables ask for transparent ones (madvise). */
@@ -207,10 +174,9 @@ doctor_hugepages(const struct doctor *d, struct diag *r)
 	}
 	tree_names_free(&nodes);
 	if (seen == 0) {
-		struct diag_item *item =
-			diag_add(r, doctor_has(d, DOCTOR_PCI) ? DIAG_FAULT : DIAG_WARNING,
-				"this kernel has no hugepages, or does not show them");
-		diag_so(item, "a port on a driver of DPDK does not start");
+		struct diag_item *item = diag_add(
+			r, DIAG_WARNING, "this kernel has no hugepages, or does not show them");
+		diag_so(item, "packets are on pages of 4 KiB, and slower");
 		diag_mend(item, "# in a container: mount the host's /sys; else a kernel with "
 				"CONFIG_HUGETLBFS");
 	}

@@ -25,8 +25,8 @@ is_intel(const struct doctor *d)
 	return intel;
 }
 
-static unsigned
-count_groups(const struct doctor *d)
+unsigned
+doctor_iommu_groups(const struct doctor *d)
 {
 	struct tree_names groups;
 
@@ -49,7 +49,7 @@ mend_iommu(const struct doctor *d, struct diag_item *item)
 static void
 examine_groups(const struct doctor *d, struct diag *r)
 {
-	unsigned groups = count_groups(d);
+	unsigned groups = doctor_iommu_groups(d);
 	char unsafe[8];
 	struct diag_item *item;
 

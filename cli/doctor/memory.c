@@ -13,9 +13,21 @@
 
 #define MIB (1ULL << 20)
 
-/* Packet memory: mbufs of the queues, the rings between, EAL's own. */
-#define PACKETS_BASE_BYTES (64 * MIB)
-#define PACKETS_WORKER_BYTES (64 * MIB)
+/* Of packets, in pages of 4 KiB: buffers of a port, of packets that are passed on, large ones. */
+#define PAGE_BYTES 4096u
+#define XDP_BUFFERS 8191u
+#define PACKET_BUFFERS 255u
+#define PACKET_BUFFER_PAGES 16u
+#define SPARE_BUFFERS 1024u
+#define RING_SLOTS 2048u
+#define CACHE_SLOTS 512u
+#define PASSED_CACHE 128u
+#define LARGE_BASE 64u
+#define LARGE_PER_WORKER 96u
+#define LARGE_PAGES 17u
+#define PACKETS_BASE_BYTES (48 * MIB)
+/* The kernel's, for each port on AF_PACKET. */
+#define PACKET_RING_BYTES (128 * MIB)
 
 /* Taken whatever the settings are: by control; and by each worker (arenas, ring of events). */
 #define CONTROL_BASE_BYTES (8 * MIB)
@@ -61,17 +73,47 @@ doctor_worker_bytes(const struct config *config)
 	return WORKER_BASE_BYTES + config->sessions * SESSION_BYTES;
 }
 
+static uint64_t
+port_pages(const struct config *config, enum doctor_port_kind kind)
+{
+	switch (kind) {
+	case DOCTOR_AF_PACKET:
+		return PACKET_BUFFERS * PACKET_BUFFER_PAGES;
+	case DOCTOR_AF_XDP:
+		return XDP_BUFFERS + config->workers * RING_SLOTS;
+	case DOCTOR_PCI:
+	case DOCTOR_VIRTUAL:
+		break;
+	}
+	return config->workers * (config->rx_descriptors + RING_SLOTS + CACHE_SLOTS) +
+	       SPARE_BUFFERS;
+}
+
 uint64_t
 doctor_packet_bytes(const struct doctor *d)
 {
-	return PACKETS_BASE_BYTES + d->config.workers * PACKETS_WORKER_BYTES;
+	uint64_t workers = d->config.workers;
+	uint64_t slots = workers > 1 ? RING_SLOTS : 0;
+	uint64_t pages = (workers + 1) * (slots + PASSED_CACHE) +
+			 (LARGE_BASE + LARGE_PER_WORKER * workers) * LARGE_PAGES;
+
+	for (unsigned i = 0; i < d->port_count; i++)
+		pages += port_pages(&d->config, d->ports[i].kind);
+	/* What the first port would take. */
+	if (d->port_count == 0)
+		pages += port_pages(&d->config, DOCTOR_PCI);
+	return pages * PAGE_BYTES + PACKETS_BASE_BYTES;
 }
 
 uint64_t
 doctor_table_bytes(const struct doctor *d)
 {
-	return doctor_control_bytes(&d->config) +
-	       d->config.workers * doctor_worker_bytes(&d->config);
+	uint64_t sum = doctor_control_bytes(&d->config) +
+		       d->config.workers * doctor_worker_bytes(&d->config);
+
+	for (unsigned i = 0; i < d->port_count; i++)
+		sum += d->ports[i].kind == DOCTOR_AF_PACKET ? PACKET_RING_BYTES : 0;
+	return d->port_count ? sum + doctor_packet_bytes(d) : sum;
 }
 
 static bool

@@ -3,16 +3,6 @@
 
 #include "cli/doctor/doctor.h"
 
-static bool
-cpus_of_node(const struct doctor *d, int node, struct cpus *out)
-{
-	char line[1024];
-
-	return tree_line(&d->tree, line, sizeof(line), "/sys/devices/system/node/node%d/cpulist",
-		       node) &&
-	       cpus_parse(out, line);
-}
-
 static unsigned
 count_nodes(const struct doctor *d)
 {
@@ -44,21 +34,18 @@ examine_port(const struct doctor *d, struct diag *r, const struct doctor_port *p
 				"manual; then start with taskset -c LIST smtap run");
 		return;
 	}
-	if (!cpus_of_node(d, node, &local))
+	if (!doctor_node_cpus(d, node, &local))
 		return;
 	struct cpus usable = cpus_both(&local, &d->self.cpus);
 	cpus_format(&local, list, sizeof(list));
-	if (cpus_count(&usable) > d->config.workers) {
+	if (cpus_count(&usable) > doctor_lcores(d)) {
 		diag_add(r, DIAG_OK, "port %s and %u usable processors are on node %d",
 			port->device, cpus_count(&usable), node);
 		return;
 	}
 	item = diag_add(r, DIAG_WARNING,
-		"port %s is on node %d, of whose processors (%s) smtap may use %u; %u worker%s and "
-		"a "
-		"reader want %u",
-		port->device, node, list, cpus_count(&usable), (unsigned)d->config.workers,
-		d->config.workers == 1 ? "" : "s", (unsigned)d->config.workers + 1);
+		"port %s is on node %d, of whose processors (%s) smtap may use %u; it wants %u",
+		port->device, node, list, cpus_count(&usable), doctor_lcores(d) + 1);
 	diag_so(item, "packets cross the link between nodes: each costs a remote access more");
 	diag_mend(item, "sudo taskset -c %s smtap run", list);
 }

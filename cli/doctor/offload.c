@@ -18,8 +18,9 @@ examine_merging(struct diag *r, const char *name, const struct doctor_link *link
 	}
 	struct diag_item *item = diag_add(r, DIAG_WARNING, "port %s merges segments (%s%s%s)", name,
 		gro ? "GRO" : "", gro && lro ? ", " : "", lro ? "LRO" : "");
-	diag_so(item, "frames grow past what a packet buffer holds and are cut or dropped; packet "
-		      "counts and checksums are no longer the wire's");
+	diag_so(item,
+		"what the wire had as several packets counts as one, and its checksum is made "
+		"up; with frames smaller than 64 KiB (framesz) the merged ones are lost");
 	diag_mend(
 		item, "sudo ethtool -K %s%s%s", name, gro ? " gro off" : "", lro ? " lro off" : "");
 }
@@ -54,43 +55,33 @@ count_queues(const struct doctor *d, const char *name)
 	return count;
 }
 
-/* Which queue a packet comes to must not differ between the two directions of a session. */
+/* AF_PACKET takes the packets of all queues; AF_XDP sees one. */
 static void
-examine_spread(const struct doctor *d, struct diag *r, const struct doctor_port *port,
+examine_queues(const struct doctor *d, struct diag *r, const struct doctor_port *port,
 	const struct doctor_link *link)
 {
 	const char *name = port->device;
 	unsigned queues = count_queues(d, name);
-	struct diag_item *item;
+	bool by_addresses = link->hash_ports == 0 && link->hash_symmetric > 0;
 
-	/* On AF_PACKET the kernel hands all queues to one socket, and the software spreads. */
 	if (queues <= 1 || port->kind != DOCTOR_AF_XDP) {
-		diag_add(r, DIAG_OK, "port %s: %u queue%s; software gives workers their packets",
-			name, queues, queues == 1 ? "" : "s");
+		diag_add(r, DIAG_OK, "port %s: %u queue%s, all read", name, queues,
+			queues == 1 ? "" : "s");
 		return;
 	}
-	if (link->hash_ports == 0 && link->hash_symmetric > 0) {
-		diag_add(r, DIAG_OK, "port %s spreads packets over %u queues by both addresses",
-			name, queues);
-		return;
-	}
-	item = diag_add(r, DIAG_WARNING, "port %s spreads packets over %u queues %s", name, queues,
-		link->hash_ports > 0        ? "by ports too"
-		: link->hash_symmetric == 0 ? "by a hash that depends on direction"
-					    : "by a hash that its driver does not tell");
-	diag_so(item, "the two directions of a session, or its fragments, come to different "
-		      "queues, and AF_XDP reads one queue each");
-	diag_mend(item, "sudo ethtool -L %s combined 1    # one queue; software spreads", name);
+	const char *spread = "a hash that its driver does not tell";
 	if (link->hash_ports > 0)
-		diag_mend(item,
-			"sudo ethtool -N %s rx-flow-hash tcp4 sd && sudo ethtool -N %s "
-			"rx-flow-hash tcp6 sd    # by addresses only",
-			name, name);
-	if (link->hash_symmetric == 0)
-		diag_mend(item,
-			"sudo ethtool -X %s hkey $(yes 6d:5a | head -20 | paste -sd:)    # "
-			"symmetric",
-			name);
+		spread = "ports too";
+	else if (link->hash_symmetric == 0)
+		spread = "a hash that depends on direction";
+	else if (by_addresses)
+		spread = "addresses alone";
+	struct diag_item *item = diag_add(r, DIAG_FAULT,
+		"port %s has %u queues, spread by %s; AF_XDP reads one of them", name, queues,
+		spread);
+	diag_so(item, "packets of the other queues are not seen%s",
+		by_addresses ? "" : ", among them one direction of many sessions");
+	diag_mend(item, "sudo ethtool -L %s combined 1", name);
 }
 
 void
@@ -110,7 +101,7 @@ doctor_offload(const struct doctor *d, struct diag *r)
 		d->probe->link(port->device, &link);
 		examine_merging(r, port->device, &link);
 		examine_ring(r, port->device, &link);
-		examine_spread(d, r, port, &link);
+		examine_queues(d, r, port, &link);
 	}
 	if (seen == 0)
 		diag_add(r, DIAG_OK, "no port is read through the kernel");

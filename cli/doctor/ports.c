@@ -40,31 +40,28 @@ is_name(const char *text)
 	       strlen(text) < DOCTOR_NAME_MAX;
 }
 
-/* "eth1", "af_packet:eth1", "net_af_xdp0,iface=eth1", "0000:3b:00.0", "3b:00.0", "net_ring0". */
+/* "eth1", "net_af_xdp0,iface=eth1", "0000:3b:00.0", "3b:00.0", "net_ring0". */
 bool
 doctor_add_port(struct doctor *d, const char *text)
 {
 	struct doctor_port *port = &d->ports[d->port_count];
-	const char *prefix = strncmp(text, "pci:", 4) == 0 ? text + 4 : text;
-	const char *colon = strchr(text, ':');
 
 	if (d->port_count == DOCTOR_PORTS_MAX || !is_name(text))
 		return false;
 	*port = (struct doctor_port){.kind = DOCTOR_AF_PACKET};
-	if (has_form(prefix, PCI_FULL) || has_form(prefix, PCI_SHORT)) {
+	if (has_form(text, PCI_FULL) || has_form(text, PCI_SHORT)) {
 		port->kind = DOCTOR_PCI;
 		snprintf(port->device, sizeof(port->device), "%s%.*s",
-			has_form(prefix, PCI_SHORT) ? "0000:" : "", (int)strcspn(prefix, ","),
-			prefix);
+			has_form(text, PCI_SHORT) ? "0000:" : "", (int)strcspn(text, ","), text);
 		d->port_count++;
 		return true;
 	}
-	if (strstr(text, "af_xdp") == text || strstr(text, "net_af_xdp") == text)
+	if (strncmp(text, "net_af_xdp", 10) == 0)
 		port->kind = DOCTOR_AF_XDP;
 	else if (strncmp(text, "net_", 4) == 0 && strncmp(text, "net_af_packet", 13) != 0)
 		port->kind = DOCTOR_VIRTUAL;
 	if (!argument(text, "iface=", port->device, sizeof(port->device)))
-		snprintf(port->device, sizeof(port->device), "%s", colon ? colon + 1 : text);
+		snprintf(port->device, sizeof(port->device), "%s", text);
 	if (!is_name(port->device))
 		return false;
 	d->port_count++;
@@ -110,4 +107,58 @@ doctor_node_of(const struct doctor *d, const struct doctor_port *port)
 		/* A virtio device stands below the one on the bus. */
 		tree_number(&d->tree, &node, "/sys/class/net/%s/device/../numa_node", port->device);
 	return node >= 0 && node < 1024 ? (int)node : -1;
+}
+
+int
+doctor_node(const struct doctor *d)
+{
+	int best = -1;
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < d->port_count; i++) {
+		int node = doctor_node_of(d, &d->ports[i]);
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < d->port_count; k++)
+			n += doctor_node_of(d, &d->ports[k]) == node;
+		if (node >= 0 && n > most) {
+			most = n;
+			best = node;
+		}
+	}
+	return best;
+}
+
+bool
+doctor_node_cpus(const struct doctor *d, int node, struct cpus *out)
+{
+	char line[1024];
+
+	return tree_line(&d->tree, line, sizeof(line), "/sys/devices/system/node/node%d/cpulist",
+		       node) &&
+	       cpus_parse(out, line);
+}
+
+unsigned
+doctor_lcores(const struct doctor *d)
+{
+	return d->config.workers == 1 ? 1 : (unsigned)d->config.workers + 1;
+}
+
+bool
+doctor_placement(const struct doctor *d, struct cpus *out)
+{
+	unsigned count = doctor_lcores(d);
+	int node = doctor_node(d);
+	struct cpus local;
+
+	if (node >= 0 && doctor_node_cpus(d, node, &local)) {
+		struct cpus near = cpus_both(&local, &d->self.cpus);
+
+		*out = cpus_last(&near, count);
+		if (cpus_count(out) == count)
+			return true;
+	}
+	*out = cpus_last(&d->self.cpus, count);
+	return cpus_count(out) == count;
 }

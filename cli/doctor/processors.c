@@ -6,8 +6,6 @@
 #include "cli/doctor/doctor.h"
 
 #define LIST_MAX 256
-/* Besides the workers: the thread that reads or dispatches. */
-#define READERS 1u
 
 static struct cpus
 read_cpus(const struct doctor *d, const char *path)
@@ -20,28 +18,11 @@ read_cpus(const struct doctor *d, const char *path)
 	return cpus;
 }
 
-/* The last `count` of a set, but never its first: something else has to run as well. */
-static struct cpus
-last_of(const struct cpus *set, unsigned count)
-{
-	struct cpus out = {0};
-	unsigned left = cpus_count(set);
-
-	for (unsigned cpu = CPUS_MAX; cpu-- > 0 && count > 0 && left > 1;) {
-		if (!cpus_has(set, cpu))
-			continue;
-		cpus_add(&out, cpu);
-		count--;
-		left--;
-	}
-	return out;
-}
-
 static void
 mend_isolation(const struct doctor *d, struct diag_item *item)
 {
 	struct cpus online = read_cpus(d, "/sys/devices/system/cpu/online");
-	struct cpus chosen = last_of(&online, (unsigned)d->config.workers);
+	struct cpus chosen = cpus_last(&online, doctor_lcores(d));
 	char list[LIST_MAX];
 
 	if (cpus_count(&chosen) == 0)
@@ -58,17 +39,19 @@ static void
 examine_count(const struct doctor *d, struct diag *r)
 {
 	unsigned have = cpus_count(&d->self.cpus);
-	unsigned want = (unsigned)d->config.workers + READERS;
+	unsigned want = doctor_lcores(d) + 1;
 
 	if (have >= want)
 		return;
 	struct diag_item *item = diag_add(r, DIAG_WARNING,
-		"smtap may use %u processor%s; %u worker%s and a reader want %u", have,
-		have == 1 ? "" : "s", want - READERS, want == 2 ? "" : "s", want);
-	diag_so(item, "threads that poll take turns on one processor: packets are lost meanwhile");
-	if (have > READERS)
-		diag_mend(
-			item, "# in %s: dataplane: {workers: %u}", d->config_file, have - READERS);
+		"smtap may use %u processor%s; %u worker%s and all else want %u", have,
+		have == 1 ? "" : "s", (unsigned)d->config.workers,
+		d->config.workers == 1 ? "" : "s", want);
+	diag_so(item,
+		"threads that poll share processors with all else: packets are lost meanwhile");
+	if (have > 1)
+		diag_mend(item, "# in %s: dataplane: {workers: %u}", d->config_file,
+			have > 3 ? have - 2 : 1);
 	else
 		diag_mend(item, "sudo taskset -c 0-$(($(nproc --all) - 1)) smtap run");
 }
@@ -106,10 +89,13 @@ static void
 examine_isolated(const struct doctor *d, struct diag *r)
 {
 	struct cpus isolated = read_cpus(d, "/sys/devices/system/cpu/isolated");
-	struct cpus usable = cpus_both(&isolated, &d->self.cpus);
+	struct cpus chosen;
 	char list[LIST_MAX];
+	char where[LIST_MAX];
 	struct diag_item *item;
 
+	doctor_placement(d, &chosen);
+	struct cpus shared = cpus_less(&chosen, &isolated);
 	cpus_format(&isolated, list, sizeof(list));
 	if (cpus_count(&isolated) == 0) {
 		item = diag_add(r, DIAG_WARNING, "no processor is isolated");
@@ -118,29 +104,31 @@ examine_isolated(const struct doctor *d, struct diag *r)
 		mend_isolation(d, item);
 		return;
 	}
-	if (cpus_count(&usable) < d->config.workers) {
+	if (cpus_count(&chosen) == 0 || cpus_count(&shared) > 0) {
+		cpus_format(cpus_count(&shared) ? &shared : &d->self.cpus, where, sizeof(where));
 		item = diag_add(r, DIAG_WARNING,
-			"processors %s are isolated; smtap may use %u of them, for %u worker%s",
-			list, cpus_count(&usable), (unsigned)d->config.workers,
-			d->config.workers == 1 ? "" : "s");
-		diag_so(item, "workers run where everything else runs");
+			"processors %s are isolated, yet threads that poll would run on %s", list,
+			where);
+		diag_so(item, "they share them with all else that runs");
 		diag_mend(item, "sudo taskset -c 0,%s smtap run", list);
 	} else {
-		diag_add(r, DIAG_OK, "processors %s are isolated, and smtap may use %u of them",
-			list, cpus_count(&usable));
+		cpus_format(&chosen, where, sizeof(where));
+		diag_add(r, DIAG_OK, "threads that poll run on isolated processors: %s", where);
 	}
 	examine_quiet(d, r, &isolated);
 }
 
-/* Threads of one core among those that workers may get. */
+/* Two threads that poll on one core. */
 static void
 examine_siblings(const struct doctor *d, struct diag *r)
 {
+	struct cpus chosen;
 	struct cpus one_each = {0};
 	struct cpus seen = {0};
 	unsigned shared = 0;
 	char list[LIST_MAX];
 
+	doctor_placement(d, &chosen);
 	for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
 		char line[LIST_MAX];
 		struct cpus siblings = {0};
@@ -151,18 +139,19 @@ examine_siblings(const struct doctor *d, struct diag *r)
 			    "/sys/devices/system/cpu/cpu%u/topology/thread_siblings_list", cpu))
 			cpus_parse(&siblings, line);
 		struct cpus before = cpus_both(&siblings, &seen);
-		shared += cpus_count(&before) > 0;
 		if (cpus_count(&before) == 0)
 			cpus_add(&one_each, cpu);
+		struct cpus rivals = cpus_both(&before, &chosen);
+		shared += cpus_has(&chosen, cpu) && cpus_count(&rivals) > 0;
 		cpus_add(&seen, cpu);
 	}
 	if (shared == 0) {
-		diag_add(r, DIAG_OK, "no two usable processors are threads of one core");
+		diag_add(r, DIAG_OK, "no two threads that poll would share a core");
 		return;
 	}
 	cpus_format(&one_each, list, sizeof(list));
-	struct diag_item *item = diag_add(
-		r, DIAG_WARNING, "%u usable processors are second threads of a core (SMT)", shared);
+	struct diag_item *item = diag_add(r, DIAG_WARNING,
+		"%u threads that poll would run beside another on one core (SMT)", shared);
 	diag_so(item, "two workers on one core do little more than one");
 	diag_mend(item, "sudo taskset -c %s smtap run", list);
 }

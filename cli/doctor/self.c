@@ -70,22 +70,13 @@ doctor_can(const struct doctor *d, unsigned capability)
 	return d->self.capabilities >> capability & 1;
 }
 
-/* The list of ports, by its name: doctor_add_port takes what config/ took. */
-static void
-take_list(struct doctor *d, const char *name, const struct config_list *list)
-{
-	if (strcmp(name, "dataplane.interfaces") != 0)
-		return;
-	for (const char *port = NULL; (port = config_list_next(list, port)) != NULL;)
-		doctor_add_port(d, port);
-}
-
 static void
 take_ports(struct doctor *d)
 {
-#define X(field, name, element, most, help, example) take_list(d, name, &d->config.field);
-	CONFIG_LISTS(X)
-#undef X
+	const struct config_list *list = &d->config.interfaces;
+
+	for (const char *port = NULL; (port = config_list_next(list, port)) != NULL;)
+		doctor_add_port(d, port);
 }
 
 void

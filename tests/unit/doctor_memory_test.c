@@ -1,9 +1,12 @@
 /* What the doctor says that tables cost, against what control and dataplane take. */
+#include "dataplane/io/edge.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +15,9 @@
 
 #include "cli/doctor/doctor.h"
 #include "control/engine/engine.h"
+#include "dataplane/io/dispatch.h"
+#include "dataplane/io/nic.h"
+#include "dataplane/io/worker.h"
 #include "dataplane/pipeline/pipeline.h"
 
 static void
@@ -120,11 +126,49 @@ cost_of_a_session_is_about_what_a_worker_takes(void **state)
 	}
 }
 
+/* As run_live.c asks EAL for it. */
+static uint64_t
+packets_take(const struct config *config)
+{
+	static struct nic_set set;
+	struct dispatch_size size = {.workers = (unsigned)config->workers,
+		.slots = config->workers > 1 ? DISPATCH_LIVE_SLOTS : 0,
+		.big_per_worker = WORKER_MAIL_MAX + 33};
+	char why[256] = "";
+
+	memset(&set, 0, sizeof(set));
+	if (nic_set_init(&set, config, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	return (uint64_t)(dispatch_memory_mib(&size) + nic_set_memory_mib(&set)) << 20;
+}
+
+static void
+cost_of_packets_is_about_what_the_dataplane_asks_for(void **state)
+{
+	static struct doctor doctor;
+	static const char *const ports[] = {
+		"lo", "0000:3b:00.0", "net_af_xdp0,iface=lo", "net_ring0"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		for (unsigned workers = 1; workers <= 8; workers *= 2) {
+			memset(&doctor, 0, sizeof(doctor));
+			config_defaults(&doctor.config);
+			doctor.config.workers = workers;
+			assert_int_equal(config_list_add(&doctor.config.interfaces, ports[i]), 0);
+			assert_true(doctor_add_port(&doctor, ports[i]));
+			assert_about(doctor_packet_bytes(&doctor), packets_take(&doctor.config),
+				ports[i]);
+		}
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cost_of_each_table_of_control_is_about_what_it_takes),
+		cmocka_unit_test(cost_of_packets_is_about_what_the_dataplane_asks_for),
 		cmocka_unit_test(cost_of_a_session_is_about_what_a_worker_takes),
 	};
 

@@ -12,12 +12,9 @@ ports_are_known_by_every_form_they_are_written_in(void **state)
 		{"0000:3b:00.0", DOCTOR_PCI, PCI_A},
 		{"3b:00.0", DOCTOR_PCI, PCI_A},
 		{"3b:00.0,rx_vec=1", DOCTOR_PCI, PCI_A},
-		{"pci:0000:3b:00.0", DOCTOR_PCI, PCI_A},
 		{"eth1", DOCTOR_AF_PACKET, "eth1"},
-		{"af_packet:eth1", DOCTOR_AF_PACKET, "eth1"},
 		{"net_af_packet0,iface=eth1,qpairs=2", DOCTOR_AF_PACKET, "eth1"},
 		{"net_af_xdp0,iface=eth1", DOCTOR_AF_XDP, "eth1"},
-		{"af_xdp:eth1", DOCTOR_AF_XDP, "eth1"},
 		{"net_ring0", DOCTOR_VIRTUAL, "net_ring0"},
 	};
 	struct machine *m = *state;
@@ -206,10 +203,10 @@ missing_capabilities_are_named_for_the_port_that_needs_them(void **state)
 	expect_item(m, DIAG_FAULT,
 		"user 54321 lacks cap_net_admin,cap_net_raw for a port on AF_PACKET",
 		"sudo setcap cap_net_admin,cap_net_raw+ep ");
-	examine(m, "capabilities", "af_xdp:eth1", NULL);
+	examine(m, "capabilities", "net_af_xdp0,iface=eth1", NULL);
 	expect_item(m, DIAG_FAULT, "cap_ipc_lock,cap_bpf for a port on AF_XDP", "/smtap-dataplane");
 	put(m, "/proc/sys/kernel/osrelease", "5.4.0-1-amd64\n");
-	examine(m, "capabilities", "af_xdp:eth1", NULL);
+	examine(m, "capabilities", "net_af_xdp0,iface=eth1", NULL);
 	expect_item(m, DIAG_FAULT, "cap_sys_admin", "cap_sys_admin");
 	examine(m, "capabilities", NULL, NULL);
 	assert_int_equal(m->diag.by_status[DIAG_FAULT], 0);
@@ -241,23 +238,62 @@ merged_segments_and_short_rings_are_warnings(void **state)
 }
 
 static void
-queues_must_not_part_the_directions_of_a_session(void **state)
+af_xdp_port_with_queues_that_nobody_reads_is_a_fault(void **state)
 {
 	struct machine *m = *state;
 
 	put_interface(m, "eth1", "0x1003\n", 4);
-	examine(m, "offload", "af_xdp:eth1", NULL);
-	expect_item(m, DIAG_OK, "over 4 queues by both addresses", "");
+	examine(m, "offload", "net_af_xdp0,iface=eth1", NULL);
+	expect_item(m, DIAG_FAULT, "4 queues, spread by addresses alone; AF_XDP reads one",
+		"sudo ethtool -L eth1 combined 1");
+	assert_null(strstr(m->diag.items[2].consequence, "one direction"));
 	answers.link.hash_ports = 1;
-	examine(m, "offload", "af_xdp:eth1", NULL);
-	expect_item(m, DIAG_WARNING, "over 4 queues by ports too", "rx-flow-hash tcp4 sd");
+	examine(m, "offload", "net_af_xdp0,iface=eth1", NULL);
+	expect_item(m, DIAG_FAULT, "4 queues, spread by ports too", "combined 1");
+	assert_non_null(strstr(m->diag.items[2].consequence, "one direction"));
 	answers.link.hash_ports = 0;
 	answers.link.hash_symmetric = 0;
-	examine(m, "offload", "af_xdp:eth1", NULL);
-	expect_item(m, DIAG_WARNING, "depends on direction", "ethtool -X eth1 hkey ");
+	examine(m, "offload", "net_af_xdp0,iface=eth1", NULL);
+	expect_item(m, DIAG_FAULT, "a hash that depends on direction", "combined 1");
 	/* One socket of AF_PACKET gets the packets of all queues. */
 	examine(m, "offload", "eth1", NULL);
 	expect_well(m);
+}
+
+static void
+configured_ports_are_looked_at(void **state)
+{
+	struct machine *m = *state;
+	char path[512];
+
+	put(m, "/live.yaml", "dataplane: {interfaces: [eth7, \"0000:3b:00.1\"]}\n");
+	make_path(m, "/live.yaml", path);
+	examine(m, "nic", "eth8", path);
+	expect_item(m, DIAG_FAULT, "port eth7: there is no such interface", "ip -brief link");
+	expect_item(m, DIAG_FAULT, "port " PCI_B ": there is no such device", "");
+	expect_item(m, DIAG_FAULT, "port eth8: there is no such interface", "");
+}
+
+static void
+threads_that_poll_are_placed_on_the_node_of_most_ports(void **state)
+{
+	struct machine *m = *state;
+	struct cpus chosen;
+	char list[64];
+
+	put(m, "/sys/devices/system/node/node0/cpulist", "0-1\n");
+	put(m, "/sys/devices/system/node/node1/cpulist", "2-3\n");
+	put_device(m, PCI_A, "vfio-pci", NULL);
+	examine(m, "numa", PCI_A, NULL);
+	assert_true(doctor_placement(&m->doctor, &chosen));
+	cpus_format(&chosen, list, sizeof(list));
+	assert_string_equal(list, "1"); /* never the first */
+	m->doctor.config.workers = 2;
+	assert_true(doctor_placement(&m->doctor, &chosen));
+	cpus_format(&chosen, list, sizeof(list));
+	assert_string_equal(list, "1-3"); /* the node has too few for three */
+	m->doctor.config.workers = 4;
+	assert_false(doctor_placement(&m->doctor, &chosen));
 }
 
 static void
@@ -344,7 +380,9 @@ main(void)
 		DOCTOR_TEST(port_and_processors_belong_on_one_node),
 		DOCTOR_TEST(missing_capabilities_are_named_for_the_port_that_needs_them),
 		DOCTOR_TEST(merged_segments_and_short_rings_are_warnings),
-		DOCTOR_TEST(queues_must_not_part_the_directions_of_a_session),
+		DOCTOR_TEST(af_xdp_port_with_queues_that_nobody_reads_is_a_fault),
+		DOCTOR_TEST(configured_ports_are_looked_at),
+		DOCTOR_TEST(threads_that_poll_are_placed_on_the_node_of_most_ports),
 		DOCTOR_TEST(wrong_configuration_is_a_fault_and_the_rest_is_looked_at),
 		DOCTOR_TEST(patterns_that_are_missing_or_damaged_are_a_fault),
 		cmocka_unit_test(lists_of_processors_are_read_as_the_kernel_writes_them),

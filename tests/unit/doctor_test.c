@@ -47,7 +47,7 @@ empty_tree_is_unseen_or_wrong_but_never_a_crash(void **state)
 }
 
 static void
-node_without_hugepages_is_a_fault_where_a_port_needs_them(void **state)
+node_without_hugepages_is_a_fault_where_no_iommu_helps(void **state)
 {
 	struct machine *m = *state;
 
@@ -55,10 +55,17 @@ node_without_hugepages_is_a_fault_where_a_port_needs_them(void **state)
 	put(m, PAGES "nr_hugepages", "0\n");
 	put(m, PAGES "free_hugepages", "0\n");
 	examine(m, "hugepages", PCI_A, NULL);
-	expect_item(m, DIAG_FAULT, "node 0 has no hugepages",
+	expect_item(m, DIAG_WARNING, "node 0 has no hugepages",
 		"echo 256 | sudo tee " PAGES "nr_hugepages");
+	take_away(m, "/sys/kernel/iommu_groups/7");
+	examine(m, "hugepages", PCI_A, NULL);
+	expect_item(m, DIAG_FAULT, "node 0 has no hugepages", "sudo tee");
 	examine(m, "hugepages", "eth1", NULL);
 	expect_item(m, DIAG_WARNING, "node 0 has no hugepages", "sudo tee");
+	assert_int_equal(m->diag.by_status[DIAG_FAULT], 0);
+	/* A driver that shares the device pins its buffers itself. */
+	put_device(m, PCI_A, "mlx5_core", "eth1");
+	examine(m, "hugepages", PCI_A, NULL);
 	assert_int_equal(m->diag.by_status[DIAG_FAULT], 0);
 }
 
@@ -69,6 +76,7 @@ hugepages_on_the_other_node_do_not_help(void **state)
 	const char *other =
 		"/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages";
 
+	take_away(m, "/sys/kernel/iommu_groups/7");
 	put_device(m, PCI_A, "vfio-pci", NULL);
 	put(m, "/sys/bus/pci/devices/" PCI_A "/numa_node", "1\n");
 	put(m, other, "0\n");
@@ -86,30 +94,39 @@ pages_that_others_hold_are_left_to_them(void **state)
 	put(m, PAGES "free_hugepages", "24\n");
 	examine(m, "hugepages", PCI_A, NULL);
 	/* 1000 are taken; 256 more are wanted. */
-	expect_item(m, DIAG_FAULT, "48 MiB of 2.0 GiB of hugepages are free", "echo 1256 | ");
+	expect_item(m, DIAG_WARNING, "48 MiB of 2.0 GiB of hugepages are free", "echo 1256 | ");
 }
 
 static void
-mount_of_hugepages_is_looked_at(void **state)
+pages_of_a_gigabyte_are_not_counted(void **state)
 {
 	struct machine *m = *state;
 
-	put_device(m, PCI_A, "vfio-pci", NULL);
-	put(m, "/proc/mounts", "proc /proc proc rw 0 0\n");
-	examine(m, "hugepages", PCI_A, NULL);
-	expect_item(m, DIAG_FAULT, "hugetlbfs is not mounted",
-		"mount -t hugetlbfs nodev /dev/hugepages");
-	put(m, "/proc/mounts", "hugetlbfs /dev/hugepages hugetlbfs ro,pagesize=2M 0 0\n");
-	examine(m, "hugepages", PCI_A, NULL);
-	expect_item(m, DIAG_FAULT, "read-only", "sudo mount -o remount,rw /dev/hugepages");
-	put(m, "/proc/mounts", "hugetlbfs /dev/hugepages hugetlbfs rw,pagesize=2M 0 0\n");
+	put(m, PAGES "nr_hugepages", "0\n");
+	put(m, PAGES "free_hugepages", "0\n");
+	put(m, "/sys/devices/system/node/node0/hugepages/hugepages-1048576kB/free_hugepages",
+		"4\n");
+	examine(m, "hugepages", NULL, NULL);
+	expect_item(m, DIAG_WARNING, "node 0 has no hugepages of 2 MiB", "hugepages-2048kB");
+}
+
+static void
+mount_of_hugepages_is_told_and_not_asked_for(void **state)
+{
+	struct machine *m = *state;
+
+	examine(m, "hugepages", NULL, NULL);
+	expect_item(m, DIAG_OK, "at /dev/hugepages (rw,pagesize=2M); smtap needs no mount", "");
 	put(m, "/proc/self/status", USER_STATUS);
-	examine(m, "hugepages", PCI_A, NULL);
-	expect_item(m, DIAG_FAULT, "user 54321 may not write to /dev/hugepages (mode 0755)",
-		"sudo chown 54321 /dev/hugepages");
-	put_folder(m, "/dev/hugepages", 0777);
-	examine(m, "hugepages", PCI_A, NULL);
-	expect_well(m);
+	examine(m, "hugepages", NULL, NULL);
+	expect_item(m, DIAG_OK, "(rw,pagesize=2M), not for this user to write to", "");
+	put(m, "/proc/self/status", ROOT_STATUS);
+	put(m, "/proc/mounts", "hugetlbfs /dev/hugepages hugetlbfs ro,pagesize=2M 0 0\n");
+	examine(m, "hugepages", NULL, NULL);
+	expect_item(m, DIAG_OK, "(ro,pagesize=2M), not for this user to write to", "");
+	put(m, "/proc/mounts", "proc /proc proc rw 0 0\n");
+	examine(m, "hugepages", NULL, NULL);
+	expect_item(m, DIAG_OK, "hugetlbfs is not mounted", "");
 }
 
 static void
@@ -212,7 +229,14 @@ isolated_processors_must_be_ours_and_quiet(void **state)
 	/* A shell's processes are kept off isolated processors unless they ask. */
 	put(m, "/proc/self/status", "Cpus_allowed_list:\t0-1\n");
 	examine(m, "isolation", NULL, NULL);
-	expect_item(m, DIAG_WARNING, "processors 2-3 are isolated; smtap may use 0 of them",
+	expect_item(m, DIAG_WARNING, "2-3 are isolated, yet threads that poll would run on 1",
+		"sudo taskset -c 0,2-3 smtap run");
+	/* One of many is not enough. */
+	char path[512];
+	put(m, "/proc/self/status", ROOT_STATUS);
+	put_config(m, "dataplane: {workers: 2}\n", path);
+	examine(m, "isolation", NULL, path);
+	expect_item(m, DIAG_WARNING, "2-3 are isolated, yet threads that poll would run on 1",
 		"sudo taskset -c 0,2-3 smtap run");
 	put(m, "/proc/self/status", ROOT_STATUS);
 	put(m, "/sys/devices/system/cpu/nohz_full", "2\n");
@@ -231,25 +255,31 @@ more_workers_than_processors_are_a_warning(void **state)
 
 	put_config(m, "dataplane:\n  workers: 8\n", path);
 	examine(m, "isolation", NULL, path);
-	expect_item(m, DIAG_WARNING, "smtap may use 4 processors; 8 workers and a reader want 9",
-		"workers: 3");
+	expect_item(m, DIAG_WARNING, "smtap may use 4 processors; 8 workers and all else want 10",
+		"workers: 2");
 }
 
 static void
-two_threads_of_one_core_are_a_warning(void **state)
+two_polling_threads_of_one_core_are_a_warning(void **state)
 {
 	struct machine *m = *state;
+	char path[512];
 
 	for (int cpu = 0; cpu < 4; cpu++) {
-		char path[128];
+		char file[128];
 
-		snprintf(path, sizeof(path),
+		snprintf(file, sizeof(file),
 			"/sys/devices/system/cpu/cpu%d/topology/thread_siblings_list", cpu);
-		put(m, path, cpu % 2 ? "1,3\n" : "0,2\n");
+		put(m, file, cpu / 2 ? "2-3\n" : "0-1\n");
 	}
+	/* One worker, on 3: nobody else polls. */
 	examine(m, "isolation", NULL, NULL);
-	expect_item(m, DIAG_WARNING, "2 usable processors are second threads",
-		"taskset -c 0-1 smtap run");
+	expect_item(m, DIAG_OK, "no two threads that poll", "");
+	/* Two and the one that spreads, on 1 to 3. */
+	put_config(m, "dataplane: {workers: 2}\n", path);
+	examine(m, "isolation", NULL, path);
+	expect_item(m, DIAG_WARNING, "1 threads that poll would run beside another",
+		"taskset -c 0,2 smtap run");
 }
 
 static void
@@ -318,13 +348,13 @@ control_group_binds_through_the_tightest_above_it(void **state)
 	put(m, "/proc/self/cgroup", "0::/a/b\n");
 	put(m, "/sys/fs/cgroup/a/b/memory.max", "max\n");
 	put(m, "/sys/fs/cgroup/a/memory.max", "104857600\n");
-	put(m, "/sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
+	put(m, "/sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
 	put(m, "/sys/fs/cgroup/a/b/cpuset.cpus.effective", "2\n");
 	put(m, "/sys/fs/cgroup/a/b/hugetlb.2MB.max", "0\n");
 	put_device(m, PCI_A, "vfio-pci", NULL);
 	examine(m, "container", PCI_A, NULL);
 	expect_item(m, DIAG_FAULT, "may have 100 MiB of memory", "--memory");
-	expect_item(m, DIAG_FAULT, "may use 1.5 processors; 1 worker and a reader poll", "--cpus");
+	expect_item(m, DIAG_FAULT, "may use 0.5 processors; 1 thread polls", "--cpus");
 	expect_item(m, DIAG_FAULT, "has processors 2; 2 are wanted", "--cpuset-cpus");
 	expect_item(m, DIAG_FAULT, "may have 0 B of hugepages",
 		"sudo tee /sys/fs/cgroup/a/b/hugetlb.2MB.max");
@@ -380,10 +410,11 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DOCTOR_TEST(healthy_machine_has_no_complaint),
 		DOCTOR_TEST(empty_tree_is_unseen_or_wrong_but_never_a_crash),
-		DOCTOR_TEST(node_without_hugepages_is_a_fault_where_a_port_needs_them),
+		DOCTOR_TEST(node_without_hugepages_is_a_fault_where_no_iommu_helps),
 		DOCTOR_TEST(hugepages_on_the_other_node_do_not_help),
 		DOCTOR_TEST(pages_that_others_hold_are_left_to_them),
-		DOCTOR_TEST(mount_of_hugepages_is_looked_at),
+		DOCTOR_TEST(pages_of_a_gigabyte_are_not_counted),
+		DOCTOR_TEST(mount_of_hugepages_is_told_and_not_asked_for),
 		DOCTOR_TEST(transparent_hugepages_that_are_off_are_a_warning),
 		DOCTOR_TEST(runtime_folder_is_in_use_while_its_lock_is_held),
 		DOCTOR_TEST(stale_hugepage_files_are_told_by_prefix_and_living_ones_spared),
@@ -392,7 +423,7 @@ main(void)
 		DOCTOR_TEST(processors_that_nobody_isolated_are_a_warning_with_the_command_line),
 		DOCTOR_TEST(isolated_processors_must_be_ours_and_quiet),
 		DOCTOR_TEST(more_workers_than_processors_are_a_warning),
-		DOCTOR_TEST(two_threads_of_one_core_are_a_warning),
+		DOCTOR_TEST(two_polling_threads_of_one_core_are_a_warning),
 		DOCTOR_TEST(governor_that_saves_power_is_a_warning),
 		DOCTOR_TEST(limits_that_bind_are_faults_for_ports_that_they_bind),
 		DOCTOR_TEST(tables_larger_than_memory_are_a_fault_and_than_free_memory_a_warning),
