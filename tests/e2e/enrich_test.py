@@ -82,6 +82,19 @@ def the_report_says_it_behind_the_address():
 
 
 @case
+def the_page_says_it_behind_the_attacker_and_under_the_source():
+    with folder() as f:
+        run(f, "--report", country="country-32", asn="asn-32")
+        page = (pathlib.Path(f.output()) / "report.html").read_text()
+        place = "<bdi>NL, AS64500 Example Hosting</bdi>"
+        for text in (
+            f"<bdi>{SOURCE}</bdi> ({place}) guessed",
+            f'<bdi>{SOURCE}</bdi><br><span class="soft">{place}',
+        ):
+            expect(text in page, f"{text} is not in the page")
+
+
+@case
 def one_database_alone_says_what_it_knows():
     with folder() as f:
         text, lines = run(f, country="country-v4-24")

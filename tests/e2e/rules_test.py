@@ -196,5 +196,27 @@ def check_warns_of_rules_whose_end_has_come():
         expect("is right" in r.stdout, f"it says {r.stdout!r}")
 
 
+@case
+def the_page_has_what_rules_hid_and_each_rule_with_its_counts():
+    with folder() as f:
+        source, _, plain = attacker(f)
+        rules = rule(f"source: {source}\n    detector: bruteforce")
+        run = Run(
+            f,
+            rules + "allow:\n  - account: dave\n    detector: slow\n    reason: ours\n",
+            "--report",
+        )
+        page = (pathlib.Path(f.output()) / "report.html").read_text()
+        done, allowed = run.stats["suppress"][0], run.stats["allow"][0]
+        for text in (
+            f"1 finding suppressed, {allowed['events']} events allowed",
+            f"<bdi>source</bdi> <bdi>{source}</bdi></td><td class=\"n\">{plain['attempts']}</td>",
+            f'<bdi>a test of ours</bdi></td><td class="name"><bdi>never</bdi></td>'
+            f"<td class=\"n\">1</td><td class=\"n\">{done['sightings']}</td>",
+            f'<bdi>ours</bdi></td><td class="name"><bdi>never</bdi>',
+        ):
+            expect(text in page, f"{text} is not in the page")
+
+
 if __name__ == "__main__":
     sys.exit(main())
