@@ -40,12 +40,14 @@ print_one(const struct shown *s, FILE *out)
 {
 	const struct finding *finding = s->findings[0];
 	bool color = s->report->color;
-	char name[FINDING_TEXT_NAME_MAX], advice[TEXT_MAX];
+	char name[FINDING_TEXT_NAME_MAX], advice[TEXT_MAX], head[FINDING_TEXT_NAME_MAX + 128];
 
 	finding_name(finding, name);
-	fprintf(out, "%s[%" PRIu64 "] %s%s (severity %s, confidence %u %%)\n", color ? BOLD : "",
-		s->incident->id, name, color ? PLAIN : "", severity_word(s->incident->severity),
-		finding->confidence);
+	snprintf(head, sizeof(head), "[%" PRIu64 "] %s (severity %s, confidence %u %%)",
+		s->incident->id, name, severity_word(s->incident->severity), finding->confidence);
+	fputs(color ? BOLD : "", out);
+	words_paragraph(out, 0, head);
+	fputs(color ? PLAIN : "", out);
 	finding_text_success(finding, color, out);
 	finding_text(finding, s->report, INDENT, out);
 	if (finding_advice(finding, advice, sizeof(advice)) > 0)
@@ -125,7 +127,8 @@ sort_by_time(struct shown *s)
 static void
 print_timeline(const struct shown *s, FILE *out)
 {
-	char name[FINDING_TEXT_NAME_MAX], from[WORDS_TIME_MAX], to[WORDS_TIME_MAX];
+	char name[FINDING_TEXT_NAME_MAX], from[WORDS_TIME_MAX], to[WORDS_TIME_MAX],
+		shown[WORDS_NAME_MAX];
 
 	for (size_t n = 0; n < s->count; n++) {
 		const struct finding *f = s->findings[n];
@@ -134,9 +137,12 @@ print_timeline(const struct shown *s, FILE *out)
 		finding_name(f, name);
 		words_time(began_ns(f), from);
 		words_time(f->last_seen_ns, to);
-		fprintf(out, "    %s to %s  %-11s  %s\n", from,
-			strncmp(from, to, 11) == 0 ? to + 11 : to,
-			stage == STAGE_NONE ? "-" : stage_name(stage), name);
+		const char *end = strncmp(from, to, 11) == 0 ? to + 11 : to;
+		unsigned before = INDENT + words_columns(from) + 4 + words_columns(end) + 15;
+		/* In full it follows below. */
+		fprintf(out, "    %s to %s  %-11s  %s\n", from, end,
+			stage == STAGE_NONE ? "-" : stage_name(stage),
+			words_name(name, WORDS_COLUMNS - before, shown));
 	}
 	if (s->incident->findings > s->count)
 		fprintf(out, "    and %zu findings more; each is in the EVE file\n",

@@ -352,6 +352,10 @@ lines_stay_within_100_columns_and_hold_no_control_bytes(void **state)
 
 	fill(s);
 	memset(s->engine.findings[0].subject, 'w', SUBJECT_NAME_MAX);
+	s->engine.findings[0].detector = 1;
+	s->engine.findings[0].subject_type = SUBJECT_ACCOUNT;
+	memset(s->engine.findings[1].subject, 'w', SUBJECT_NAME_MAX);
+	s->engine.findings[1].last_seen_ns += 86400 * NS_PER_S;
 	memset(s->engine.findings[0].top_accounts[0].name, 'z', SUBJECT_NAME_MAX);
 	memset(s->engine.findings[0].success_account, 'z', SUBJECT_NAME_MAX);
 	char *text = printed(&s->report, report_text);
