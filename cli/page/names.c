@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "cli/page/when.h"
 
 #define ROOM_FIRST 8
+#define SEEN_BYTES (SEEN_SLOTS * sizeof(uint64_t))
 #define TABLE_MIX 0x9e3779b97f4a7c15ULL /* tells the tables apart in the set of all names */
 
 uint64_t
@@ -241,14 +243,19 @@ names_free(struct names *names)
 int
 seen_open(struct seen *seen)
 {
-	*seen = (struct seen){.slots = calloc(SEEN_SLOTS, sizeof(*seen->slots))};
+	/* Not calloc: its bytes may be written to (MALLOC_PERTURB_), and most are never used. */
+	void *slots =
+		mmap(NULL, SEEN_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	*seen = (struct seen){.slots = slots == MAP_FAILED ? NULL : slots};
 	return seen->slots ? 0 : -ENOMEM;
 }
 
 void
 seen_close(struct seen *seen)
 {
-	free(seen->slots);
+	if (seen->slots)
+		munmap(seen->slots, SEEN_BYTES);
 	*seen = (struct seen){0};
 }
 
