@@ -110,7 +110,6 @@ core_fill(struct core *core, unsigned n, struct traffic_tally *tally)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = mbufs[i];
-		struct packet_meta *meta = packet_meta_of(m, core->worker.meta_offset);
 		uint8_t *frame = rte_pktmbuf_mtod(m, uint8_t *);
 		uint32_t len = core->mix->next(core->mix->state, frame, tally);
 		m->data_len = (uint16_t)len;
@@ -118,12 +117,13 @@ core_fill(struct core *core, unsigned n, struct traffic_tally *tally)
 		if (core->options->nic_checksum)
 			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
 		core->clock_ns += PACKET_NS;
-		*meta = (struct packet_meta){
-			.time_ns = core->clock_ns,
-			.clock_ns = core->clock_ns,
-			.order = ++core->order,
+		const struct packet_meta meta = {
+			.times = {.time_ns = core->clock_ns,
+				.clock_ns = core->clock_ns,
+				.order = ++core->order},
 			.link = DECODE_LINK_ETHERNET,
 		};
+		packet_set_meta(m, core->worker.meta_offset, &meta);
 		bytes += len;
 	}
 	tally->packets += n;

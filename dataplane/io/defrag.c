@@ -20,8 +20,8 @@ defrag_decode(struct defrag *d, struct defrag_packet *packet, struct decode_pack
 
 	for (int i = 0; v == DECODE_FRAGMENT && i < DEFRAG_ROUNDS_MAX; i++) {
 		struct span whole;
-		if (!frag_input(d->frag, decoded, packet->data, packet->len, packet->meta.clock_ns,
-			    &whole))
+		if (!frag_input(d->frag, decoded, packet->data, packet->len,
+			    packet->meta.times.clock_ns, &whole))
 			return false;
 		memcpy(d->rebuilt, whole.data, whole.len);
 		packet->data = d->rebuilt;

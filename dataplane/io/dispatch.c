@@ -102,7 +102,7 @@ dispatch_send(struct dispatch *d, unsigned q)
 		p->sent += n;
 		d->pending_total -= n;
 		if (p->sent < p->count)
-			return packet_meta_of(p->mbufs[p->sent], d->meta_offset)->clock_ns;
+			return packet_times_of(p->mbufs[p->sent], d->meta_offset)->clock_ns;
 		p->count = p->sent = 0;
 	}
 	/* The next packet reads later than the last one: no two are equal. */
@@ -217,10 +217,10 @@ dispatch_queue(struct dispatch *d, struct rte_mbuf *m, const struct packet_meta 
 {
 	struct dispatch_pending *p = &d->pending[dispatch_queue_of(d, decoded)];
 
-	*packet_meta_of(m, d->meta_offset) = *meta;
+	packet_set_meta(m, d->meta_offset, meta);
 	p->mbufs[p->count++] = m;
 	d->pending_total++;
-	d->clock_ns = meta->clock_ns;
+	d->clock_ns = meta->times.clock_ns;
 	if (p->count == DISPATCH_BURST || d->pending_total >= 2 * DISPATCH_BURST)
 		return dispatch_flush(d);
 	return true;
@@ -236,7 +236,7 @@ dispatch_take(struct dispatch *d, const struct defrag_packet *received)
 
 	if (packet.meta.rebuilt || !whole)
 		dispatch_absorb(d, received->len);
-	d->clock_ns = packet.meta.clock_ns;
+	d->clock_ns = packet.meta.times.clock_ns;
 	if (!whole)
 		return true;
 	struct rte_mbuf *m = dispatch_copy(d, packet.data, packet.len);
@@ -250,7 +250,7 @@ dispatch_take_mbuf(struct dispatch *d, struct rte_mbuf *m)
 {
 	struct defrag_packet packet = {.data = rte_pktmbuf_mtod(m, const uint8_t *),
 		.len = m->data_len,
-		.meta = *packet_meta_of(m, d->meta_offset)};
+		.meta = packet_get_meta(m, d->meta_offset)};
 	bool keep = m->next || rte_pktmbuf_data_room_size(m->pool) <= DISPATCH_KEEP_ROOM;
 	struct decode_packet decoded;
 

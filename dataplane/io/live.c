@@ -82,12 +82,13 @@ live_stamp(struct live *l, struct rte_mbuf *const mbufs[], uint16_t n)
 	if (now_ns == clock_ns)
 		now_ns++;
 	for (uint16_t i = 0; i < n; i++) {
-		struct packet_meta *meta = packet_meta_of(mbufs[i], l->meta_offset);
-
-		*meta = (struct packet_meta){.time_ns = live_time(l, mbufs[i], wall_ns),
-			.clock_ns = now_ns + i,
-			.order = ++l->order,
+		const struct packet_meta meta = {
+			.times = {.time_ns = live_time(l, mbufs[i], wall_ns),
+				.clock_ns = now_ns + i,
+				.order = ++l->order},
 			.link = DECODE_LINK_ETHERNET};
+
+		packet_set_meta(mbufs[i], l->meta_offset, &meta);
 	}
 	l->clock_ns = now_ns + n - 1;
 }
@@ -141,7 +142,7 @@ live_copy(struct live *l, const struct defrag_packet *packet)
 	m->data_len = (uint16_t)packet->len;
 	m->pkt_len = packet->len;
 	memcpy(rte_pktmbuf_mtod(m, uint8_t *), packet->data, packet->len);
-	*packet_meta_of(m, l->meta_offset) = packet->meta;
+	packet_set_meta(m, l->meta_offset, &packet->meta);
 	return m;
 }
 
@@ -149,7 +150,7 @@ struct rte_mbuf *
 live_rebuild(struct live *l, struct rte_mbuf *m, struct decode_packet *decoded,
 	enum decode_verdict *verdict)
 {
-	struct defrag_packet packet = {.meta = *packet_meta_of(m, l->meta_offset)};
+	struct defrag_packet packet = {.meta = packet_get_meta(m, l->meta_offset)};
 	struct rte_mbuf *whole = NULL;
 
 	packet.len = m->pkt_len < sizeof(l->linear) ? m->pkt_len : (uint32_t)sizeof(l->linear);

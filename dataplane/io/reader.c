@@ -61,12 +61,12 @@ reader_packet(struct reader *r, const struct capture *c, const struct capture_pa
 
 	if (c->packets == 1)
 		capture_clock_file(&r->clock, read->time_ns);
-	packet.meta.time_ns = read->time_ns;
-	packet.meta.clock_ns = capture_clock_read(&r->clock, read->time_ns);
-	packet.meta.order = r->packets + 1;
+	packet.meta.times.time_ns = read->time_ns;
+	packet.meta.times.clock_ns = capture_clock_read(&r->clock, read->time_ns);
+	packet.meta.times.order = r->packets + 1;
 	packet.meta.link = (uint8_t)c->link;
 	if (r->real_time)
-		reader_wait(r, packet.meta.clock_ns);
+		reader_wait(r, packet.meta.times.clock_ns);
 	r->packets++;
 	reader_progress(r, c);
 	return dispatch_take(r->dispatch, &packet) && run_mode_get(r->run) == RUN_ON;

@@ -127,15 +127,15 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 	struct rte_mbuf *m = *packet;
 
 	p->data = rte_pktmbuf_mtod(m, const uint8_t *);
-	enum decode_verdict verdict = decode_packet(w->decode,
-		packet_meta_of(m, w->meta_offset)->link, p->data, m->data_len, &p->decoded);
+	enum decode_verdict verdict =
+		decode_packet(w->decode, packet_link(m), p->data, m->data_len, &p->decoded);
 	if (verdict == DECODE_FRAGMENT && w->live) {
 		m = *packet = live_rebuild(w->live, m, &p->decoded, &verdict);
 		if (!m)
 			return false;
 		p->data = rte_pktmbuf_mtod(m, const uint8_t *);
 	}
-	const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
+	const struct packet_times *times = packet_times_of(m, w->meta_offset);
 	tally->verdicts[verdict]++;
 	if (verdict != DECODE_MAIL)
 		return false;
@@ -147,9 +147,9 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 	if (m->next)
 		worker_add_segments(w, m, n);
 	p->checksum = (uint8_t)worker_checksum(m);
-	p->time_ns = meta->time_ns;
-	p->clock_ns = meta->clock_ns;
-	p->order = meta->order;
+	p->time_ns = times->time_ns;
+	p->clock_ns = times->clock_ns;
+	p->order = times->order;
 	return true;
 }
 
@@ -172,13 +172,12 @@ worker_sieve(struct worker *w, struct rte_mbuf *const mbufs[], unsigned count,
 		/* The headers of the next packet, while this one is decoded. */
 		if (i + 1 < count)
 			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void *));
-		const struct packet_meta *meta = packet_meta_of(m, w->meta_offset);
 		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
-		bool plain = meta->link == DECODE_LINK_ETHERNET &&
+		bool plain = packet_link(m) == DECODE_LINK_ETHERNET &&
 			     decode_is_plain_other(w->decode, data, m->data_len);
 		/* The fragments of what was rebuilt were counted as they came. */
-		tally->pkts += !meta->rebuilt;
-		tally->bytes += meta->rebuilt ? 0 : m->pkt_len;
+		tally->pkts += !packet_is_rebuilt(m);
+		tally->bytes += packet_is_rebuilt(m) ? 0 : m->pkt_len;
 		rest |= (uint32_t)!plain << i;
 	}
 	tally->verdicts[DECODE_OTHER] += count - (unsigned)__builtin_popcount(rest);
@@ -245,7 +244,7 @@ worker_poll(struct worker *w)
 		n = worker_receive(w, mbufs);
 		if (n == 0)
 			break;
-		clock_ns = packet_meta_of(mbufs[n - 1], w->meta_offset)->clock_ns;
+		clock_ns = packet_times_of(mbufs[n - 1], w->meta_offset)->clock_ns;
 		mail = worker_sort(w, mbufs, n, mail, &tally);
 		total += n;
 	} while (n == WORKER_BURST && mail < WORKER_MAIL_ENOUGH && total < WORKER_TURN_MAX);
