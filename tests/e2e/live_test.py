@@ -95,24 +95,49 @@ class Live:
 
 
 def devices(lab):
-    """A veth in the server's namespace, silent but for what is mirrored into it."""
+    """Two veths in the server's namespace, silent but for what is mirrored into them."""
     run = ["ip", "netns", "exec", lab.server]
     servers.run(*run, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
-    servers.run(
-        "ip", "-n", lab.server, "link", "add", "mirror0", "type", "veth", "peer", "name", "mirror1"
-    )
-    for name in ("mirror0", "mirror1"):
-        servers.run("ip", "-n", lab.server, "link", "set", name, "up")
+    for name in ("mirror", "other"):
+        servers.run(
+            "ip",
+            "-n",
+            lab.server,
+            "link",
+            "add",
+            f"{name}0",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            f"{name}1",
+        )
+        for end in ("0", "1"):
+            servers.run("ip", "-n", lab.server, "link", "set", name + end, "up")
     return run
 
 
-def mirror(lab):
+def mirror(lab, ingress="mirror0", egress="mirror0"):
     run = devices(lab)
     servers.run(*run, "tc", "qdisc", "add", "dev", "wire", "clsact")
     all_of_it = ["protocol", "all", "u32", "match", "u32", "0", "0"]
-    to_mirror = ["action", "mirred", "egress", "mirror", "dev", "mirror0"]
-    for way in ("ingress", "egress"):
-        servers.run(*run, "tc", "filter", "add", "dev", "wire", way, *all_of_it, *to_mirror)
+    for way, to in (("ingress", ingress), ("egress", egress)):
+        servers.run(
+            *run,
+            "tc",
+            "filter",
+            "add",
+            "dev",
+            "wire",
+            way,
+            *all_of_it,
+            "action",
+            "mirred",
+            "egress",
+            "mirror",
+            "dev",
+            to,
+        )
 
 
 def exim_view(log):
@@ -239,6 +264,50 @@ def control_that_dies_is_started_again(tap, name, lab, smtap):
     tap.point(f"{name}_and_no_attempt_is_missed", compare(got, want, SECOND))
 
 
+def two_legs_of_a_tap_are_one(tap, name, lab, smtap):
+    """What goes to the server comes on one port, what it says on another."""
+    passwords(lab)
+    lab.cable()
+    mirror(lab, ingress="mirror0", egress="other0")
+    lab.serve()
+    live = Live(lab, smtap, AF_PACKET, "-i", "other1", "--workers", "2")
+    under_attack(tap, name, lab, live)
+    lab.until("the end of all connections", lab.all_ended)
+    end_well(tap, name, live)
+    got, want = smtap_view(live.events()), server_view(lab.read("mail.log"))
+    tap.point(f"{name}_counts_as_postfix_counts", compare(got, want, ATTACKER))
+
+
+def a_port_that_goes_away_is_told_and_the_other_goes_on(tap, name, lab, smtap):
+    lab.cable()
+    lab.users()
+    devices(lab)
+    live = Live(lab, smtap, AF_PACKET, "-i", "other1")
+    netns = ["ip", "-n", lab.server, "link"]
+
+    def said(words):
+        return lambda: words in live.said.read_text()
+
+    servers.run(*netns, "set", "mirror0", "down")
+    lab.until("the lost link", said("port mirror1 lost its link"))
+    servers.run(*netns, "set", "mirror0", "up")
+    lab.until("the link", said("port mirror1 has its link again"))
+    servers.run(*netns, "del", "mirror0")
+    lab.until("the removal", said("port mirror1 was taken away; the others go on"))
+    servers.run(*lab.inside(lab.server, "tcpreplay", "-i", "other0", str(CAPTURE)))
+    lab.until("the incident", lambda: live.found("bruteforce", "198.51.100.17"))
+    status, text = live.end()
+    c = live.counters()
+    tap.point(
+        name,
+        []
+        if status == 0 and c["port_removed"] == 1 and c["port_link_down"] == 1
+        else [
+            f"status {status}, counters {c['port_removed']} {c['port_link_down']}: {text[-500:]}"
+        ],
+    )
+
+
 def statistic(lab, device, which):
     path = f"/sys/class/net/{device}/statistics/{which}"
     return int(
@@ -328,6 +397,8 @@ CASES = [
     postfix_by_af_xdp_and_two_workers,
     exim_by_af_packet_and_two_workers,
     control_that_dies_is_started_again,
+    two_legs_of_a_tap_are_one,
+    a_port_that_goes_away_is_told_and_the_other_goes_on,
     tcpreplay_by_af_packet,
     tcpreplay_by_af_packet_and_two_workers,
     tcpreplay_by_af_xdp,
