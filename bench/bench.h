@@ -22,6 +22,7 @@ struct bench_options {
 	bool huge;             /* hugepages for packets and tables */
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
 	int cpu;               /* to run on; -1: the first that is allowed */
+	const char *mixture;   /* of control: this one; NULL: all */
 	const char *patterns;  /* folder of the compiled databases; NULL: none */
 	const struct rig *rig; /* where packets come from, and the EAL is up */
 };

@@ -37,6 +37,7 @@ enum option_code {
 	OPTION_HUGE,
 	OPTION_NIC_CHECKSUM,
 	OPTION_CPU,
+	OPTION_MIXTURE,
 	OPTION_PATTERNS,
 	OPTION_NO_PATTERNS,
 };
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
 	{"huge", no_argument, NULL, OPTION_HUGE},
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
 	{"cpu", required_argument, NULL, OPTION_CPU},
+	{"mixture", required_argument, NULL, OPTION_MIXTURE},
 	{"patterns", required_argument, NULL, OPTION_PATTERNS},
 	{"no-patterns", no_argument, NULL, OPTION_NO_PATTERNS},
 	{"help", no_argument, NULL, 'h'},
@@ -78,6 +80,7 @@ print_help(void)
 	       "  --huge            packets and tables on hugepages\n"
 	       "  --nic-checksum    a NIC has verified the checksums\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
+	       "  --mixture NAME    of control (all of them)\n"
 	       "  --patterns DIR    of compiled databases (patterns/ in the build folder)\n"
 	       "  --no-patterns     without Hyperscan\n");
 }
@@ -165,6 +168,9 @@ apply_option(struct bench_options *options, int code, const char *name)
 		return;
 	case OPTION_CPU:
 		options->cpu = (int)parse_number(name, optarg, 0, 1023);
+		return;
+	case OPTION_MIXTURE:
+		options->mixture = optarg;
 		return;
 	case OPTION_PATTERNS:
 		options->patterns = optarg;

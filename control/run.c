@@ -204,7 +204,12 @@ shake_hands(struct run *run)
 	/* Whoever started both processes tells that one has gone. */
 	if (r == -EPIPE && run->options->captures_fd >= 0)
 		return EXIT_FAILED;
-	return r == 0 ? 0 : fail(EXIT_FAILED, "%s", why);
+	if (r != 0)
+		return fail(EXIT_FAILED, "%s", why);
+	/* A capture may be small, and its user waits. */
+	if (!run->intake.replay)
+		engine_touch_memory(run->engine);
+	return 0;
 }
 
 static void

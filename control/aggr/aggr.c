@@ -158,6 +158,32 @@ aggr_close(struct aggr *a)
 	*a = (struct aggr){0};
 }
 
+static void
+pool_touch(struct blocks *pool)
+{
+	memory_touch(pool->memory, blocks_footprint(pool->capacity, pool->block_len));
+}
+
+void
+aggr_touch_memory(struct aggr *a)
+{
+	const struct config *c = a->config;
+
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+		struct aggr_class *class = &a->class[type];
+
+		table_touch_memory(&class->table);
+		memory_touch(class->subjects, class_capacity(c, type) * sizeof(*class->subjects));
+	}
+	table_touch_memory(&a->pair_table);
+	memory_touch(a->pairs, c->aggr_pairs * sizeof(*a->pairs));
+	memory_touch(a->account_names, c->aggr_accounts * sizeof(*a->account_names));
+	memory_touch(a->server_sources, c->aggr_servers * sizeof(*a->server_sources));
+	pool_touch(&a->passwords);
+	pool_touch(&a->wide);
+	pool_touch(&a->many);
+}
+
 /* What is left of a subject that lost its place. */
 static void
 give_blocks(struct aggr *a, struct aggr_subject *s)

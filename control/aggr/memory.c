@@ -17,6 +17,14 @@ memory_take(size_t bytes)
 }
 
 void
+memory_touch(void *memory, size_t bytes)
+{
+	/* May fail, before Linux 5.14: then pages come as they are used. */
+	if (memory != NULL)
+		madvise(memory, bytes, MADV_POPULATE_WRITE);
+}
+
+void
 memory_give(void *memory, size_t bytes)
 {
 	if (memory != NULL)

@@ -8,6 +8,9 @@
 /* NULL when there is none. */
 void *memory_take(size_t bytes);
 
+/* Have all of it now, zeroed, rather than page by page when it is first used. NULL: nothing. */
+void memory_touch(void *memory, size_t bytes);
+
 /* bytes as taken; memory may be NULL. */
 void memory_give(void *memory, size_t bytes);
 

@@ -63,6 +63,13 @@ table_close(struct table *t)
 	*t = (struct table){0};
 }
 
+void
+table_touch_memory(struct table *t)
+{
+	memory_touch(t->links, t->capacity * sizeof(*t->links));
+	memory_touch(t->buckets, (t->bucket_mask + 1) * sizeof(*t->buckets));
+}
+
 uint32_t
 table_find(const struct table *t, uint64_t hash)
 {

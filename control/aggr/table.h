@@ -69,6 +69,9 @@ table_grade(uint32_t evidence)
 int table_open(struct table *t, uint32_t capacity);
 void table_close(struct table *t);
 
+/* Have all memory now (memory_touch). */
+void table_touch_memory(struct table *t);
+
 /* The index of hash, or TABLE_NONE. */
 uint32_t table_find(const struct table *t, uint64_t hash);
 

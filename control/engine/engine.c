@@ -61,6 +61,13 @@ engine_close(struct engine *engine)
 }
 
 void
+engine_touch_memory(struct engine *engine)
+{
+	aggr_touch_memory(&engine->aggr);
+	track_touch_memory(&engine->track);
+}
+
+void
 engine_close_finding(struct engine *engine, struct book_entry *entry)
 {
 	struct finding *i = &entry->finding;

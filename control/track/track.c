@@ -128,6 +128,19 @@ track_close(struct track *t)
 	*t = (struct track){0};
 }
 
+void
+track_touch_memory(struct track *t)
+{
+	const struct config *c = t->config;
+
+	table_touch_memory(&t->table);
+	table_touch_memory(&t->account_table);
+	memory_touch(t->subjects, all_trackers(c) * sizeof(*t->subjects));
+	memory_touch(t->names, account_trackers(c) * sizeof(*t->names));
+	memory_touch(t->seen.memory, blocks_footprint(t->seen.capacity, SEEN_BLOCK_BYTES));
+	memory_touch(t->wide.memory, blocks_footprint(t->wide.capacity, WINDOW_WIDE_BYTES));
+}
+
 uint64_t
 track_hash(const struct track *t, const void *data, size_t len)
 {

@@ -156,6 +156,9 @@ struct track {
 int track_open(struct track *t, const struct config *config, const struct siphash_key *key);
 void track_close(struct track *t);
 
+/* Have all memory now (memory_touch). */
+void track_touch_memory(struct track *t);
+
 /*
  * Bins of attempts (note.per): a level of TRACK_CUSUM_HIGH standard deviations
  * is an attack. doc/detectors.md gives the mean time between false alarms.
