@@ -17,6 +17,8 @@
  */
 #include "control/aggr/window.h"
 
+#include <stdbool.h>
+
 static const uint8_t span_first[WINDOW_SPANS] = {
 	0,
 	WINDOW_10MIN_BUCKETS,
@@ -32,11 +34,26 @@ _Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10M
 	"the masks of window_row_sum");
 _Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");
 
-/* Where a span's bucket of this number stands in a row. */
+/* Where a span's bucket of this number stands in its ring; by constants, which need no division. */
+static unsigned
+ring_place(unsigned span, uint32_t number)
+{
+	return span == WINDOW_10MIN  ? number % WINDOW_10MIN_BUCKETS
+	       : span == WINDOW_HOUR ? number % WINDOW_HOUR_BUCKETS
+				     : number % WINDOW_DAY_BUCKETS;
+}
+
+/* In a row. */
 static unsigned
 place(unsigned span, uint32_t number)
 {
-	return span_first[span] + number % span_buckets[span];
+	return span_first[span] + ring_place(span, number);
+}
+
+static unsigned
+newest_place(const struct window_head *head, unsigned span)
+{
+	return span_first[span] + head->at[span];
 }
 
 uint32_t
@@ -50,31 +67,51 @@ window_wide_sum(const struct window_head *head, enum window_span span, unsigned 
 	return sum;
 }
 
+/* One bucket of a span, or all of them. */
 static void
-clear_place(const struct window_at *w, unsigned at, unsigned n)
+clear(const struct window_at *w, unsigned span, bool all, unsigned at)
 {
-	if (w->head->wide != NULL)
+	unsigned first = span_first[span] + (all ? 0 : at);
+	unsigned n = all ? span_buckets[span] : 1;
+
+	if (w->head->wide != NULL) {
 		for (unsigned field = 0; field < w->fields; field++)
-			memset(&w->head->wide[field][at], 0, n * sizeof(uint16_t));
-	else
-		for (unsigned field = 0; field < w->fields; field++)
-			memset(&w->row[field][at], 0, n);
+			memset(&w->head->wide[field][first], 0, n * sizeof(uint16_t));
+		return;
+	}
+	for (unsigned field = 0; field < w->fields; field++) {
+		uint8_t *row = &w->row[field][first];
+
+		row[0] = 0;
+		if (!all)
+			continue;
+		memset(row + 1, 0, WINDOW_10MIN_BUCKETS - 1);
+		row[span_buckets[span] - 1] = 0;
+	}
 }
 
 void
-window_advance(const struct window_at *w, const struct window_time *now)
+window_let_go(const struct window_at *w, const struct window_time *now)
 {
-	struct window_time *newest = &w->head->newest;
+	struct window_head *head = w->head;
 
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
-		if (now->number[span] <= newest->number[span])
+		uint32_t *newest = &head->newest.number[span];
+
+		if (now->number[span] <= *newest)
 			continue;
-		if (now->number[span] - newest->number[span] >= span_buckets[span]) {
-			clear_place(w, span_first[span], span_buckets[span]);
-			newest->number[span] = now->number[span];
+		if (now->number[span] - *newest >= span_buckets[span]) {
+			clear(w, span, true, 0);
+			*newest = now->number[span];
+			head->at[span] = (uint8_t)ring_place(span, *newest);
 		}
-		while (newest->number[span] != now->number[span])
-			clear_place(w, place(span, ++newest->number[span]), 1);
+		while (*newest != now->number[span]) {
+			++*newest;
+			head->at[span] = head->at[span] + 1u < span_buckets[span]
+						 ? (uint8_t)(head->at[span] + 1)
+						 : 0;
+			clear(w, span, false, head->at[span]);
+		}
 	}
 }
 
@@ -122,10 +159,10 @@ add_at(const struct window_at *w, unsigned field, unsigned at)
 }
 
 void
-window_add(const struct window_at *w, unsigned field)
+window_add_full(const struct window_at *w, unsigned field)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++)
-		add_at(w, field, place(span, w->head->newest.number[span]));
+		add_at(w, field, newest_place(w->head, span));
 }
 
 static void
@@ -154,14 +191,20 @@ void
 window_move(const struct window_at *w, const struct window_time *when, unsigned field)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
-		unsigned at = place(span, when->number[span]);
+		unsigned newest = newest_place(w->head, span);
+		uint32_t ago = w->head->newest.number[span] - when->number[span];
 
-		if (w->head->newest.number[span] - when->number[span] >= span_buckets[span])
+		/* Nearly always it was counted in this same bucket. */
+		if (ago == 0 && count_at(w, field, newest) > 0)
 			continue;
-		if (count_at(w, field, at) > 0)
-			take_at(w, field, at, 1);
+		if (ago > 0 && ago < span_buckets[span]) {
+			unsigned at = place(span, when->number[span]);
+
+			if (count_at(w, field, at) > 0)
+				take_at(w, field, at, 1);
+		}
+		add_at(w, field, newest);
 	}
-	window_add(w, field);
 }
 
 void
@@ -180,7 +223,7 @@ uint32_t
 window_newest(
 	const struct window_head *head, const window_row row, enum window_span span, unsigned field)
 {
-	unsigned at = place(span, head->newest.number[span]);
+	unsigned at = newest_place(head, span);
 
 	return head->wide != NULL ? head->wide[field][at] : row[at];
 }

@@ -47,6 +47,7 @@ typedef uint16_t window_wide_row[WINDOW_BUCKETS];
 struct window_head {
 	window_wide_row *wide;     /* a block of the pool: it counts instead of the rows; or NULL */
 	struct window_time newest; /* bucket of each span */
+	uint8_t at[WINDOW_SPANS];  /* where that stands in its span's ring */
 };
 
 struct window {
@@ -81,10 +82,36 @@ window_time(uint64_t clock_ns)
 	}};
 }
 
-/* Let go of what is too old. Call before the others, with a clock that never runs back. */
-void window_advance(const struct window_at *w, const struct window_time *now);
+void window_let_go(const struct window_at *w, const struct window_time *now);
 
-void window_add(const struct window_at *w, unsigned field);
+/* Let go of what is too old. Call before the others, with a clock that never runs back. */
+static inline void
+window_advance(const struct window_at *w, const struct window_time *now)
+{
+	if (memcmp(&w->head->newest, now, sizeof(*now)) != 0)
+		window_let_go(w, now);
+}
+
+/* Where a bucket is full: into a wide window, if there is one to be had. */
+void window_add_full(const struct window_at *w, unsigned field);
+
+static inline void
+window_add(const struct window_at *w, unsigned field)
+{
+	const uint8_t *at = w->head->at;
+	uint8_t *row = w->row[field];
+	uint8_t *a = &row[at[WINDOW_10MIN]];
+	uint8_t *b = &row[WINDOW_10MIN_BUCKETS + at[WINDOW_HOUR]];
+	uint8_t *c = &row[WINDOW_10MIN_BUCKETS + WINDOW_HOUR_BUCKETS + at[WINDOW_DAY]];
+
+	if (w->head->wide != NULL || *a == UINT8_MAX || *b == UINT8_MAX || *c == UINT8_MAX) {
+		window_add_full(w, field);
+		return;
+	}
+	++*a;
+	++*b;
+	++*c;
+}
 
 /* Take n away again, from when it was counted and, if it was spread, from before. */
 void window_remove(

@@ -264,11 +264,13 @@ tracked_event(struct engine *engine, const struct event *event, const struct agg
 
 	for (unsigned d = DETECTOR_TRACKED_FIRST; d < DETECTOR_COUNT; d++) {
 		const struct tracked_detector *detector = detector_of(d);
-		struct track_note notes[TRACKED_NOTES] = {0};
+		struct track_note notes[TRACKED_NOTES];
 		unsigned n;
 
 		if (!(detector->event_types & 1u << event->head.type) || engine_bars(engine, d))
 			continue;
+		for (unsigned i = 0; i < TRACKED_NOTES; i++)
+			notes[i] = (struct track_note){0};
 		n = detector->read(&in, notes);
 		for (unsigned i = 0; i < n; i++)
 			take_note(engine, d, &notes[i], event);

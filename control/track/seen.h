@@ -20,7 +20,7 @@ struct seen_thing {
 struct seen {
 	uint32_t block; /* BLOCKS_NONE: none */
 	uint32_t len;
-	struct seen_thing own; /* while there is no block */
+	struct seen_thing own; /* while there is no block; then last_s: none was seen before that */
 };
 
 #define SEEN_BLOCK_BYTES (SEEN_THINGS * sizeof(struct seen_thing))
