@@ -171,6 +171,15 @@ struct aggr_keys {
 	uint64_t pair[2];                /* of source and of prefix, with the account */
 };
 
+#define AGGR_RECENT_BITS 11
+
+/* An address that came lately, and its keys. Only saves computing them: all zero says nothing. */
+struct aggr_recent {
+	struct addr addr;
+	uint64_t of;
+	uint64_t prefix;
+};
+
 /* What an event touched. Valid until the next. */
 struct aggr_view {
 	const struct event *event;
@@ -208,6 +217,7 @@ struct aggr {
 	struct blocks passwords; /* pools; each owns its memory */
 	struct blocks wide;
 	struct blocks many;
+	struct aggr_recent recent[1u << AGGR_RECENT_BITS];
 	uint64_t clock_ns;
 	uint64_t untracked; /* events that found no room */
 };
@@ -216,8 +226,11 @@ struct aggr {
 int aggr_open(struct aggr *a, const struct config *config);
 void aggr_close(struct aggr *a);
 
+/* Have all memory now (memory_touch). */
+void aggr_touch_memory(struct aggr *a);
+
 /* Of any event; of one that is no AUTH, the account's is not set. */
-void aggr_keys(const struct aggr *a, const struct event *event, struct aggr_keys *keys);
+void aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys);
 
 /* Names are compared without regard to the case of ASCII letters. */
 uint64_t aggr_name_key(const struct aggr *a, const char *name, uint8_t len);

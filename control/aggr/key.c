@@ -52,16 +52,39 @@ key_pair(enum subject_type type, uint64_t subject, uint64_t account)
 	return x ^ x >> 29;
 }
 
+/*
+ * Sessions are of many events, so most addresses came lately. Where one stands is not keyed: who
+ * makes his addresses fall on one place has them computed each time, as if there were no places.
+ */
+static const struct aggr_recent *
+recent(struct aggr *a, const struct addr *addr)
+{
+	struct aggr_recent *r;
+	struct addr prefix;
+	uint64_t low;
+
+	memcpy(&low, addr->bytes + 8, sizeof(low));
+	r = &a->recent[(low * 0x9e3779b97f4a7c15ULL) >> (64 - AGGR_RECENT_BITS)];
+	/* No address that is on the wire is all zero but ::, which costs its computing. */
+	if (memcmp(&r->addr, addr, sizeof(*addr)) == 0 && r->of != 0)
+		return r;
+	prefix = key_prefix(addr);
+	r->addr = *addr;
+	r->of = siphash(&a->key, addr, sizeof(*addr));
+	r->prefix = siphash(&a->key, &prefix, sizeof(prefix));
+	return r;
+}
+
 void
-aggr_keys(const struct aggr *a, const struct event *event, struct aggr_keys *keys)
+aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 {
 	const struct event_flow *flow = &event->head.flow;
-	struct addr prefix = key_prefix(&flow->client);
+	const struct aggr_recent *client = recent(a, &flow->client);
 	uint64_t *of = keys->of;
 
-	of[SUBJECT_SOURCE] = siphash(&a->key, &flow->client, sizeof(flow->client));
-	of[SUBJECT_PREFIX] = siphash(&a->key, &prefix, sizeof(prefix));
-	of[SUBJECT_SERVER] = siphash(&a->key, &flow->server, sizeof(flow->server));
+	of[SUBJECT_SOURCE] = client->of;
+	of[SUBJECT_PREFIX] = client->prefix;
+	of[SUBJECT_SERVER] = recent(a, &flow->server)->of;
 	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
 	if (key_has_account(event))
 		of[SUBJECT_ACCOUNT] = aggr_name_key(a, event->text, event->auth.username_len);

@@ -32,7 +32,7 @@ detect_actors(const struct detect_view *view, struct detect_actor out[2])
 	unsigned n = 0;
 
 	/* So has a /56 or /48 that was found, unless nobody hears of that. */
-	if (at->wide_told)
+	if (at->wide_told || at->success)
 		return 0;
 	/* An IPv6 /64 has one owner: once it is the attacker, its addresses are not others. */
 	if (at->guess < AGGR_GUESS_KINDS && !detect_classified(source) &&

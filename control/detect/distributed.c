@@ -20,13 +20,15 @@ struct need {
 static bool
 account_over(const struct aggr_subject *account, const struct need *need)
 {
-	const struct window_sums sums = window_sums(&account->window, need->span);
-	const uint32_t *sum = sums.of;
-	uint32_t known = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT];
+	const struct window *w = &account->window;
+	uint32_t sources = window_sum(w, need->span, WINDOW_PEERS);
 
-	if (sum[WINDOW_PEERS] >= need->sources && known >= need->passwords)
+	if (sources >= need->sources &&
+		window_sum(w, need->span, WINDOW_KNOWN) + window_sum(w, need->span, WINDOW_SOFT) >=
+			need->passwords)
 		return true;
-	return sum[WINDOW_PEERS] >= need->blind_sources && sum[WINDOW_BLIND] >= need->blind_sources;
+	return sources >= need->blind_sources &&
+	       window_sum(w, need->span, WINDOW_BLIND) >= need->blind_sources;
 }
 
 static bool
@@ -64,14 +66,18 @@ judge_server(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct config *c = view->config;
 	const struct aggr_subject *server = detect_subject(view, SUBJECT_SERVER);
-	const struct window_sums sums = window_sums(&server->window, WINDOW_HOUR);
-	const uint32_t *sum = sums.of;
-	uint32_t guesses = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT] + sum[WINDOW_BLIND];
+	const struct window *w = &server->window;
+	uint32_t guesses;
 
-	if (server->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF || explained(view))
+	if (server->findings[DETECTOR_DISTRIBUTED] != AGGR_NO_REF ||
+		window_sum(w, WINDOW_HOUR, WINDOW_PEERS) < c->dist_server_sources ||
+		explained(view))
 		return false;
-	if (sum[WINDOW_PEERS] < c->dist_server_sources || guesses < c->dist_server_guesses ||
-		guesses < 2 * sum[WINDOW_SUCCESS])
+	guesses = window_sum(w, WINDOW_HOUR, WINDOW_KNOWN) +
+		  window_sum(w, WINDOW_HOUR, WINDOW_SOFT) +
+		  window_sum(w, WINDOW_HOUR, WINDOW_BLIND);
+	if (guesses < c->dist_server_guesses ||
+		guesses < 2 * window_sum(w, WINDOW_HOUR, WINDOW_SUCCESS))
 		return false;
 	out->role = ROLE_SERVER;
 	out->confidence = 60;

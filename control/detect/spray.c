@@ -13,10 +13,13 @@ static bool
 shared_password(const struct detect_view *view, const struct detect_actor *actor)
 {
 	uint64_t need = view->config->spray_shared * actor->factor;
-	struct detect_accounts a = detect_accounts(view, actor, WINDOW_DAY);
 	uint32_t day_ago = view->at->now_min - 24 * 60;
+	struct detect_accounts a;
 
-	if (a.accounts < need || !detect_accounts_few_passwords(&a))
+	if (window_sum(&actor->subject->window, WINDOW_DAY, WINDOW_PEERS) < need)
+		return false;
+	a = detect_accounts(view, actor, WINDOW_DAY);
+	if (!detect_accounts_few_passwords(&a))
 		return false;
 	if (a.checked == 0)
 		need *= 2;

@@ -32,7 +32,7 @@ track_key(uint64_t key)
 }
 
 static void
-fill(const struct engine *engine, const struct event *event, struct ahead_event *out)
+fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 {
 	const struct event_flow *flow = &event->head.flow;
 	struct track_known *known = &out->known;
