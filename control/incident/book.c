@@ -179,9 +179,12 @@ heap_first(struct book *book, struct book_heap *heap, uint64_t now_ns)
 	/* Each turn ends it or moves one to its true place: at most heap->len turns. */
 	while (heap->len > 0) {
 		struct book_entry *entry = &book->entries[heap->at[0]];
-		uint64_t due = deadline(book, &entry->finding);
+		uint64_t due;
 
-		if (entry->deadline_ns > now_ns || due == entry->deadline_ns)
+		if (entry->deadline_ns > now_ns)
+			return entry;
+		due = deadline(book, &entry->finding);
+		if (due == entry->deadline_ns)
 			return entry;
 		entry->deadline_ns = due;
 		heap_down(book, heap, 0);
