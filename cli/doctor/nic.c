@@ -175,6 +175,27 @@ examine_interface(const struct doctor *d, struct diag *r, const struct doctor_po
 	examine_address(d, r, name);
 }
 
+/* libbpf keeps the map of AF_XDP sockets there. */
+static void
+examine_bpf(const struct doctor *d, struct diag *r)
+{
+	char *mounts = tree_text(&d->tree, "/proc/mounts");
+	char *rest = mounts;
+	char type[64];
+	bool found = false;
+
+	for (char *line; mounts && !found && (line = strsep(&rest, "\n")) != NULL;)
+		found = sscanf(line, "%*s %*s %63s", type) == 1 && strcmp(type, "bpf") == 0;
+	free(mounts);
+	if (found) {
+		diag_add(r, DIAG_OK, "bpffs is mounted");
+		return;
+	}
+	struct diag_item *item = diag_add(r, DIAG_FAULT, "bpffs is not mounted");
+	diag_so(item, "a port on AF_XDP does not start");
+	diag_mend(item, "sudo mount -t bpf bpf /sys/fs/bpf");
+}
+
 /* Devices that are no port: so that a person sees what there is to choose from. */
 static void
 list_device(const struct doctor *d, struct diag *r, const char *pci)
@@ -207,6 +228,8 @@ doctor_nic(const struct doctor *d, struct diag *r)
 		else if (d->ports[i].kind != DOCTOR_VIRTUAL)
 			examine_interface(d, r, &d->ports[i]);
 	}
+	if (doctor_has(d, DOCTOR_AF_XDP))
+		examine_bpf(d, r);
 	tree_list(&d->tree, &devices, "/sys/bus/pci/devices");
 	for (int i = 0; i < devices.count; i++) {
 		const char *pci = devices.entry[i]->d_name;

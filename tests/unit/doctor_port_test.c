@@ -261,6 +261,22 @@ af_xdp_port_with_queues_that_nobody_reads_is_a_fault(void **state)
 }
 
 static void
+af_xdp_port_wants_bpffs(void **state)
+{
+	struct machine *m = *state;
+
+	put_interface(m, "eth1", "0x1003\n", 1);
+	examine(m, "nic", "net_af_xdp0,iface=eth1", NULL);
+	expect_item(m, DIAG_FAULT, "bpffs is not mounted", "sudo mount -t bpf bpf /sys/fs/bpf");
+	put(m, "/proc/mounts", "bpf /sys/fs/bpf bpf rw,mode=700 0 0\n");
+	examine(m, "nic", "net_af_xdp0,iface=eth1", NULL);
+	expect_well(m);
+	put(m, "/proc/mounts", "");
+	examine(m, "nic", "eth1", NULL);
+	expect_well(m);
+}
+
+static void
 configured_ports_are_looked_at(void **state)
 {
 	struct machine *m = *state;
@@ -381,6 +397,7 @@ main(void)
 		DOCTOR_TEST(missing_capabilities_are_named_for_the_port_that_needs_them),
 		DOCTOR_TEST(merged_segments_and_short_rings_are_warnings),
 		DOCTOR_TEST(af_xdp_port_with_queues_that_nobody_reads_is_a_fault),
+		DOCTOR_TEST(af_xdp_port_wants_bpffs),
 		DOCTOR_TEST(configured_ports_are_looked_at),
 		DOCTOR_TEST(threads_that_poll_are_placed_on_the_node_of_most_ports),
 		DOCTOR_TEST(wrong_configuration_is_a_fault_and_the_rest_is_looked_at),
