@@ -12,7 +12,8 @@
  * first of which ends the run: what the ports still hold is read, sessions end, and control
  * reports. The end of the handover socket is such a signal too.
  *
- * Counters of ports (PORT_*) are the main lcore's; they stand in ring 0 beside worker 0's.
+ * Counters of ports (PORT_*) are the main lcore's; they stand in ring 0 beside worker 0's. So it is
+ * the main lcore that ends the rings, when the workers have ended and the last losses are counted.
  */
 #include "dataplane/io/edge.h"
 
@@ -166,6 +167,8 @@ run_set_up_lcores(struct run *run)
 	uint64_t wall_offset_ns = live_wall_offset();
 	int r = run_set_up_workers(run, false);
 
+	for (unsigned i = 0; i < run->worker_count; i++)
+		run->workers[i].left_open = true;
 	if (run->nics.dispatch) {
 		run->dispatch.live = true;
 		run_set_up_live(run, 0, 0, wall_offset_ns);
@@ -372,6 +375,10 @@ run_lcores(struct run *run)
 	run_watch(run, fd);
 	rte_eal_mp_wait_lcore();
 	close(fd);
+	/* Control reads the counters when the rings have ended: these come first. */
+	nic_set_watch(&run->nics);
+	for (unsigned i = 0; i < run->worker_count && run->launched; i++)
+		ring_writer_end(&run->workers[i].ring);
 	return 0;
 }
 
@@ -400,8 +407,6 @@ run_live(const struct options *options)
 	run->node = -1;
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
 		status = steps[i](run);
-	if (run->launched)
-		nic_set_watch(&run->nics);
 	nic_set_close(&run->nics);
 	run_tear_down(run);
 	return status;

@@ -294,7 +294,8 @@ worker_end(struct worker *w, uint64_t clock_ns)
 	if (w->live)
 		frag_end(w->live->defrag.frag);
 	pipeline_end(w->pipeline, clock_ns);
-	ring_writer_end(&w->ring);
+	if (!w->left_open)
+		ring_writer_end(&w->ring);
 }
 
 /* Polls its queue: what a capture's reader or a port's dispatcher gives it. */

@@ -38,7 +38,8 @@ struct worker {
 	struct emit emit;
 	struct match *match;
 	int meta_offset;
-	int done_fd; /* eventfd, written when the worker has ended */
+	int done_fd;    /* eventfd, written when the worker has ended */
+	bool left_open; /* the main lcore ends its ring, once the last losses are counted there */
 	/* The cursor of a new control, for the worker to take; -1: none. Main lcore release ->
 	   worker acquire, and back once it is taken. */
 	_Atomic int cursor_fd;

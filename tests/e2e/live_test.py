@@ -17,7 +17,9 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import encap_test  # noqa: E402
 from golden import Tap  # noqa: E402
 import lab as servers  # noqa: E402
 from lab import NAME, PASSWORD, Lab, Missing, compare, server_view, smtap_view  # noqa: E402
@@ -308,6 +310,49 @@ def a_port_that_goes_away_is_told_and_the_other_goes_on(tap, name, lab, smtap):
     )
 
 
+def check_fragments(tap, name, lab, smtap, workers):
+    """Each packet in fragments, the last one first: put together before it is read."""
+    lab.cable()
+    lab.users()
+    devices(lab)
+    wire = encap_test.Wire()
+    for ns, frame in encap_test.dialogue().frames:
+        wire.frames += [(ns, piece) for piece in encap_test.fragments(frame, 24)]
+    wire.write(f"{lab.path}/fragments.pcap")
+    live = Live(lab, smtap, AF_XDP, "--workers", workers)  # AF_PACKET: the kernel does it
+    servers.run(*lab.inside(lab.server, "tcpreplay", "-i", "mirror0", f"{lab.path}/fragments.pcap"))
+    with contextlib.suppress(TimeoutError):
+        lab.until("all attempts", lambda: len(live.events("smtp_auth")) == 18)
+    status, said = live.end()
+    c = live.counters()
+    off = [] if status == 0 else [f"status {status}: {said[-500:]}"]
+    if len(live.events("smtp_auth")) != 18 or not c["fragments"] or c["fragments_dropped"]:
+        off.append(
+            f"{len(live.events('smtp_auth'))} attempts of 18; "
+            f"{ {k: v for k, v in c.items() if v} }"
+        )
+    if c["rx_packets"] != len(wire.frames) or c["port_packets"] != len(wire.frames):
+        off.append(f"{c['rx_packets']} packets, not {len(wire.frames)}")
+    tap.point(name, off)
+
+
+def fragments_are_put_together_by_a_worker(tap, name, lab, smtap):
+    check_fragments(tap, name, lab, smtap, "1")
+
+
+def fragments_are_put_together_by_the_dispatcher(tap, name, lab, smtap):
+    check_fragments(tap, name, lab, smtap, "2")
+
+
+def a_port_that_can_spread_has_a_queue_for_each_worker(tap, name, lab, smtap):
+    """DPDK's null device takes the symmetric key and the table of queues, as a NIC does."""
+    lab.cable()
+    live = Live(lab, smtap, "net_null0,no-rx=1", "--workers", "2")
+    status, said = live.end()
+    told = "net_null, 2 queues," in said and "one lcore does it" not in said
+    tap.point(name, [] if status == 0 and told else [f"status {status}: {said[-500:]}"])
+
+
 def statistic(lab, device, which):
     path = f"/sys/class/net/{device}/statistics/{which}"
     return int(
@@ -399,6 +444,9 @@ CASES = [
     control_that_dies_is_started_again,
     two_legs_of_a_tap_are_one,
     a_port_that_goes_away_is_told_and_the_other_goes_on,
+    fragments_are_put_together_by_a_worker,
+    fragments_are_put_together_by_the_dispatcher,
+    a_port_that_can_spread_has_a_queue_for_each_worker,
     tcpreplay_by_af_packet,
     tcpreplay_by_af_packet_and_two_workers,
     tcpreplay_by_af_xdp,
