@@ -21,9 +21,10 @@
  * for prefix, account and server only while the source is below the thresholds
  * of its own (detect.low_source), so these see what single sources do not show.
  *
- * Always: what a view points to is pinned from aggr_auth to aggr_settle, so
- * that finding one thing never evicts another of the same event; a subject
- * with an open finding is pinned until that closes.
+ * Always: finding one thing never evicts another of the same event. An event
+ * looks into each table of subjects once; what is new there, and the source's
+ * pair when the prefix's is made, are pinned until aggr_settle. A subject with
+ * an open finding is pinned until that closes.
  *
  * What an attacker would try. To push himself out of the table with a flood of
  * addresses: lists (table.c) make the flood evict itself. To mix logins of an
@@ -195,7 +196,8 @@ give_blocks(struct aggr *a, struct aggr_subject *s)
 	window_clear(&w);
 }
 
-/* Find or make a subject, pinned. *made: its values are those of nobody yet. */
+/* Find or make a subject, which aggr_settle puts where it belongs. *made: its values are those of
+ * nobody yet. */
 static struct aggr_subject *
 subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *made)
 {
@@ -207,9 +209,7 @@ subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *m
 	bool evicted;
 
 	*made = index == TABLE_NONE;
-	if (!*made) {
-		table_touch(&class->table, index, TABLE_PINNED);
-	} else {
+	if (*made) {
 		index = table_insert(&class->table, hash, TABLE_PINNED, &evicted);
 		if (index == TABLE_NONE)
 			return NULL;
@@ -299,6 +299,8 @@ pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 	if (index == TABLE_NONE && !make)
 		return NULL;
 	if (index == TABLE_NONE) {
+		if (v->pair != NULL)
+			table_touch(&a->pair_table, v->pair_index, TABLE_PINNED);
 		index = table_insert(&a->pair_table, hash, TABLE_PINNED, &evicted);
 		if (index == TABLE_NONE)
 			return NULL;
@@ -309,8 +311,6 @@ pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 			v->subject[type]->total.peers++;
 		if (account != TABLE_NONE && type == SUBJECT_SOURCE)
 			v->subject[SUBJECT_ACCOUNT]->total.peers++;
-	} else {
-		table_touch(&a->pair_table, index, TABLE_PINNED);
 	}
 	/* The subject may have been evicted and come back elsewhere. */
 	a->pairs[index].subject = v->index[type];

@@ -47,7 +47,7 @@ struct addr key_prefix(const struct addr *addr);
 bool key_has_account(const struct event *event);
 uint64_t key_pair(enum subject_type type, uint64_t subject, uint64_t account);
 
-/* aggr.c: fill in the view's subjects and its pair, pinned until aggr_settle. */
+/* aggr.c: fill in the view's subjects and its pair, kept until aggr_settle. */
 bool view_find(struct aggr *a, struct aggr_view *v);
 
 /* The prefix's pair; made when it does not exist and `make` says so; or NULL. */

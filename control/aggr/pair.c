@@ -135,10 +135,11 @@ pair_success(struct aggr_pair *pair, const struct aggr_view *v)
 void
 pair_refresh(struct aggr_pair *pair, const struct aggr_view *v)
 {
-	struct aggr_pair old = *pair;
+	struct aggr_pair old;
 
 	if (pair->last_s == 0 || view_now_s(v) - pair->last_s <= SILENCE_S)
 		return;
+	old = *pair;
 	*pair = (struct aggr_pair){
 		.subject = old.subject,
 		.account = old.account,

@@ -18,8 +18,8 @@
  * What is usual: see usual.c. A bin that ends while a finding is open teaches
  * nothing.
  *
- * Always: a tracker with an open finding is pinned; one that was just added
- * to is pinned until track_settle.
+ * Always: a tracker with an open finding is pinned; one that is new, or makes
+ * others give way while it is added to, is pinned until track_settle.
  *
  * What an attacker would try. To flood with fresh subjects so that his own
  * counts are lost: fresh ones have little evidence and evict each other; who
@@ -375,8 +375,10 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 	struct window_time when;
 	uint32_t before_s;
 
-	if (seen_needs_block(&s->seen[kind], hash))
+	if (seen_needs_block(&s->seen[kind], hash) && t->seen.in_use == t->seen.capacity) {
+		touch(t, s, TABLE_PINNED);
 		make_room(t);
+	}
 	before_s = seen_add(&s->seen[kind], &t->seen, hash, now_s);
 	if (before_s == 0 || before_s < s->run.first_clock_ns / NS_PER_S)
 		s->run.things[kind]++;
@@ -406,7 +408,6 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	now = window_time(t->clock_ns);
 	now_s = (uint32_t)(t->clock_ns / NS_PER_S);
 	w = subject_window(t, s);
-	touch(t, s, TABLE_PINNED);
 	window_advance(&w, &now);
 	if (s->usual.bin == 0)
 		s->early = t->clock_ns - t->start_ns < EARLY_NS || t->start_ns == 0;

@@ -190,7 +190,7 @@ void track_ahead(const struct track *t, unsigned detector, enum subject_type typ
 struct track_subject *track_get(
 	struct track *t, unsigned detector, const struct track_note *note, bool make);
 
-/* Add the note; the tracker is pinned until track_settle. NULL: no room. */
+/* Add the note; the tracker stays at least until track_settle. NULL: no room. */
 struct track_subject *track_add(struct track *t, unsigned detector, const struct track_note *note,
 	const struct event *event);
 
