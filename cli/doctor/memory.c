@@ -50,6 +50,9 @@ static const struct cost costs[] = {
 };
 
 #define SESSION_BYTES 476
+/* Each session that talks holds a block; those of the first are in the base. */
+#define TALK_BYTES 4096
+#define TALK_IN_BASE 65536
 
 static uint64_t
 setting(const struct config *config, size_t offset)
@@ -70,7 +73,9 @@ doctor_control_bytes(const struct config *config)
 uint64_t
 doctor_worker_bytes(const struct config *config)
 {
-	return WORKER_BASE_BYTES + config->sessions * SESSION_BYTES;
+	uint64_t more = config->sessions > TALK_IN_BASE ? config->sessions - TALK_IN_BASE : 0;
+
+	return WORKER_BASE_BYTES + config->sessions * SESSION_BYTES + more * TALK_BYTES;
 }
 
 static uint64_t
