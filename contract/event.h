@@ -160,7 +160,9 @@ struct event_rcpt {
 	uint8_t rcpt_len;
 	uint8_t from_len;
 	uint8_t authenticated_len;
-	uint8_t reserved[3];
+	uint8_t nth;            /* recipient of its transaction, from 1; saturates; 0: not known */
+	uint8_t refused_policy; /* by its words refused for something else than the recipient */
+	uint8_t reserved;
 	/* text: recipient, mail_from, authenticated_as (as fits) */
 };
 
@@ -222,8 +224,8 @@ struct event_session {
 	uint8_t tcp_flags[2]; /* or of all flags seen, by direction */
 	uint8_t helo_len;
 	uint8_t banner_len;
-	uint8_t probes; /* VRFY and EXPN commands; saturates */
-	uint8_t reserved[2];
+	uint8_t probes;  /* VRFY and EXPN commands; saturates */
+	uint16_t probed; /* tells the last of them from others by what it asked for; 0: none */
 	uint32_t signatures[4];
 	/* text: helo, banner (without its code) */
 };

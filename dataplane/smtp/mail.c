@@ -121,6 +121,14 @@ mail_reply(struct run *r, const struct reply *reply, const struct queued *comman
 	mail_end(r, reply);
 }
 
+static uint8_t
+rcpt_nth(const struct state *s)
+{
+	uint32_t n = s->rcpt_accepted + s->rcpt_refused;
+
+	return n < UINT8_MAX ? (uint8_t)n : UINT8_MAX;
+}
+
 static void
 rcpt_reply(struct run *r, const struct reply *reply, const struct queued *command)
 {
@@ -138,6 +146,8 @@ rcpt_reply(struct run *r, const struct reply *reply, const struct queued *comman
 	event->rcpt.reply_code = reply->code;
 	smtp_enhanced_unpack(reply->enhanced, event->rcpt.enhanced);
 	event->rcpt.accepted = accepted;
+	event->rcpt.nth = rcpt_nth(s);
+	event->rcpt.refused_policy = (reply->words & WORD_POLICY) != 0;
 	event->rcpt.transport = TRANSPORT_CLEAR;
 	event->rcpt.rcpt_len = smtp_text_put(event, &used, command->text, command->len, NULL);
 	if (note && (s->mail_flags & M_OPEN))

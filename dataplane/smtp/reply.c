@@ -353,6 +353,8 @@ collect(struct run *r, uint16_t code, const struct line *line, struct span text)
 	if (code >= 400) {
 		if (s->tail == TAIL_AUTH || smtp_unsure(s))
 			s->reply_words |= (uint8_t)smtp_words(text.data, text.len);
+		if (code >= 550 && s->reply_enhanced == 0 && smtp_queue_peek(r) == COMMAND_RCPT)
+			s->reply_words |= (uint8_t)smtp_words_policy(text.data, text.len);
 		smtp_match(r, CONTEXT_REPLY, line, text_ok(r));
 	} else if (code == 250) {
 		capability(r, text);

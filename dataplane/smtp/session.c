@@ -531,6 +531,7 @@ smtp_close(struct smtp_ctx *ctx, struct smtp_session *session, uint64_t time_ns,
 	out->auth_attempts = s->attempts;
 	out->transactions = s->transactions;
 	out->probes = s->probes;
+	memcpy(&out->probed, s->probed, sizeof(out->probed));
 	out->last_reply = s->last_reply;
 	out->flags |= session_flags(s->flags);
 	struct note *note = smtp_note_peek(&r);

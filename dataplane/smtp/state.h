@@ -163,6 +163,7 @@ struct reply {
 #define WORD_TEMPORARY 0x10u /* the server could not look */
 #define WORD_AUTH 0x20u      /* speaks of authentication at all */
 #define WORD_REQUIRED 0x40u  /* asks for it */
+#define WORD_POLICY 0x80u    /* refuses who sends, or to relay, whoever the recipient is */
 
 /* In smtp_session.state. Aliases a byte array, so may_alias. */
 struct __attribute__((may_alias)) state {
@@ -198,7 +199,8 @@ struct __attribute__((may_alias)) state {
 	uint8_t body_flags;
 	uint8_t body_match; /* enum body_match */
 	uint8_t header_lines;
-	uint8_t probes; /* VRFY and EXPN; saturates */
+	uint8_t probes;    /* VRFY and EXPN; saturates */
+	uint8_t probed[2]; /* hash of the last one */
 	uint8_t queue_head;
 	uint8_t queue_len;
 	uint8_t queue[SMTP_QUEUE_INLINE];
@@ -314,6 +316,8 @@ void smtp_enhanced_unpack(uint32_t packed, uint16_t out[3]);
 
 /* words.c */
 unsigned smtp_words(const uint8_t *text, size_t len);
+/* WORD_POLICY or 0: of a reply to RCPT, its addresses left out. */
+unsigned smtp_words_policy(const uint8_t *text, size_t len);
 
 /* queue.c */
 /* text: NULL for none; it is cut at SMTP_STRING_MAX. */

@@ -73,18 +73,53 @@ static const struct phrase phrases[] = {
 
 #define PHRASE_COUNT (sizeof(phrases) / sizeof(phrases[0]))
 
-unsigned
-smtp_words(const uint8_t *text, size_t len)
-{
-	/* One NUL more, so that a phrase never matches past the end. */
-	char lower[WORDS_TEXT_MAX + 1];
-	unsigned words = 0;
+/* Of servers that give no enhanced code: Exim, qmail, hMailServer and their like. */
+static const char *const policies[] = {
+	"administrative prohib", /* Exim, where the rule has no words of its own */
+	"authenticat",
+	"banned",
+	"black list",
+	"blacklist",
+	"block list",
+	"blocked by",
+	"blocked using",
+	"blocklist",
+	"dnsbl",
+	"greylist",
+	"helo",
+	"is listed",
+	"listed at",
+	"rbl",
+	"rcpthosts", /* qmail */
+	"relay",
+	"reputation",
+	"reverse dns",
+	"sender",
+	"spam",
+	"spf",
+};
 
+#define POLICY_COUNT (sizeof(policies) / sizeof(policies[0]))
+
+/* One NUL more, so that a phrase never matches past the end. Returns the length. */
+static size_t
+fold(char lower[WORDS_TEXT_MAX + 1], const uint8_t *text, size_t len)
+{
 	if (len > WORDS_TEXT_MAX)
 		len = WORDS_TEXT_MAX;
 	for (size_t i = 0; i < len; i++)
 		lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
 	lower[len] = '\0';
+	return len;
+}
+
+unsigned
+smtp_words(const uint8_t *text, size_t len)
+{
+	char lower[WORDS_TEXT_MAX + 1];
+	unsigned words = 0;
+
+	len = fold(lower, text, len);
 	for (size_t i = 0; i < len; i++) {
 		/* Phrases begin where words do. */
 		if (i > 0 && lower[i - 1] >= 'a' && lower[i - 1] <= 'z')
@@ -96,4 +131,36 @@ smtp_words(const uint8_t *text, size_t len)
 		}
 	}
 	return words;
+}
+
+/* A recipient may be called relay or spam: what has an @ in it says nothing. */
+static void
+blank_addresses(char *text, size_t len)
+{
+	for (size_t i = 0; i < len;) {
+		size_t word = strcspn(text + i, " \t");
+
+		if (memchr(text + i, '@', word) != NULL)
+			memset(text + i, ' ', word);
+		i += word + 1;
+	}
+}
+
+unsigned
+smtp_words_policy(const uint8_t *text, size_t len)
+{
+	char lower[WORDS_TEXT_MAX + 1];
+
+	len = fold(lower, text, len);
+	if (strlen(lower) < len)
+		return 0;
+	blank_addresses(lower, len);
+	for (size_t i = 0; i < len; i++) {
+		if (i > 0 && lower[i - 1] >= 'a' && lower[i - 1] <= 'z')
+			continue;
+		for (size_t k = 0; k < POLICY_COUNT; k++)
+			if (strncmp(lower + i, policies[k], strlen(policies[k])) == 0)
+				return WORD_POLICY;
+	}
+	return 0;
 }
