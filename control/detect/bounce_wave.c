@@ -7,7 +7,10 @@
  * recipient is known at RCPT and the header at the end of the message; what
  * waits in between is remembered by session and transaction. For a server,
  * bounces to accounts that do not exist count too: forged senders are often
- * made up. A list or newsletter that always gets bounces is its own measure.
+ * made up: where four servers or more take part, since one that asks for users
+ * with the null sender is an enumeration. A list or newsletter that always gets
+ * bounces is its own measure; and return paths that name each reader (VERP, with
+ * + or =) are one account for each domain, not one for each reader.
  *
  * Backscatter comes from wherever a forger's spam went: many servers. A loop is
  * two ends that answer each other: the same few, over and over.
@@ -18,6 +21,20 @@
 
 #define WARM 36u
 #define LOOP_SERVERS 3u
+#define CALLOUT_RCPTS 2u
+
+static uint64_t
+account_thing(const struct tracked_input *in, const char *name, size_t len)
+{
+	const char *domain;
+	size_t domain_len = tracked_domain(name, len, &domain);
+
+	if (domain_len == 0)
+		return track_hash_name(in->track, name, len);
+	if (memchr(name, '+', len - domain_len) || memchr(name, '=', len - domain_len))
+		return track_hash_name(in->track, domain, domain_len);
+	return track_hash_name(in->track, name, len);
+}
 
 static void
 note_server(const struct tracked_input *in, struct track_note *out)
@@ -39,10 +56,12 @@ read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		return 0;
 	if (!e->rcpt.accepted) {
 		note_server(in, &out[0]);
-		out[0].thing[1] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
+		out[0].good = true; /* here: refused */
+		out[0].thing[1] = account_thing(in, e->text, e->rcpt.rcpt_len);
 		/* Only where the transaction is known to have had the null sender is it told
 		   apart from a sender that was not seen. */
-		return (e->head.flow.flags & EVENT_FLOW_FROM_START) &&
+		return e->rcpt.nth <= CALLOUT_RCPTS &&
+		       (e->head.flow.flags & EVENT_FLOW_FROM_START) &&
 		       !(e->head.flow.flags & EVENT_FLOW_GAP) && e->rcpt.reply_code >= 500;
 	}
 	memcpy(p.name, e->text, p.len);
@@ -64,13 +83,24 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	p = track_pending_get(in->track, e->head.flow.flow_id);
 	if (p == NULL || p->transaction_no != e->mail.transaction_no)
 		return 1;
-	out[0].thing[1] = track_hash_name(in->track, p->name, p->len);
+	out[0].thing[1] = account_thing(in, p->name, p->len);
 	out[1].type = SUBJECT_ACCOUNT;
 	out[1].name = p->name;
 	out[1].name_len = p->len;
 	out[1].bad = true;
 	out[1].thing[0] = out[0].thing[0];
 	return p->len > 0 ? 2 : 1;
+}
+
+/* Of few servers only what was taken, and said by its header to be one, is a bounce. */
+static uint32_t
+bounces(const struct track_subject *s, enum window_span span)
+{
+	uint32_t all = track_sum(s, span, TRACK_BAD);
+
+	if (s->type == SUBJECT_SERVER && track_sum(s, WINDOW_HOUR, TRACK_NEW) <= LOOP_SERVERS)
+		return all - track_sum(s, span, TRACK_GOOD);
+	return all;
 }
 
 static unsigned
@@ -85,8 +115,8 @@ weigh(const struct track_subject *s, const struct config *c)
 	/* Of a server, at many accounts: one account's wave is that account's. */
 	if (server && track_sum(s, WINDOW_HOUR, TRACK_OTHER) < c->bounce_server_accounts)
 		return 0;
-	return tracked_more(tracked_percent(track_sum(s, WINDOW_10MIN, TRACK_BAD), takes),
-		tracked_percent(track_sum(s, WINDOW_HOUR, TRACK_BAD), takes_hour));
+	return tracked_more(tracked_percent(bounces(s, WINDOW_10MIN), takes),
+		tracked_percent(bounces(s, WINDOW_HOUR), takes_hour));
 }
 
 static enum finding_kind

@@ -201,6 +201,122 @@ def a_fresh_64_for_each_try_is_a_56(w):
     return [("distributed", "prefix", "2001:db8:bad::/56", {})]
 
 
+def ask(s, sender, names, reply, each=False):
+    """Ask for users; each: in a transaction of its own."""
+    for n, name in enumerate(names):
+        if n == 0 or each:
+            s.talk(*(["C: RSET", "S: 250 2.0.0 Ok"] if n else []))
+            s.talk(f"C: MAIL FROM:<{sender}>", "S: 250 2.1.0 Ok")
+        s.talk(f"C: RCPT TO:<{name}>", f"S: {reply.format(name)}")
+    return s
+
+
+def refused(w, reply, sender="x@evil.example", count=60):
+    for n in range(count):
+        s = greet(Session(w, "198.51.100.7", sport=48000 + n), banner="ESMTP Exim 4.98")
+        bye(ask(s, sender, [f"user{n}@corp.example"], reply))
+        w.wait(5)
+    return []
+
+
+@case()
+def who_may_not_relay_asks_for_no_users(w):
+    return refused(w, "550 relay not permitted")
+
+
+@case()
+def nor_does_he_whom_qmail_does_not_relay_for(w):
+    return refused(w, "553 sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)")
+
+
+@case()
+def a_sender_on_a_blocklist_asks_for_no_users(w):
+    return refused(w, "550 198.51.100.7 is listed at zen.example (127.0.0.4)")
+
+
+@case()
+def a_sender_that_does_not_verify_asks_for_no_users(w):
+    return refused(w, "550-Verification failed for <x@evil.example>\r\n550 Sender verify failed")
+
+
+@case()
+def a_sender_whose_domain_is_not_there_asks_for_no_users(w):
+    return refused(w, "550 5.1.8 <x@evil.example>: Sender address rejected: Domain not found")
+
+
+@case()
+def users_called_like_a_policy_are_asked_for_all_the_same(w):
+    names = [f"{w}{n}@corp.example" for n in range(15) for w in ("relay", "spam")]
+    s = greet(Session(w, "198.51.100.7"))
+    bye(ask(s, "x@evil.example", names, "550 <{}>: no such user here"))
+    return [("enumeration", "source", "198.51.100.7", {})]
+
+
+@case()
+def a_null_sender_with_many_recipients_asks_for_users(w):
+    names = [f"user{n}@corp.example" for n in range(30)]
+    s = greet(Session(w, "198.51.100.7"))
+    bye(ask(s, "", names, "550 5.1.1 <{}>: User unknown"))
+    return [("enumeration", "source", "198.51.100.7", {})]
+
+
+@case()
+def one_that_asks_for_hundreds_is_no_wave_of_bounces(w):
+    names = [f"user{n}@corp.example" for n in range(300)]
+    for n in range(3):
+        s = greet(Session(w, "198.51.100.7", sport=49000 + n))
+        some = names[n * 100 : n * 100 + 100]
+        bye(ask(s, "", some, "550 5.1.1 <{}>: User unknown", each=True))
+        w.wait(5)
+    return [("enumeration", "source", "198.51.100.7", {})]
+
+
+@case()
+def bounces_of_a_newsletter_with_an_address_for_each_reader_are_no_wave(w):
+    report = "Content-Type: multipart/report;\r\n report-type=delivery-status; boundary=x"
+    for n in range(150):
+        s = greet(Session(w, f"192.0.{n % 100}.7", sport=50000 + n))
+        bye(mail(s, "", f"bounces+reader{n}=home{n}.example@corp.example", report))
+        w.wait(3)
+    return []
+
+
+@case()
+def a_monitor_that_verifies_one_user_a_minute_asks_for_no_users(w):
+    for n in range(1000):
+        s = greet(Session(w, "198.51.100.7", sport=20000 + n))
+        bye(s.talk("C: VRFY postmaster", "S: 252 2.0.0 postmaster"))
+        w.wait(60)
+    return []
+
+
+@case()
+def vrfy_of_thirty_names_asks_for_users(w):
+    s = greet(Session(w, "198.51.100.7"))
+    for n in range(30):
+        s.talk(f"C: VRFY user{n}", "S: 550 5.1.1 User unknown" if n % 7 else "S: 252 2.0.0 ok")
+    bye(s)
+    return [("enumeration", "source", "198.51.100.7", {})]
+
+
+@case()
+def vrfy_of_one_new_name_in_each_connection_asks_for_users(w):
+    for n in range(60):
+        s = greet(Session(w, "198.51.100.7", sport=20000 + n))
+        bye(s.talk(f"C: VRFY user{n}", "S: 252 2.0.0 cannot say"))
+        w.wait(20)
+    return [("enumeration", "source", "198.51.100.7", {})]
+
+
+@case()
+def slots_still_held_when_the_capture_ends_are_long_sessions(w):
+    for n in range(12):
+        greet(Session(w, "198.51.100.7", sport=42000 + n))
+    w.wait(240)
+    bye(greet(Session(w, "192.0.2.9")))
+    return [("long_session", "source", "198.51.100.7", {})]
+
+
 def run(smtap, function, may, workers):
     wire = Wire()
     must = function(wire)
