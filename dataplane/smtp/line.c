@@ -144,8 +144,12 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 	struct state *s = r->s;
 	bool waits = side == SMTP_CLIENT && s->client == CLIENT_WAIT;
 	bool no_block = s->held[side] == BLOCKS_NONE;
+	bool known = waits && (s->tail == TAIL_TLS || s->tail == TAIL_DATA);
+	bool one_sided = waits && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED));
 
-	counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
+	/* Whoever need not wait any longer loses nothing. */
+	if (!known && !one_sided)
+		counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
 	if (side == SMTP_CLIENT &&
 		(s->client == CLIENT_HEADER || s->client == CLIENT_CHUNK_HEADER)) {
 		smtp_data_skip(r);
@@ -156,7 +160,7 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 		smtp_queue_push(r, COMMAND_DATA, NULL, 0);
 		s->flags |= S_DATA_ASSUMED;
 		smtp_data_begin(r);
-	} else if (waits && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED))) {
+	} else if (one_sided) {
 		s->flags |= S_ONE_SIDED;
 	} else if (no_block) {
 		smtp_line_missed(r, side, data, len);

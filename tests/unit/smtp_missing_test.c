@@ -93,7 +93,10 @@ client_alone_is_not_waited_for_without_end(void **state)
 		w += (size_t)snprintf(want + w, sizeof(want) - w,
 			"auth LOGIN unknown 0 0.0.0 user=user%03u pw\n", i);
 	}
-	expect_with(&(struct options){.quick = true, .secret = "s3cret!word"}, script, want);
+	const struct outcome *o = expect_with(
+		&(struct options){.quick = true, .secret = "s3cret!word"}, script, want);
+	/* Nothing of it was lost. */
+	assert_int_equal(counter_read(&o->counters, COUNTER_SMTP_HOLD_FULL), 0);
 	/* More commands than can be queued. */
 	n = (size_t)snprintf(script, sizeof(script), "C: MAIL FROM:<a@b>\n");
 	for (unsigned i = 0; i < 700; i++)
