@@ -7,6 +7,17 @@
 #include "contract/counters.h"
 
 void
+html_cell(FILE *out, uint64_t n)
+{
+	fputs("<td class=\"n\">", out);
+	if (n > 0)
+		text_number(out, n);
+	else
+		fputs("&ndash;", out);
+	fputs("</td>", out);
+}
+
+void
 html_time(FILE *out, int64_t us)
 {
 	char text[WHEN_MAX];

@@ -40,6 +40,8 @@ void html_flows(FILE *out, const struct incident *incident);
 
 /* <time datetime=...>2026-11-22 02:07:24</time>, or a dash for WHEN_NONE. */
 void html_time(FILE *out, int64_t us);
+/* A number in a table, or a dash for 0. */
+void html_cell(FILE *out, uint64_t n);
 /* <th scope="col"> for each word of a list that ends with NULL; those with a leading # are numbers.
  */
 void html_columns(FILE *out, const char *const columns[]);

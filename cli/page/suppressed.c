@@ -13,26 +13,15 @@ put_name_cell(FILE *out, const char *text, unsigned max)
 }
 
 static void
-put_number_cell(FILE *out, uint64_t n)
-{
-	fputs("<td class=\"n\">", out);
-	if (n > 0)
-		text_number(out, n);
-	else
-		fputs("&ndash;", out);
-	fputs("</td>", out);
-}
-
-static void
 put_rule(FILE *out, const struct told_rule *rule)
 {
 	fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><th scope=\"row\">%s</th>", rule->line,
 		rule->allows ? "allow" : "suppress");
 	put_name_cell(out, rule->reason, TEXT_LONG_CHARS);
 	put_name_cell(out, rule->until, TEXT_NAME_CHARS);
-	put_number_cell(out, rule->findings);
-	put_number_cell(out, rule->sightings);
-	put_number_cell(out, rule->events);
+	html_cell(out, rule->findings);
+	html_cell(out, rule->sightings);
+	html_cell(out, rule->events);
 	fputs("</tr>\n", out);
 }
 
@@ -67,7 +56,7 @@ put_finding(FILE *out, const struct hidden *h)
 	fputc(' ', out);
 	text_name(out, h->subject ? h->subject : "", TEXT_NAME_CHARS);
 	fputs("</td>", out);
-	put_number_cell(out, h->attempts);
+	html_cell(out, h->attempts);
 	fputs("<td class=\"t\">", out);
 	html_time(out, h->first_us);
 	fputs("</td><td class=\"t\">", out);

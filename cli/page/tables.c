@@ -25,17 +25,6 @@ put_further(FILE *out, uint64_t n, bool at_least, const char *one, const char *m
 }
 
 static void
-put_cell(FILE *out, uint64_t n)
-{
-	fputs("<td class=\"n\">", out);
-	if (n > 0)
-		text_number(out, n);
-	else
-		fputs("&ndash;", out);
-	fputs("</td>", out);
-}
-
-static void
 put_times(FILE *out, const struct tally *t)
 {
 	fputs("<td class=\"t\">", out);
@@ -51,9 +40,9 @@ put_auth(FILE *out, const struct tally *t)
 {
 	uint64_t all = tally_attempts(t);
 
-	put_cell(out, all);
-	put_cell(out, t->auth[OUTCOME_FAILURE]);
-	put_cell(out, all - t->auth[OUTCOME_FAILURE] - t->auth[OUTCOME_SUCCESS]);
+	html_cell(out, all);
+	html_cell(out, t->auth[OUTCOME_FAILURE]);
+	html_cell(out, all - t->auth[OUTCOME_FAILURE] - t->auth[OUTCOME_SUCCESS]);
 	if (t->auth[OUTCOME_SUCCESS] == 0) {
 		/* Whose answer was not seen may have got in. */
 		fprintf(out, "<td class=\"n\">%s</td>",
@@ -86,7 +75,7 @@ put_account(FILE *out, const char *name, const struct tally *t)
 		fputs("<span class=\"soft\">(name not seen)</span>", out);
 	fputs("</th>", out);
 	put_auth(out, t);
-	put_cell(out, t->mails_accepted);
+	html_cell(out, t->mails_accepted);
 	put_times(out, t);
 	fputs("</tr>\n", out);
 }
@@ -245,8 +234,8 @@ put_source(FILE *out, const struct incident *incident, const struct name *n)
 	put_place(out, place_of(incident, n->text));
 	fputs("</th>", out);
 	put_auth(out, &n->tally);
-	put_cell(out, n->tally.mails);
-	put_cell(out, n->tally.sessions);
+	html_cell(out, n->tally.mails);
+	html_cell(out, n->tally.sessions);
 	put_times(out, &n->tally);
 	fputs("<td class=\"name\">", out);
 	if (n->note)
@@ -265,9 +254,9 @@ put_prefix(FILE *out, const struct incident *incident, const struct prefix *p, b
 	text_name(out, p->text, TEXT_NAME_CHARS);
 	put_place(out, place_of_prefix(incident, p));
 	fputs("</th>", out);
-	put_cell(out, p->count);
+	html_cell(out, p->count);
 	put_auth(out, &p->tally);
-	put_cell(out, p->tally.mails);
+	html_cell(out, p->tally.mails);
 	put_times(out, &p->tally);
 	fprintf(out, "</tr>\n<tr class=\"fold\"><td colspan=\"9\"><details%s><summary>",
 		open ? " open" : "");
@@ -377,8 +366,8 @@ html_servers(FILE *out, struct incident *incident)
 		text_name(out, n->text, TEXT_NAME_CHARS);
 		fputs("</th>", out);
 		put_auth(out, &n->tally);
-		put_cell(out, n->tally.mails);
-		put_cell(out, n->tally.sessions);
+		html_cell(out, n->tally.mails);
+		html_cell(out, n->tally.sessions);
 		put_times(out, &n->tally);
 		fputs("</tr>\n", out);
 	}
@@ -423,8 +412,8 @@ html_flows(FILE *out, const struct incident *incident)
 		put_end(out, f->source, f->source_port);
 		put_end(out, f->server, f->server_port);
 		fputs("<td>TCP</td>", out);
-		put_cell(out, f->attempts);
-		put_cell(out, f->mails);
+		html_cell(out, f->attempts);
+		html_cell(out, f->mails);
 		put_times(out, &times);
 		fputs("<td class=\"mono\">", out);
 		text_name(out, f->community_id, TEXT_NAME_CHARS);
