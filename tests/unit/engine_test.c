@@ -443,12 +443,10 @@ a_full_book_forgets_the_finding_that_closed_first(void **state)
 	assert_int_equal(all[15]->id, 40);
 }
 
+/* Forty guessers at once, and room for sixteen. */
 static void
-a_book_whose_findings_are_all_open_takes_no_more(void **state)
+fill_small_book(void)
 {
-	struct engine_totals t;
-
-	(void)state;
 	s->config.incident_table = 16;
 	engine_close(s->engine);
 	stream_start(s);
@@ -459,6 +457,15 @@ a_book_whose_findings_are_all_open_takes_no_more(void **state)
 		for (unsigned n = 0; n < 10; n++)
 			guess_numbered(s, source, source, n);
 	}
+}
+
+static void
+a_book_whose_findings_are_all_open_takes_no_more(void **state)
+{
+	struct engine_totals t;
+
+	(void)state;
+	fill_small_book();
 	engine_finish(s->engine);
 	assert_int_equal(stream_findings(s), 16);
 	assert_int_equal(s->told[FINDING_CLOSED], 16);
@@ -473,16 +480,7 @@ a_full_book_makes_room_for_what_is_more_severe(void **state)
 	struct engine_totals t;
 
 	(void)state;
-	s->config.incident_table = 16;
-	engine_close(s->engine);
-	stream_start(s);
-	for (unsigned i = 0; i < 40; i++) {
-		char source[32];
-
-		snprintf(source, sizeof(source), "198.51.%u.1", i);
-		for (unsigned n = 0; n < 10; n++)
-			guess_numbered(s, source, source, n);
-	}
+	fill_small_book();
 	assert_int_equal(stream_findings(s), 16);
 	guess(0, 10, NS_PER_S);
 	assert_null(stream_find(s, DETECTOR_BRUTEFORCE, A));
