@@ -42,6 +42,32 @@ run_memory(size_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+struct run *
+run_begin(const struct options *options)
+{
+	struct run *run = run_memory(sizeof(*run));
+
+	if (!run) {
+		run_fail(EXIT_FAILED, "out of memory");
+		return NULL;
+	}
+	run->options = options;
+	run->worker_count = (unsigned)options->config.workers;
+	run->status.fd = -1;
+	run->node = -1;
+	return run;
+}
+
+int
+run_steps(struct run *run, int (*const steps[])(struct run *), size_t count)
+{
+	int status = 0;
+
+	for (size_t i = 0; i < count && status == 0; i++)
+		status = steps[i](run);
+	return status;
+}
+
 static void *
 run_node_memory(const struct run *run, size_t bytes)
 {

@@ -217,17 +217,12 @@ run_captures(const struct options *options)
 		run_await_control,
 		run_lcores,
 	};
-	struct run *run = run_memory(sizeof(*run));
-	int status = 0;
+	struct run *run = run_begin(options);
+	int status;
 
 	if (!run)
-		return run_fail(EXIT_FAILED, "out of memory");
-	run->options = options;
-	run->worker_count = (unsigned)options->config.workers;
-	run->status.fd = -1;
-	run->node = -1;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
-		status = steps[i](run);
+		return EXIT_FAILED;
+	status = run_steps(run, steps, sizeof(steps) / sizeof(steps[0]));
 	/* The mappings, the rings among them, end with the process. */
 	run_tear_down(run);
 	return status;

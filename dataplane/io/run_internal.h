@@ -57,6 +57,12 @@ int run_fail(int status, const char *format, ...) __attribute__((format(printf, 
 /* Zeroed pages that cost nothing until they are touched. NULL: there are none. */
 void *run_memory(size_t bytes);
 
+/* A run that has not done anything yet; NULL: out of memory, which is told. */
+struct run *run_begin(const struct options *options);
+
+/* One after the other, to the first that fails: 0, or its exit status. */
+int run_steps(struct run *run, int (*const steps[])(struct run *), size_t count);
+
 /* The steps: 0, or an exit status after one line on stderr. */
 int run_load_patterns(struct run *run);
 int run_open_fds(struct run *run);
