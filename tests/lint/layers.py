@@ -26,8 +26,9 @@ MAY = {
     "patterns": ["base", "contract"],
     **{part: ["base", "contract", *CORE_PARTS[:i]] for i, part in enumerate(CORE_PARTS)},
     "dataplane/io": ["base", "contract", "config", *CORE_PARTS],
-    "control": ["base", "contract", "config", "patterns"],
-    "cli": ["base", "contract", "config", "patterns"],
+    "store": ["base"],
+    "control": ["base", "contract", "config", "patterns", "store"],
+    "cli": ["base", "contract", "config", "patterns", "store"],
 }
 
 # smtp takes byte spans from whoever has them: it knows nothing of TCP.
@@ -40,6 +41,7 @@ EDGES = [
      "Hyperscan is match's and the pattern compiler's"),
     (re.compile(r"^pcap"), ["dataplane/io"], "captures are read by io"),
     (re.compile(r"^maxminddb"), ["control"], "databases of addresses are control's"),
+    (re.compile(r"^sqlite3"), ["store"], "the file of incidents is store's"),
 ]
 
 # These prove and measure: they may include anything.

@@ -1,0 +1,152 @@
+/*
+ * The tables, as steps from each version to the next. A step is never changed once it was
+ * released: what is to be different is another step.
+ */
+#include <errno.h>
+#include <stdio.h>
+
+#include "store/internal.h"
+
+#define STORE_APPLICATION_ID 0x534d5450 /* "SMTP": what file(1) tells */
+
+static const char *const steps[] = {
+	/* 1. Times are nanoseconds since 1970. alert is evidence and outbox in one: an alert goes
+	   when its incident does. subject is what control saw last of sources and accounts. */
+	"CREATE TABLE alert ("
+	"  seq INTEGER PRIMARY KEY,"
+	"  time_ns INTEGER NOT NULL,"
+	"  told_ns INTEGER NOT NULL,"
+	"  incident INTEGER NOT NULL,"
+	"  finding INTEGER NOT NULL,"
+	"  line TEXT NOT NULL);"
+	"CREATE INDEX alert_incident ON alert (incident, seq);"
+	"CREATE TABLE incident ("
+	"  id INTEGER PRIMARY KEY,"
+	"  state TEXT NOT NULL,"
+	"  stage TEXT NOT NULL,"
+	"  severity INTEGER NOT NULL,"
+	"  first_ns INTEGER NOT NULL,"
+	"  last_ns INTEGER NOT NULL,"
+	"  merged_into INTEGER NOT NULL,"
+	"  last_alert INTEGER NOT NULL,"
+	"  acked_ns INTEGER NOT NULL DEFAULT 0,"
+	"  acked_by TEXT NOT NULL DEFAULT '',"
+	"  note TEXT NOT NULL DEFAULT '');"
+	"CREATE INDEX incident_last ON incident (last_ns);"
+	"CREATE INDEX incident_alert ON incident (state, last_alert);"
+	"CREATE TABLE finding ("
+	"  id INTEGER PRIMARY KEY,"
+	"  incident INTEGER NOT NULL,"
+	"  state TEXT NOT NULL,"
+	"  detector TEXT NOT NULL,"
+	"  subject_type TEXT NOT NULL,"
+	"  subject TEXT NOT NULL,"
+	"  first_ns INTEGER NOT NULL,"
+	"  last_ns INTEGER NOT NULL,"
+	"  attempts INTEGER NOT NULL,"
+	"  failures INTEGER NOT NULL,"
+	"  successes INTEGER NOT NULL,"
+	"  confidence INTEGER NOT NULL);"
+	"CREATE INDEX finding_incident ON finding (incident);"
+	"CREATE INDEX finding_open ON finding (state) WHERE state <> 'closed';"
+	"CREATE TABLE cursor (exporter TEXT PRIMARY KEY, seq INTEGER NOT NULL);"
+	"CREATE TABLE last (seq INTEGER NOT NULL, incident INTEGER NOT NULL, "
+	"  finding INTEGER NOT NULL);"
+	"INSERT INTO last VALUES (0, 0, 0);"
+	"CREATE TABLE subject ("
+	"  kind TEXT NOT NULL,"
+	"  name TEXT NOT NULL,"
+	"  attempts INTEGER NOT NULL,"
+	"  failures INTEGER NOT NULL,"
+	"  successes INTEGER NOT NULL,"
+	"  others INTEGER NOT NULL,"
+	"  first_ns INTEGER NOT NULL,"
+	"  last_ns INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, name)) WITHOUT ROWID;",
+};
+
+#define STORE_VERSION (sizeof(steps) / sizeof(steps[0]))
+
+static int
+pragma(struct store *store, const char *name, uint64_t *value)
+{
+	sqlite3_stmt *s = NULL;
+	char sql[64];
+
+	snprintf(sql, sizeof(sql), "PRAGMA %s", name);
+	int r = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		*value = store_u64(s, 0);
+	sqlite3_finalize(s);
+	return r == SQLITE_ROW ? 0 : store_fail(store, r);
+}
+
+static int
+version_error(struct store *store, uint64_t version)
+{
+	snprintf(store->why, sizeof(store->why),
+		"its tables are of version %llu, and this smtap knows version %zu: it was written "
+		"by %s one",
+		(unsigned long long)version, STORE_VERSION,
+		version > STORE_VERSION ? "a later" : "an earlier");
+	store->error = -EPROTO;
+	return store->error;
+}
+
+static int
+read_version(struct store *store, uint64_t *version)
+{
+	uint64_t application = 0;
+	int r = pragma(store, "user_version", version);
+
+	if (r == 0)
+		r = pragma(store, "application_id", &application);
+	/* An empty file is a new one; any other must be ours. */
+	if (r == 0 && *version > 0 && application != STORE_APPLICATION_ID) {
+		snprintf(store->why, sizeof(store->why), "it is the database of another program");
+		store->error = r = -EUCLEAN;
+	}
+	return r;
+}
+
+int
+store_check_version(struct store *store)
+{
+	uint64_t version = 0;
+	int r = read_version(store, &version);
+
+	if (r == 0 && version != STORE_VERSION)
+		return version_error(store, version);
+	return r;
+}
+
+static int
+take_step(struct store *store, uint64_t version)
+{
+	char sql[96];
+	int r = sqlite3_exec(store->db, steps[version], NULL, NULL, NULL);
+
+	snprintf(sql, sizeof(sql), "PRAGMA application_id = %d; PRAGMA user_version = %llu",
+		STORE_APPLICATION_ID, (unsigned long long)version + 1);
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
+	return r == SQLITE_OK ? 0 : store_fail(store, r);
+}
+
+int
+store_migrate(struct store *store)
+{
+	uint64_t version = 0;
+	int r = store_begin(store);
+
+	if (r != 0)
+		return r;
+	r = read_version(store, &version);
+	if (r == 0 && version > STORE_VERSION)
+		r = version_error(store, version);
+	for (; r == 0 && version < STORE_VERSION; version++)
+		r = take_step(store, version);
+	return store_end(store, r);
+}

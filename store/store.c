@@ -1,0 +1,283 @@
+/*
+ * Theory of operation.
+ *
+ * Keeps: one connection, and each statement that was used, prepared. The file is in WAL mode with
+ * synchronous=NORMAL: a process killed at any moment loses nothing that was committed, and no
+ * reader ever waits; a machine that loses its power may lose the last seconds, never the file.
+ *
+ * Always holds: the alerts and what incident and finding say of them are written in one
+ * transaction; alert numbers grow by one; `last` remembers the highest of all also when the alerts
+ * are gone, so that no number or id is given twice.
+ *
+ * Limits: one writer. What others hold open for reading keeps old pages alive; the WAL is cut back
+ * to WAL_BYTES when they let it.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/internal.h"
+
+#define BUSY_MS 2000
+#define WAL_BYTES "16777216"
+
+static const char *const sql_of[] = {
+#define X(id, sql) [STATEMENT_##id] = sql,
+	STORE_STATEMENTS(X)
+#undef X
+};
+
+int
+store_fail(struct store *store, int result)
+{
+	int code = sqlite3_extended_errcode(store->db);
+
+	snprintf(store->why, sizeof(store->why), "%s", sqlite3_errmsg(store->db));
+	switch (result & 0xff) {
+	case SQLITE_FULL:
+		store->error = -ENOSPC;
+		break;
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+		store->error = -EROFS;
+		break;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_SCHEMA:
+	case SQLITE_ERROR: /* a table is missing, say */
+		store->error = -EUCLEAN;
+		break;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		store->error = -EBUSY;
+		break;
+	case SQLITE_NOMEM:
+		store->error = -ENOMEM;
+		break;
+	case SQLITE_CANTOPEN:
+		store->error = sqlite3_system_errno(store->db) == ENOENT ? -ENOENT : -EACCES;
+		break;
+	case SQLITE_IOERR:
+		/* The log's file may be the one that does not fit. */
+		store->error = sqlite3_system_errno(store->db) == ENOSPC ? -ENOSPC : -EIO;
+		break;
+	default:
+		store->error = -EIO;
+	}
+	if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE)
+		store->error = -ENOSPC;
+	return store->error;
+}
+
+const char *
+store_error(const struct store *store)
+{
+	return store->why;
+}
+
+sqlite3_stmt *
+store_statement(struct store *store, enum store_statement which)
+{
+	sqlite3_stmt **s = &store->statements[which];
+
+	if (!*s) {
+		int r = sqlite3_prepare_v3(
+			store->db, sql_of[which], -1, SQLITE_PREPARE_PERSISTENT, s, NULL);
+		if (r != SQLITE_OK)
+			store_fail(store, r);
+	}
+	return *s;
+}
+
+int
+store_step(struct store *store, sqlite3_stmt *s)
+{
+	if (!s)
+		return store->error;
+	int r = sqlite3_step(s);
+	if (r == SQLITE_ROW)
+		return 1;
+	if (r != SQLITE_DONE)
+		store_fail(store, r);
+	sqlite3_reset(s);
+	sqlite3_clear_bindings(s);
+	return r == SQLITE_DONE ? 0 : store->error;
+}
+
+int
+store_run(struct store *store, sqlite3_stmt *s)
+{
+	int r;
+
+	while ((r = store_step(store, s)) == 1)
+		;
+	return r;
+}
+
+int
+store_begin(struct store *store)
+{
+	return store_run(store, store_statement(store, STATEMENT_BEGIN));
+}
+
+int
+store_end(struct store *store, int result)
+{
+	int error = store->error;
+	char why[sizeof(store->why)];
+
+	if (result == 0)
+		result = store_run(store, store_statement(store, STATEMENT_COMMIT));
+	if (result == 0)
+		return 0;
+	/* It may have been undone already; and what went wrong first is what is told. */
+	error = result;
+	memcpy(why, store->why, sizeof(why));
+	if (!sqlite3_get_autocommit(store->db))
+		store_run(store, store_statement(store, STATEMENT_ROLLBACK));
+	memcpy(store->why, why, sizeof(why));
+	store->error = error;
+	return error;
+}
+
+void
+store_bind_u64(sqlite3_stmt *s, int at, uint64_t value)
+{
+	sqlite3_bind_int64(s, at, (sqlite3_int64)(value & INT64_MAX));
+}
+
+void
+store_bind_text(sqlite3_stmt *s, int at, const char *text)
+{
+	sqlite3_bind_text(s, at, text ? text : "", -1, SQLITE_STATIC);
+}
+
+uint64_t
+store_u64(sqlite3_stmt *s, int column)
+{
+	sqlite3_int64 value = sqlite3_column_int64(s, column);
+
+	return value < 0 ? 0 : (uint64_t)value;
+}
+
+const char *
+store_text(sqlite3_stmt *s, int column)
+{
+	const unsigned char *text = sqlite3_column_text(s, column);
+
+	return text ? (const char *)text : "";
+}
+
+/* A file that is there, and that others may not read: it has names of accounts. */
+static int
+make_file(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+static int
+set_up(struct store *store, enum store_mode mode)
+{
+	/* auto_vacuum counts for a file without tables only. */
+	static const char write_sql[] = "PRAGMA auto_vacuum = INCREMENTAL;"
+					"PRAGMA journal_mode = WAL;"
+					"PRAGMA synchronous = NORMAL;"
+					"PRAGMA journal_size_limit = " WAL_BYTES ";"
+					"PRAGMA temp_store = MEMORY;"
+					"PRAGMA trusted_schema = OFF;";
+	static const char read_sql[] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;";
+
+	sqlite3_busy_timeout(store->db, BUSY_MS);
+	sqlite3_extended_result_codes(store->db, 1);
+	int r = sqlite3_exec(
+		store->db, mode == STORE_WRITE ? write_sql : read_sql, NULL, NULL, NULL);
+	if (r != SQLITE_OK)
+		return store_fail(store, r);
+	return mode == STORE_WRITE ? store_migrate(store) : store_check_version(store);
+}
+
+/*
+ * A reader needs the index of the log beside the file, and makes it when no writer has. Where it
+ * may not (another user's folder) and nobody writes, the file alone is all there is.
+ */
+static int
+open_database(struct store *store, const char *path, enum store_mode mode)
+{
+	char uri[4096 * 3 + 32] = "file:", wal[4096 + 8];
+	size_t n = strlen(uri);
+
+	if (mode == STORE_WRITE)
+		return sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL);
+	int r = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY, NULL);
+	if (r != SQLITE_OK)
+		return r;
+	snprintf(wal, sizeof(wal), "%s-wal", path);
+	if (access(wal, F_OK) == 0 || strlen(path) > 4096)
+		return r;
+	char *folder = strdup(path);
+	if (!folder)
+		return SQLITE_NOMEM;
+	char *slash = strrchr(folder, '/');
+	if (slash)
+		slash[1] = '\0';
+	bool may = access(slash ? folder : ".", W_OK) == 0;
+	free(folder);
+	if (may)
+		return r;
+	for (const char *p = path; *p; p++)
+		n += (size_t)snprintf(uri + n, sizeof(uri) - n, strchr("?#%", *p) ? "%%%02x" : "%c",
+			(unsigned char)*p);
+	snprintf(uri + n, sizeof(uri) - n, "?immutable=1");
+	sqlite3_close(store->db);
+	store->db = NULL;
+	return sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+}
+
+int
+store_open(struct store **out, const char *path, enum store_mode mode, char *why, size_t why_len)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	int r = store ? 0 : -ENOMEM;
+
+	*out = NULL;
+	if (r == 0 && mode == STORE_WRITE)
+		r = make_file(path);
+	else if (r == 0 && access(path, R_OK) != 0)
+		r = -errno;
+	if (r != 0) {
+		snprintf(why, why_len, "%s: %s", path, strerror(-r));
+		free(store);
+		return r;
+	}
+	int opened = open_database(store, path, mode);
+	r = opened == SQLITE_OK ? set_up(store, mode) : store_fail(store, opened);
+	if (r != 0) {
+		snprintf(why, why_len, "%s: %s", path, store->why);
+		store_close(store);
+		return r;
+	}
+	*out = store;
+	return 0;
+}
+
+void
+store_close(struct store *store)
+{
+	if (!store)
+		return;
+	for (unsigned i = 0; i < STATEMENT_COUNT; i++)
+		sqlite3_finalize(store->statements[i]);
+	sqlite3_close(store->db);
+	free(store);
+}

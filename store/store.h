@@ -1,0 +1,171 @@
+/*
+ * store: incidents, the alerts that are their evidence, and how far each exporter has come, in an
+ * SQLite file. control writes it, one process at a time; `smtap incidents` and its kin read it
+ * meanwhile (WAL). Its alerts are the outbox of exporters: numbered without gaps in the order in
+ * which they were told.
+ *
+ * Synchronous, for one thread. Every function that may fail returns 0 or -errno, and store_error
+ * says it in words: -ENOSPC full, -EROFS read-only, -EUCLEAN damaged, -EBUSY somebody else writes,
+ * -EPROTO made by a later version.
+ */
+#ifndef SMTAP_STORE_STORE_H
+#define SMTAP_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORE_NAME_MAX 255
+
+struct store;
+
+enum store_mode {
+	STORE_READ,  /* the file must be there */
+	STORE_WRITE, /* made when it is not; an older version is migrated */
+};
+
+/* Opens it, or says why not. Also -ENOENT, -EACCES. */
+int store_open(
+	struct store **out, const char *path, enum store_mode mode, char *why, size_t why_len);
+void store_close(struct store *store);
+
+/* Of the last call that failed. */
+const char *store_error(const struct store *store);
+
+/*
+ * One alert. What can be asked for has a column; the rest is in the line. Texts are borrowed for
+ * the call; when it is read, until the call back returns.
+ */
+struct store_alert {
+	uint64_t seq;      /* from 1 */
+	uint64_t time_ns;  /* packet time */
+	uint64_t told_ns;  /* wall time */
+	uint64_t incident; /* 0: of none, as an alert about the sensor; the next are unused then */
+	const char *state; /* of the incident: "open", "update", "closed" */
+	const char *stage; /* the furthest; "none" */
+	unsigned severity; /* 1 critical .. 3 minor */
+	uint64_t first_ns; /* of the incident */
+	uint64_t last_ns;
+	uint64_t merged_into; /* 0: it goes on under its own id */
+	uint64_t finding;
+	const char *finding_state;
+	const char *detector;
+	const char *subject_type;
+	const char *subject;
+	uint64_t finding_first_ns;
+	uint64_t finding_last_ns;
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	unsigned confidence;
+	const char *line; /* EVE, no newline */
+	size_t line_len;
+};
+
+/* These n, numbered one after another; all or none of them. */
+int store_append(struct store *store, const struct store_alert *alerts, size_t n);
+
+/* What is the highest so far; 0: none yet. */
+struct store_last {
+	uint64_t seq; /* also of alerts that are gone */
+	uint64_t incident;
+	uint64_t finding;
+};
+
+int store_last(struct store *store, struct store_last *out);
+
+/* Called for each; what it returns, if not 0, ends the reading and is returned. */
+typedef int store_alert_fn(void *arg, const struct store_alert *alert);
+
+/* Alerts after that number, in order, at most max. Only seq, times, ids and line are filled in. */
+int store_read(struct store *store, uint64_t after, unsigned max, store_alert_fn *fn, void *arg);
+
+/* Those of one incident, in order. */
+int store_read_incident(struct store *store, uint64_t incident, store_alert_fn *fn, void *arg);
+
+/* Up to which alert an exporter has delivered; 0: none. One that is new begins with seq. */
+int store_cursor(struct store *store, const char *exporter, uint64_t *seq);
+int store_set_cursor(struct store *store, const char *exporter, uint64_t seq);
+
+/* An incident as it was last told. */
+struct store_incident {
+	uint64_t id;
+	const char *state;
+	const char *stage;
+	unsigned severity;
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t merged_into;
+	uint64_t alerts;   /* that were told of it, and are still there */
+	uint64_t acked_ns; /* wall time; 0: nobody has */
+	const char *acked_by;
+	const char *note;
+	const char *line; /* its last alert; NULL when that is gone */
+	size_t line_len;
+};
+
+struct store_filter {
+	bool open;         /* only those that are not closed */
+	bool unacked;      /* only those that nobody has acknowledged */
+	uint64_t id;       /* only that; 0: any */
+	uint64_t since_ns; /* last seen then or later */
+	unsigned severity; /* at least as grave; 0: any */
+	unsigned max;      /* the newest; 0: all */
+};
+
+typedef int store_incident_fn(void *arg, const struct store_incident *incident);
+
+/* Newest first, by when they were last seen. */
+int store_incidents(
+	struct store *store, const struct store_filter *filter, store_incident_fn *fn, void *arg);
+
+/* Findings that were told and not closed: for control that starts anew. Columns of findings only.
+ */
+int store_open_findings(struct store *store, store_alert_fn *fn, void *arg);
+
+/* Somebody has seen it. -ENOENT: there is no such incident. */
+struct store_ack {
+	uint64_t incident;
+	uint64_t time_ns;
+	const char *by;
+	const char *note; /* may be empty */
+};
+
+int store_ack(struct store *store, const struct store_ack *ack);
+
+/* Sources or accounts with the most failures, as they stood when control last said. */
+struct store_subject {
+	const char *name;
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	uint64_t others;   /* accounts of a source, sources of an account; distinct */
+	uint64_t first_ns; /* packet time */
+	uint64_t last_ns;
+};
+
+/* In the place of what was there of that kind ("source", "account"). */
+int store_put_subjects(
+	struct store *store, const char *kind, const struct store_subject *subjects, size_t n);
+
+typedef int store_subject_fn(void *arg, const struct store_subject *subject);
+
+/* Most failures first, ties by name. */
+int store_subjects(
+	struct store *store, const char *kind, unsigned max, store_subject_fn *fn, void *arg);
+
+/* How long and how much is kept. */
+struct store_keep {
+	uint64_t keep_ns; /* wall time since an alert was told; 0: for ever */
+	uint64_t bytes;   /* of the file, about; 0: any */
+};
+
+/*
+ * Take out what is older, or over the size: closed incidents with all of their alerts, least
+ * recently told first; when that is not enough, the oldest alerts. *undelivered is increased by
+ * those that some exporter still had to deliver.
+ */
+int store_retire(
+	struct store *store, const struct store_keep *keep, uint64_t now_ns, uint64_t *undelivered);
+
+#endif
