@@ -21,6 +21,7 @@ struct bench_options {
 	bool json;
 	bool huge;             /* hugepages for packets and tables */
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
+	bool stages;           /* time each stage of the path too */
 	int cpu;               /* to run on; -1: the first that is allowed */
 	const char *mixture;   /* of control: this one; NULL: all */
 	const char *patterns;  /* folder of the compiled databases; NULL: none */

@@ -171,10 +171,15 @@ read_events(struct core *core)
 uint64_t
 core_drain_worker(struct core *core)
 {
+	struct stages *stages = core->options->stages ? &core->stages : NULL;
 	uint64_t start = rte_rdtsc_precise();
 
+	core->worker.emit.stages = stages;
+	if (stages)
+		*stages = (struct stages){.since = start};
 	while (worker_poll(&core->worker) > 0)
 		;
+	stages_enter(stages, PATH_OTHER);
 	uint64_t cycles = rte_rdtsc_precise() - start;
 	read_events(core);
 	return cycles;

@@ -20,6 +20,7 @@ struct core {
 	uint64_t clock_ns;
 	uint64_t order;
 	uint64_t events;
+	struct stages stages;       /* of the last drain by the worker, when they are asked for */
 	uint64_t failures;          /* AUTH events among them with all that the scenarios put in */
 	struct traffic_tally tally; /* of what the worker was given */
 };

@@ -36,6 +36,7 @@ enum option_code {
 	OPTION_FRAME,
 	OPTION_HUGE,
 	OPTION_NIC_CHECKSUM,
+	OPTION_STAGES,
 	OPTION_CPU,
 	OPTION_MIXTURE,
 	OPTION_PATTERNS,
@@ -53,6 +54,7 @@ static const struct option long_options[] = {
 	{"frame", required_argument, NULL, OPTION_FRAME},
 	{"huge", no_argument, NULL, OPTION_HUGE},
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
+	{"stages", no_argument, NULL, OPTION_STAGES},
 	{"cpu", required_argument, NULL, OPTION_CPU},
 	{"mixture", required_argument, NULL, OPTION_MIXTURE},
 	{"patterns", required_argument, NULL, OPTION_PATTERNS},
@@ -79,6 +81,7 @@ print_help(void)
 	       "  --frame BYTES     each frame of background (of all sizes)\n"
 	       "  --huge            packets and tables on hugepages\n"
 	       "  --nic-checksum    a NIC has verified the checksums\n"
+	       "  --stages          what each stage of the path takes, too\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
 	       "  --mixture NAME    of control (all of them)\n"
 	       "  --patterns DIR    of compiled databases (patterns/ in the build folder)\n"
@@ -165,6 +168,9 @@ apply_option(struct bench_options *options, int code, const char *name)
 		return;
 	case OPTION_NIC_CHECKSUM:
 		options->nic_checksum = true;
+		return;
+	case OPTION_STAGES:
+		options->stages = true;
 		return;
 	case OPTION_CPU:
 		options->cpu = (int)parse_number(name, optarg, 0, 1023);

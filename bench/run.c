@@ -29,6 +29,7 @@
 #include "bench/scan.h"
 
 #define STATE_BYTES_MAX 256
+#define TIMER_ROUNDS 256
 
 struct sample {
 	uint64_t packets;
@@ -37,6 +38,8 @@ struct sample {
 	uint64_t floor_cycles;
 	double scan_ns; /* a packet */
 	uint64_t disturbed_packets;
+	uint64_t mail_packets;
+	double stage_cycles[PATH_STAGE_COUNT];
 };
 
 static int
@@ -63,6 +66,29 @@ preemptions(void)
 	return getrusage(RUSAGE_THREAD, &usage) == 0 ? usage.ru_nivcsw : 0;
 }
 
+/* What the timer itself takes each time that a stage is left: it changes with the clock of the CPU
+   and with what its sibling does, so it is asked for after each chunk. */
+static uint64_t
+timer_cycles(void)
+{
+	struct stages stages = {.since = stages_clock()};
+
+	for (unsigned i = 0; i < TIMER_ROUNDS; i++)
+		stages_enter(&stages, i & 1 ? PATH_TCP : PATH_SMTP);
+	return stages.cycles[PATH_TCP] + stages.cycles[PATH_SMTP];
+}
+
+/* Take what the last drain's stages took, without the timer. */
+static void
+add_stages(struct sample *sample, const struct stages *stages)
+{
+	double timer = (double)timer_cycles() / TIMER_ROUNDS;
+
+	for (unsigned i = 0; i < PATH_STAGE_COUNT; i++)
+		sample->stage_cycles[i] +=
+			(double)stages->cycles[i] - timer * (double)stages->switches[i];
+}
+
 static int
 measure_chunk(struct core *core, unsigned n, struct sample *sample)
 {
@@ -77,6 +103,7 @@ measure_chunk(struct core *core, unsigned n, struct sample *sample)
 	uint64_t floor_cycles = core_drain_floor(core);
 	long during = preemptions() - before;
 	memcpy(mix->state, state, mix->state_bytes);
+	uint64_t mail = core->tally.mail;
 	uint64_t bytes = core_fill(core, n, &core->tally);
 	if (!bytes)
 		return -1;
@@ -89,6 +116,9 @@ measure_chunk(struct core *core, unsigned n, struct sample *sample)
 	}
 	sample->floor_cycles += floor_cycles;
 	sample->cycles += cycles;
+	if (core->options->stages)
+		add_stages(sample, &core->stages);
+	sample->mail_packets += core->tally.mail - mail;
 	sample->packets += n;
 	sample->bytes += bytes;
 	return 0;
@@ -176,6 +206,31 @@ figure_of(enum figure figure, const struct sample *s)
 	return 0;
 }
 
+/* A packet of any kind in each stage, and one of mail in those that only mail comes to. */
+static void
+report_stages(struct bench_line *line, const struct sample samples[], unsigned repeats)
+{
+	static const char *const names[] = {
+#define X(id, name) "stage_" name "_ns",
+		PATH_STAGES(X)
+#undef X
+	};
+	double hz = (double)rte_get_tsc_hz();
+	double mail[BENCH_REPEATS_MAX] = {0};
+	double values[BENCH_REPEATS_MAX];
+
+	for (unsigned stage = 0; stage < PATH_STAGE_COUNT; stage++) {
+		for (unsigned i = 0; i < repeats; i++) {
+			double ns = samples[i].stage_cycles[stage] / hz * 1e9;
+			values[i] = ns / (double)samples[i].packets;
+			if (stage >= PATH_FLOW && samples[i].mail_packets > 0)
+				mail[i] += ns / (double)samples[i].mail_packets;
+		}
+		bench_line_samples(line, names[stage], values, repeats);
+	}
+	bench_line_samples(line, "stages_ns_per_mail_packet", mail, repeats);
+}
+
 static int
 report(const struct core *core, const struct sample samples[])
 {
@@ -198,6 +253,8 @@ report(const struct core *core, const struct sample samples[])
 			values[i] = figure_of(f, &samples[i]);
 		bench_line_samples(line, figure_names[f], values, repeats);
 	}
+	if (core->options->stages)
+		report_stages(line, samples, repeats);
 	bench_line_count(line, "disturbed_packets", disturbed);
 	bench_line_count(line, "sessions", core->tally.sessions);
 	bench_line_count(line, "auth_attempts", core->tally.attempts);

@@ -36,6 +36,7 @@ emit_slot(struct emit *emit)
 struct event *
 emit_begin(struct emit *emit, enum event_type type, uint64_t time_ns, const struct event_flow *flow)
 {
+	emit->stage = stages_enter(emit->stages, PATH_EMIT);
 	struct event *event = emit_slot(emit);
 
 	emit->lost = event == NULL;
@@ -76,13 +77,14 @@ emit_commit(struct emit *emit)
 {
 	if (emit->lost) {
 		counter_add(emit->counters, emit_lost_counter(emit->scratch.head.type), 1);
-		return;
+	} else {
+		counter_add(emit->counters, COUNTER_EVENTS, 1);
+		if (emit->ring)
+			ring_writer_advance(emit->ring);
+		else
+			emit->array_len++;
 	}
-	counter_add(emit->counters, COUNTER_EVENTS, 1);
-	if (emit->ring)
-		ring_writer_advance(emit->ring);
-	else
-		emit->array_len++;
+	stages_enter(emit->stages, emit->stage);
 }
 
 uint8_t

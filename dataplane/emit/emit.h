@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/stages.h"
 #include "contract/counters.h"
 #include "contract/event.h"
 #include "contract/ring.h"
@@ -28,7 +29,9 @@ struct emit {
 	/* The merge key of whatever is emitted next; see contract/event.h. */
 	uint64_t clock_ns;
 	uint64_t order;
-	bool lost; /* the open record is scratch */
+	struct stages *stages; /* of the whole path, which all has emit; NULL: not timed */
+	enum path_stage stage; /* the one that opened the record */
+	bool lost;             /* the open record is scratch */
 	struct event scratch;
 };
 

@@ -211,13 +211,17 @@ static unsigned
 worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned mail,
 	struct worker_tally *tally)
 {
-	for (uint32_t rest = worker_sieve(w, mbufs, count, tally); rest; rest &= rest - 1) {
+	stages_enter(w->emit.stages, PATH_SIEVE);
+	uint32_t rest = worker_sieve(w, mbufs, count, tally);
+	stages_enter(w->emit.stages, PATH_DECODE);
+	for (; rest; rest &= rest - 1) {
 		unsigned i = (unsigned)__builtin_ctz(rest);
 		if (!worker_decode(w, &mbufs[i], mail, tally))
 			continue;
 		w->mail[mail++] = mbufs[i];
 		mbufs[i] = NULL;
 	}
+	stages_enter(w->emit.stages, PATH_FREE);
 	rte_pktmbuf_free_bulk(mbufs, count);
 	return mail;
 }
@@ -241,6 +245,7 @@ worker_poll(struct worker *w)
 	uint16_t n;
 
 	do {
+		stages_enter(w->emit.stages, PATH_RX);
 		n = worker_receive(w, mbufs);
 		if (n == 0)
 			break;
@@ -251,9 +256,12 @@ worker_poll(struct worker *w)
 	if (total == 0)
 		return 0;
 	if (mail > 0) {
+		stages_enter(w->emit.stages, PATH_FLOW);
 		pipeline_burst(w->pipeline, w->packets, mail);
+		stages_enter(w->emit.stages, PATH_FREE);
 		rte_pktmbuf_free_bulk(w->mail, mail);
 	}
+	stages_enter(w->emit.stages, PATH_OTHER);
 	worker_count(w, &tally);
 	worker_advance(w, clock_ns + 1);
 	return (uint16_t)total;

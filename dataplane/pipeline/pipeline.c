@@ -280,7 +280,9 @@ packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct f
 			s->packets[dir]++;
 			s->tcp_flags[dir] |= d->tcp_flags;
 			s->last_ns = pkt->time_ns;
-			if (s->ended || session_packet(p, s, dir, pkt) != TCP_NEW_CONN) {
+			bool another = !s->ended && session_packet(p, s, dir, pkt) == TCP_NEW_CONN;
+			stages_enter(p->emit->stages, PATH_FLOW);
+			if (!another) {
 				session_settle(p, index, s, pkt->clock_ns);
 				return;
 			}

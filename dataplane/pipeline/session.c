@@ -60,6 +60,7 @@ session_deliver(struct pipeline *p, struct session *s)
 			smtp_open(&p->smtp, &s->smtp, s->identity.flags & EVENT_FLOW_FROM_START);
 			s->smtp_open = 1;
 		}
+		enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
 		if (chunk.kind == TCP_CHUNK_DATA) {
 			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
 		} else if (chunk.kind == TCP_CHUNK_GAP) {
@@ -68,6 +69,7 @@ session_deliver(struct pipeline *p, struct session *s)
 			s->fins |= (uint8_t)(1u << side);
 			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
 		}
+		stages_enter(p->emit->stages, before);
 	}
 }
 
@@ -162,8 +164,6 @@ segment_of(const struct pipeline_packet *pkt)
 		.clock_ns = pkt->clock_ns,
 	};
 
-	if (seg.checksum == TCP_CHECKSUM_UNKNOWN)
-		seg.checksum = (uint8_t)decode_verify(d, pkt->data, pkt->more, pkt->more_count);
 	return seg;
 }
 
@@ -176,6 +176,12 @@ session_packet(
 	uint8_t flags = seg.flags;
 	uint32_t left = seg.wire_len;
 
+	if (seg.checksum == TCP_CHECKSUM_UNKNOWN) {
+		stages_enter(p->emit->stages, PATH_CHECKSUM);
+		seg.checksum = (uint8_t)decode_verify(
+			&pkt->decoded, pkt->data, pkt->more, pkt->more_count);
+	}
+	stages_enter(p->emit->stages, PATH_TCP);
 	if (pkt->more_count == 0)
 		return session_segment(p, s, dir, &seg);
 	seg.wire_len = seg.len;

@@ -167,7 +167,9 @@ smtp_match(struct run *r, enum event_context context, const struct line *line, b
 	if (!r->ctx->match || len == 0)
 		return;
 	counter_add(r->ctx->counters, COUNTER_MATCH_LINES, 1);
+	enum path_stage before = stages_enter(r->ctx->emit->stages, PATH_MATCH);
 	match_line(r->ctx->match, context, line->data, len, &hits);
+	stages_enter(r->ctx->emit->stages, before);
 	if (hits.count == 0)
 		return;
 	counter_add(r->ctx->counters, COUNTER_MATCH_HITS, hits.count);

@@ -85,6 +85,19 @@ def each_mix_reports_what_it_played(program):
     expect(lines["tap-mix"]["bytes"] < lines["mail"]["bytes"], "frames of mail are larger")
 
 
+def each_stage_has_its_share(program):
+    few = ["--packets", str(PACKETS), "--repeats", "1", "--sessions", "64"]
+    done = bench(program, "--json", "--stages", *few, "background", "attack")
+    expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
+    background, attack = map(json.loads, done.stdout.splitlines())
+    for name in ("rx", "sieve", "decode", "free", "flow", "tcp", "smtp", "match", "emit"):
+        expect(f"stage_{name}_ns" in background, f"{name} is not there")
+    expect(background["stage_sieve_ns"] > 0, "background is sieved")
+    expect(background["stage_smtp_ns"] == 0, "background comes to smtp")
+    for name in ("sieve", "flow", "tcp", "smtp"):
+        expect(attack[f"stage_{name}_ns"] > 0, f"attack takes no time in {name}")
+
+
 def each_database_has_a_cost(program):
     done = bench(program, "--json", "--packets", "1", "--repeats", "1", "patterns")
     expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
@@ -132,6 +145,7 @@ def a_sweep_is_measured_and_drawn(program):
 
 CASES = [
     each_mix_reports_what_it_played,
+    each_stage_has_its_share,
     each_database_has_a_cost,
     the_list_names_each_scenario,
     a_sweep_is_measured_and_drawn,

@@ -1,4 +1,4 @@
-/* base: base64, blocks, siphash, utf8. */
+/* base: base64, blocks, siphash, stages, utf8. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -15,6 +15,7 @@
 #include "base/blocks.h"
 #include "base/bytes.h"
 #include "base/siphash.h"
+#include "base/stages.h"
 #include "base/utf8.h"
 
 /* Memory that ends where an unmapped page starts: a read too far is a crash. */
@@ -448,10 +449,49 @@ loads_are_unaligned_and_in_the_right_order(void **state)
 	assert_true(load_le64(bytes + 1) == 0x0807060504030201ULL);
 }
 
+static void
+each_stage_is_left_for_the_next_and_entered_again(void **state)
+{
+	struct stages s = {.since = stages_clock()};
+
+	(void)state;
+	assert_int_equal(stages_enter(&s, PATH_TCP), PATH_OTHER);
+	enum path_stage before = stages_enter(&s, PATH_SMTP);
+	assert_int_equal(before, PATH_TCP);
+	assert_int_equal(stages_enter(&s, before), PATH_SMTP);
+	stages_enter(&s, PATH_OTHER);
+	assert_int_equal(s.switches[PATH_TCP], 2);
+	assert_int_equal(s.switches[PATH_SMTP], 1);
+}
+
+static void
+all_time_belongs_to_some_stage(void **state)
+{
+	struct stages s = {.since = 1};
+	uint64_t sum = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 2 * PATH_STAGE_COUNT; i++)
+		stages_enter(&s, (enum path_stage)(i % PATH_STAGE_COUNT));
+	for (unsigned i = 0; i < PATH_STAGE_COUNT; i++)
+		sum += s.cycles[i];
+	assert_true(sum == s.since - 1);
+}
+
+static void
+stages_that_nobody_times_cost_no_clock(void **state)
+{
+	(void)state;
+	assert_int_equal(stages_enter(NULL, PATH_TCP), PATH_OTHER);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_stage_is_left_for_the_next_and_entered_again),
+		cmocka_unit_test(all_time_belongs_to_some_stage),
+		cmocka_unit_test(stages_that_nobody_times_cost_no_clock),
 		cmocka_unit_test(base64_decodes_the_vectors_of_rfc_4648),
 		cmocka_unit_test(base64_without_padding_is_accepted),
 		cmocka_unit_test(base64_of_anything_else_is_refused),
