@@ -21,7 +21,7 @@ static void
 count_distinct(const struct window_at *w, const struct aggr_view *v, enum window_field field,
 	uint32_t *clock_s)
 {
-	struct window_time then = window_time(*clock_s * NS_PER_S);
+	struct window_time then = window_time_s(*clock_s);
 
 	if (*clock_s == 0)
 		window_add(w, field);
@@ -156,7 +156,7 @@ count_guess(struct aggr *a, struct aggr_view *v)
 static void
 take_back(struct aggr *a, struct aggr_subject *s, const struct aggr_pair *pair)
 {
-	struct window_time when = window_time(pair->last_s * NS_PER_S);
+	struct window_time when = window_time_s(pair->last_s);
 	struct window_at w;
 
 	if (s == NULL)
@@ -169,7 +169,7 @@ take_back(struct aggr *a, struct aggr_subject *s, const struct aggr_pair *pair)
 static void
 take_back_peer(struct aggr *a, struct aggr_subject *s, uint32_t *clock_s)
 {
-	struct window_time when = window_time(*clock_s * NS_PER_S);
+	struct window_time when = window_time_s(*clock_s);
 	struct window_at w;
 
 	if (s == NULL || *clock_s == 0)

@@ -33,6 +33,7 @@ static const uint8_t span_buckets[WINDOW_SPANS] = {
 _Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10MIN_BUCKETS == 5,
 	"the masks of window_row_sum");
 _Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");
+_Static_assert(WINDOW_BUCKETS == 2 * sizeof(uint64_t) + 1, "a row is two words and a byte");
 
 /* Where a span's bucket of this number stands in its ring; by constants, which need no division. */
 static unsigned
@@ -67,52 +68,76 @@ window_wide_sum(const struct window_head *head, enum window_span span, unsigned 
 	return sum;
 }
 
-/* One bucket of a span, or all of them. */
+/* What is still in the rings, a byte for each bucket of a row: 0xff, or 0 for what goes. */
+struct kept {
+	_Alignas(8) uint8_t of[24]; /* WINDOW_BUCKETS of them */
+};
+
 static void
-clear(const struct window_at *w, unsigned span, bool all, unsigned at)
+clear_wide(const struct window_at *w, const struct kept *kept)
 {
-	unsigned first = span_first[span] + (all ? 0 : at);
-	unsigned n = all ? span_buckets[span] : 1;
+	for (unsigned field = 0; field < w->fields; field++)
+		for (unsigned i = 0; i < WINDOW_BUCKETS; i++)
+			if (kept->of[i] == 0)
+				w->head->wide[field][i] = 0;
+}
 
-	if (w->head->wide != NULL) {
-		for (unsigned field = 0; field < w->fields; field++)
-			memset(&w->head->wide[field][first], 0, n * sizeof(uint16_t));
-		return;
-	}
+/* Each row as two words and a byte. */
+static void
+clear_rows(const struct window_at *w, const struct kept *kept)
+{
+	uint64_t keep[2];
+
+	memcpy(keep, kept->of, sizeof(keep));
 	for (unsigned field = 0; field < w->fields; field++) {
-		uint8_t *row = &w->row[field][first];
+		uint8_t *row = w->row[field];
+		uint64_t x[2];
 
-		row[0] = 0;
-		if (!all)
-			continue;
-		memset(row + 1, 0, WINDOW_10MIN_BUCKETS - 1);
-		row[span_buckets[span] - 1] = 0;
+		memcpy(x, row, sizeof(x));
+		x[0] &= keep[0];
+		x[1] &= keep[1];
+		memcpy(row, x, sizeof(x));
+		row[sizeof(x)] &= kept->of[sizeof(x)];
 	}
+}
+
+/* A span's clock goes on; what falls out of its ring is no longer kept. */
+static void
+span_let_go(struct window_head *head, unsigned span, uint32_t number, struct kept *kept)
+{
+	uint32_t *newest = &head->newest.number[span];
+	unsigned buckets = span_buckets[span];
+	unsigned at = head->at[span];
+
+	if (number <= *newest)
+		return;
+	if (number - *newest >= buckets) {
+		/* All, and no loop, which would be a call of memset. */
+		memset(kept->of + span_first[span], 0, WINDOW_10MIN_BUCKETS);
+		kept->of[span_first[span] + buckets - 1] = 0;
+		at = ring_place(span, number);
+	} else {
+		for (uint32_t n = *newest; n != number; n++) {
+			at = at + 1 < buckets ? at + 1 : 0;
+			kept->of[span_first[span] + at] = 0;
+		}
+	}
+	*newest = number;
+	head->at[span] = (uint8_t)at;
 }
 
 void
 window_let_go(const struct window_at *w, const struct window_time *now)
 {
-	struct window_head *head = w->head;
+	struct kept kept;
 
-	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
-		uint32_t *newest = &head->newest.number[span];
-
-		if (now->number[span] <= *newest)
-			continue;
-		if (now->number[span] - *newest >= span_buckets[span]) {
-			clear(w, span, true, 0);
-			*newest = now->number[span];
-			head->at[span] = (uint8_t)ring_place(span, *newest);
-		}
-		while (*newest != now->number[span]) {
-			++*newest;
-			head->at[span] = head->at[span] + 1u < span_buckets[span]
-						 ? (uint8_t)(head->at[span] + 1)
-						 : 0;
-			clear(w, span, false, head->at[span]);
-		}
-	}
+	memset(kept.of, 0xff, sizeof(kept.of));
+	for (unsigned span = 0; span < WINDOW_SPANS; span++)
+		span_let_go(w->head, span, now->number[span], &kept);
+	if (w->head->wide != NULL)
+		clear_wide(w, &kept);
+	else
+		clear_rows(w, &kept);
 }
 
 static void
@@ -188,13 +213,12 @@ window_remove(const struct window_at *w, const struct window_time *when, unsigne
 }
 
 void
-window_move(const struct window_at *w, const struct window_time *when, unsigned field)
+window_move_far(const struct window_at *w, const struct window_time *when, unsigned field)
 {
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
 		unsigned newest = newest_place(w->head, span);
 		uint32_t ago = w->head->newest.number[span] - when->number[span];
 
-		/* Nearly always it was counted in this same bucket. */
 		if (ago == 0 && count_at(w, field, newest) > 0)
 			continue;
 		if (ago > 0 && ago < span_buckets[span]) {

@@ -82,6 +82,14 @@ window_time(uint64_t clock_ns)
 	}};
 }
 
+/* The same of whole seconds, which take no 64-bit divisions. */
+static inline struct window_time
+window_time_s(uint32_t clock_s)
+{
+	return (struct window_time){
+		{clock_s / (2 * 60), clock_s / (10 * 60), clock_s / (4 * 3600)}};
+}
+
 void window_let_go(const struct window_at *w, const struct window_time *now);
 
 /* Let go of what is too old. Call before the others, with a clock that never runs back. */
@@ -117,8 +125,22 @@ window_add(const struct window_at *w, unsigned field)
 void window_remove(
 	const struct window_at *w, const struct window_time *when, unsigned field, uint32_t n);
 
+/* As window_move, where it may change something. */
+void window_move_far(const struct window_at *w, const struct window_time *when, unsigned field);
+
 /* One thing of a distinct count, last seen at `when`, was seen now. */
-void window_move(const struct window_at *w, const struct window_time *when, unsigned field);
+static inline void
+window_move(const struct window_at *w, const struct window_time *when, unsigned field)
+{
+	const uint8_t *at = w->head->at;
+	const uint8_t *row = w->row[field];
+
+	/* Nearly always it was counted in these same buckets. */
+	if (memcmp(&w->head->newest, when, sizeof(*when)) != 0 || w->head->wide != NULL ||
+		row[at[WINDOW_10MIN]] == 0 || row[WINDOW_10MIN_BUCKETS + at[WINDOW_HOUR]] == 0 ||
+		row[WINDOW_10MIN_BUCKETS + WINDOW_HOUR_BUCKETS + at[WINDOW_DAY]] == 0)
+		window_move_far(w, when, field);
+}
 
 /* Forget all, and give back the wide block; the clock stays. */
 void window_clear(const struct window_at *w);

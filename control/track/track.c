@@ -386,7 +386,7 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 		window_add(&w, field);
 		return;
 	}
-	when = window_time(before_s * NS_PER_S);
+	when = window_time_s(before_s);
 	window_move(&w, &when, field);
 }
 
