@@ -1,5 +1,7 @@
 #include "control/track/seen.h"
 
+#include <string.h>
+
 _Static_assert(SEEN_BLOCK_BYTES % 16 == 0, "a block");
 
 void
@@ -22,72 +24,107 @@ seen_needs_block(const struct seen *seen, uint32_t hash)
 	return seen->block == BLOCKS_NONE && seen->len == 1 && seen->own.hash != hash;
 }
 
-/* Where hash stands, or len. */
-static uint32_t
-find(const struct seen_thing *things, uint32_t len, uint32_t hash)
+/* Compared at once; a vector of four is what each of our machines has. */
+typedef uint32_t seen_four __attribute__((vector_size(16)));
+
+#define STRIDE 16u /* hashes looked at without a branch between them */
+
+_Static_assert(SEEN_THINGS % STRIDE == 0, "a search ends with the block");
+
+static bool
+is_among(const uint32_t hashes[STRIDE], uint32_t hash)
 {
-	uint32_t at = 0;
+	const seen_four sought = {hash, hash, hash, hash};
+	seen_four all[STRIDE / 4];
+	uint64_t any[2];
 
-	/* A full set seldom has it: looked at without stopping, several at a time. */
-	if (len == SEEN_THINGS) {
-		uint32_t any = 0;
+	memcpy(all, hashes, sizeof(all));
+	all[0] = (seen_four)((all[0] == sought) | (all[1] == sought) | (all[2] == sought) |
+			     (all[3] == sought));
+	memcpy(any, &all[0], sizeof(any));
+	return (any[0] | any[1]) != 0;
+}
 
-		for (unsigned i = 0; i < SEEN_THINGS; i++)
-			any |= things[i].hash == hash;
-		if (any == 0)
-			return len;
+/* Where hash stands, or len. What stands from len on is of no account. */
+static uint32_t
+find(const struct seen_block *block, uint32_t len, uint32_t hash)
+{
+	for (uint32_t from = 0; from < len; from += STRIDE) {
+		if (!is_among(&block->hash[from], hash))
+			continue;
+		for (uint32_t i = from; i < from + STRIDE && i < len; i++)
+			if (block->hash[i] == hash)
+				return i;
 	}
-	while (at < len && things[at].hash != hash)
-		at++;
-	return at;
+	return len;
 }
 
 /*
- * The first of those seen longest ago, of a full set. Times only grow, so the least of the last
- * search is a bound: who has it is the one, and all need to be looked at once per second at most.
+ * The first of those seen longest ago, of a full block. Times only grow, so these stay the ones
+ * until the last of them was seen again: all are looked at once per second at most.
  */
 static uint32_t
-oldest(struct seen_thing *things, uint32_t *least_s)
+oldest(struct seen *seen, const struct seen_block *block)
 {
-	uint32_t at = 0;
-	uint32_t least = things[0].last_s;
+	if (seen->oldest == 0) {
+		uint32_t least = block->last_s[0];
 
-	for (uint32_t i = 0; i < SEEN_THINGS; i++)
-		if (things[i].last_s == *least_s)
-			return i;
-	for (uint32_t i = 1; i < SEEN_THINGS; i++)
-		if (things[i].last_s < least) {
-			least = things[i].last_s;
-			at = i;
-		}
-	*least_s = least;
-	return at;
+		for (unsigned i = 1; i < SEEN_THINGS; i++)
+			least = block->last_s[i] < least ? block->last_s[i] : least;
+		for (unsigned i = 0; i < SEEN_THINGS; i++)
+			seen->oldest |= (uint64_t)(block->last_s[i] == least) << i;
+	}
+	return (uint32_t)__builtin_ctzll(seen->oldest);
+}
+
+static uint32_t
+add_own(struct seen *seen, uint32_t hash, uint32_t now_s)
+{
+	uint32_t before = seen->len > 0 && seen->own.hash == hash ? seen->own.last_s : 0;
+
+	seen->len = 1;
+	seen->own = (struct seen_thing){hash, now_s};
+	return before;
+}
+
+/* A second thing: a block, if there is one to be had. */
+static void
+widen(struct seen *seen, struct blocks *pool)
+{
+	struct seen_block *block;
+
+	seen->block = blocks_take(pool);
+	if (seen->block == BLOCKS_NONE)
+		return;
+	block = blocks_at(pool, seen->block);
+	block->hash[0] = seen->own.hash;
+	block->last_s[0] = seen->own.last_s;
+	seen->oldest = 0;
 }
 
 uint32_t
 seen_add(struct seen *seen, struct blocks *pool, uint32_t hash, uint32_t now_s)
 {
-	struct seen_thing *things = &seen->own;
-	uint32_t room = 1;
+	struct seen_block *block;
 	uint32_t before = 0;
 	uint32_t at;
 
-	if (seen_needs_block(seen, hash)) {
-		seen->block = blocks_take(pool);
-		if (seen->block != BLOCKS_NONE)
-			*(struct seen_thing *)blocks_at(pool, seen->block) = seen->own;
-	}
-	if (seen->block != BLOCKS_NONE) {
-		things = blocks_at(pool, seen->block);
-		room = SEEN_THINGS;
-	}
-	at = find(things, seen->len, hash);
+	if (seen_needs_block(seen, hash))
+		widen(seen, pool);
+	if (seen->block == BLOCKS_NONE)
+		return add_own(seen, hash, now_s);
+	block = blocks_at(pool, seen->block);
+	at = find(block, seen->len, hash);
 	if (at < seen->len)
-		before = things[at].last_s;
-	else if (seen->len < room)
+		before = block->last_s[at];
+	else if (seen->len < SEEN_THINGS)
 		seen->len++;
 	else
-		at = room == 1 ? 0 : oldest(things, &seen->own.last_s);
-	things[at] = (struct seen_thing){hash, now_s};
+		at = oldest(seen, block);
+	/* Seen again within the second that was its last, it is still one of them. */
+	if (block->last_s[at] != now_s)
+		seen->oldest &= ~(1ULL << at);
+	block->hash[at] = hash;
+	block->last_s[at] = now_s;
 	return before;
 }

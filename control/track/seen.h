@@ -20,10 +20,22 @@ struct seen_thing {
 struct seen {
 	uint32_t block; /* BLOCKS_NONE: none */
 	uint32_t len;
-	struct seen_thing own; /* while there is no block; then last_s: none was seen before that */
+	union {
+		struct seen_thing own; /* while there is no block */
+		/* Of a full block: those seen longest ago, as bits; 0: not known. */
+		uint64_t oldest;
+	};
 };
 
-#define SEEN_BLOCK_BYTES (SEEN_THINGS * sizeof(struct seen_thing))
+_Static_assert(SEEN_THINGS == 64, "a bit for each");
+
+/* Hashes side by side: a search looks at several at a time. */
+struct seen_block {
+	uint32_t hash[SEEN_THINGS];
+	uint32_t last_s[SEEN_THINGS];
+};
+
+#define SEEN_BLOCK_BYTES sizeof(struct seen_block)
 
 void seen_open(struct seen *seen);
 
