@@ -23,29 +23,37 @@ read_auth(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
 	const struct aggr_view *v = in->view;
 	const struct event *e = in->event;
+	bool bad;
 
 	if (v == NULL)
 		return 0;
-	out[0].type = SUBJECT_SERVER;
-	out[0].addr = e->head.flow.server;
-	out[0].good = v->success;
-	out[0].bad = tracked_guess(v) && !tracked_explained(v);
-	out[0].undo = tracked_undo(v->forgiven);
-	if (out[0].bad)
+	bad = tracked_guess(v) && !tracked_explained(v);
+	if (!v->success && !bad && v->forgiven == 0)
+		return 0;
+	out[0] = (struct track_note){.type = SUBJECT_SERVER,
+		.addr = e->head.flow.server,
+		.good = v->success,
+		.bad = bad,
+		.undo = tracked_undo(v->forgiven)};
+	if (bad)
 		out[0].thing[0] = track_hash_addr(in->track, &e->head.flow.client);
 	if (v->success && v->forgiven > 0)
 		out[0].thing[1] = track_hash_name(in->track, e->text, e->auth.username_len);
-	return out[0].good || out[0].bad || out[0].undo > 0;
+	return 1;
 }
 
 static unsigned
 weigh(const struct track_subject *s, const struct config *c)
 {
 	const struct track_usual *u = &s->usual;
-	uint32_t bad = track_settled_bad(s);
-	double over = bad - u->mean;
+	uint32_t bad;
+	double over;
 
-	if (u->learned < TRACK_BINS_DAY || over < DEVIATIONS * usual_deviation(u))
+	if (u->learned < TRACK_BINS_DAY)
+		return 0;
+	bad = track_settled_bad(s);
+	over = bad - u->mean;
+	if (over < DEVIATIONS * usual_deviation(u))
 		return 0;
 	if (bad <= RECOVERED_FACTOR * track_sum(s, WINDOW_10MIN, TRACK_OTHER) ||
 		bad <= track_sum(s, WINDOW_10MIN, TRACK_GOOD) / LOGINS_FACTOR)

@@ -25,8 +25,7 @@ read_signature(const struct tracked_input *in, struct track_note out[TRACKED_NOT
 		!track_role_ours(in->track, &flow->client) ||
 		track_role_ours(in->track, &flow->server))
 		return 0;
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = flow->client;
+	out[0] = (struct track_note){.type = SUBJECT_SOURCE, .addr = flow->client};
 	out[0].more = last->flow_id == flow->flow_id && last->time_ns == head->time_ns;
 	if (out[0].more)
 		return 1;

@@ -39,9 +39,8 @@ account_thing(const struct tracked_input *in, const char *name, size_t len)
 static void
 note_server(const struct tracked_input *in, struct track_note *out)
 {
-	out->type = SUBJECT_SERVER;
-	out->addr = in->event->head.flow.server;
-	out->bad = true;
+	*out = (struct track_note){
+		.type = SUBJECT_SERVER, .addr = in->event->head.flow.server, .bad = true};
 	out->thing[0] = track_hash_addr(in->track, &in->event->head.flow.client);
 }
 
@@ -49,21 +48,24 @@ static unsigned
 read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
 	const struct event *e = in->event;
-	struct track_pending p = {
-		.transaction_no = e->rcpt.transaction_no, .len = e->rcpt.rcpt_len};
+	struct track_pending p;
 
 	if (e->rcpt.from_len > 0)
 		return 0;
 	if (!e->rcpt.accepted) {
+		/* Only where the transaction is known to have had the null sender is it told
+		   apart from a sender that was not seen. */
+		if (e->rcpt.nth > CALLOUT_RCPTS || e->rcpt.reply_code < 500 ||
+			!(e->head.flow.flags & EVENT_FLOW_FROM_START) ||
+			(e->head.flow.flags & EVENT_FLOW_GAP))
+			return 0;
 		note_server(in, &out[0]);
 		out[0].good = true; /* here: refused */
 		out[0].thing[1] = account_thing(in, e->text, e->rcpt.rcpt_len);
-		/* Only where the transaction is known to have had the null sender is it told
-		   apart from a sender that was not seen. */
-		return e->rcpt.nth <= CALLOUT_RCPTS &&
-		       (e->head.flow.flags & EVENT_FLOW_FROM_START) &&
-		       !(e->head.flow.flags & EVENT_FLOW_GAP) && e->rcpt.reply_code >= 500;
+		return 1;
 	}
+	p.transaction_no = e->rcpt.transaction_no;
+	p.len = e->rcpt.rcpt_len;
 	memcpy(p.name, e->text, p.len);
 	track_pending_put(in->track, e->head.flow.flow_id, &p);
 	return 0;
@@ -84,10 +86,8 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	if (p == NULL || p->transaction_no != e->mail.transaction_no)
 		return 1;
 	out[0].thing[1] = account_thing(in, p->name, p->len);
-	out[1].type = SUBJECT_ACCOUNT;
-	out[1].name = p->name;
-	out[1].name_len = p->len;
-	out[1].bad = true;
+	out[1] = (struct track_note){
+		.type = SUBJECT_ACCOUNT, .name = p->name, .name_len = p->len, .bad = true};
 	out[1].thing[0] = out[0].thing[0];
 	return p->len > 0 ? 2 : 1;
 }

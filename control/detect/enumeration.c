@@ -36,27 +36,28 @@ static unsigned
 read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 {
 	const struct event *e = in->event;
+	const struct track_note of_client = {.type = SUBJECT_SOURCE, .addr = e->head.flow.client};
 	bool null_sender;
 
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = e->head.flow.client;
 	if (e->head.type == EVENT_SESSION) {
+		if (e->session.probes == 0)
+			return 0;
+		out[0] = of_client;
 		if (e->session.probed != 0 && e->session.probes < PROBES_MANY) {
 			out[0].bad = true;
 			out[0].thing[0] = track_hash(
 				in->track, &e->session.probed, sizeof(e->session.probed));
-			return e->session.probes > 0;
+			return 1;
 		}
 		out[0].soft = true;
 		out[0].times = e->session.probes;
-		return e->session.probes > 0;
+		return 1;
 	}
-	if (e->rcpt.authenticated_len > 0)
+	if (e->rcpt.authenticated_len > 0 || (!e->rcpt.accepted && !refused_user(&e->rcpt)))
 		return 0;
+	out[0] = of_client;
 	out[0].good = e->rcpt.accepted;
 	if (!e->rcpt.accepted) {
-		if (!refused_user(&e->rcpt))
-			return 0;
 		null_sender = e->rcpt.from_len == 0 && e->rcpt.nth <= CALLOUT_RCPTS;
 		out[0].bad = true;
 		out[0].thing[null_sender] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);

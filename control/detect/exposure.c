@@ -20,10 +20,8 @@ add(const struct tracked_input *in, struct track_note *out, enum finding_kind ki
 {
 	const struct event_flow *flow = &in->event->head.flow;
 
-	out->type = SUBJECT_SERVER;
-	out->addr = flow->server;
-	out->kind = (uint8_t)kind;
-	out->bad = true;
+	*out = (struct track_note){
+		.type = SUBJECT_SERVER, .addr = flow->server, .kind = (uint8_t)kind, .bad = true};
 	out->thing[0] = track_hash_addr(in->track, &flow->client);
 	return 1;
 }

@@ -17,9 +17,8 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 	if (s->helo_len == 0 || s->auth_attempts > 0 || e->head.flow.server_port == 587 ||
 		(s->flags & (SESSION_STARTTLS | SESSION_TLS)))
 		return 0;
-	out[0].type = SUBJECT_PREFIX;
-	out[0].addr = track_prefix(&e->head.flow.client);
-	out[0].bad = true;
+	out[0] = (struct track_note){
+		.type = SUBJECT_PREFIX, .addr = track_prefix(&e->head.flow.client), .bad = true};
 	out[0].thing[0] = track_hash_name(in->track, e->text, s->helo_len);
 	out[0].thing[1] = track_hash_addr(in->track, &e->head.flow.client);
 	return 1;

@@ -24,9 +24,8 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 	if (s->bytes[1] == 0 || !tracked_whole(e) || end_ns < s->start_ns ||
 		end_ns - s->start_ns < in->config->long_session_time)
 		return 0;
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = e->head.flow.client;
-	out[0].bad = true;
+	out[0] = (struct track_note){
+		.type = SUBJECT_SOURCE, .addr = e->head.flow.client, .bad = true};
 	out[0].thing[0] = track_hash_addr(in->track, &e->head.flow.server);
 	return 1;
 }

@@ -43,10 +43,8 @@ read_rcpt(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		return 0;
 	brought = taken_by(&in->track->taken, passing_hash(in, &flow->client));
 	if (brought != NULL && !track_role_local_domain(in->track, &flow->client, domain, len)) {
-		out[0].type = SUBJECT_SERVER;
-		out[0].addr = flow->client;
-		out[0].bad = true;
-		out[0].flow = brought;
+		out[0] = (struct track_note){
+			.type = SUBJECT_SERVER, .addr = flow->client, .bad = true, .flow = brought};
 		out[0].thing[0] = track_hash_name(in->track, domain, len);
 		out[0].thing[1] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
 		return 1;

@@ -45,9 +45,7 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 		return 0;
 	if (is_habit(in))
 		return 0;
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = flow->client;
-	out[0].bad = true;
+	out[0] = (struct track_note){.type = SUBJECT_SOURCE, .addr = flow->client, .bad = true};
 	/* Here: it is a mail server itself. */
 	out[0].good = track_role_server(in->track, &flow->client);
 	out[0].thing[0] = track_hash_addr(in->track, &flow->server);

@@ -113,27 +113,30 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	const char *domain;
 	size_t len;
 
-	out[0].type = SUBJECT_ACCOUNT;
 	if (e->head.type == EVENT_AUTH) {
 		read_auth(in);
 		return 0;
 	}
 	if (e->head.type == EVENT_MAIL) {
-		out[0].name = e->text + e->mail.helo_len + e->mail.from_len;
-		out[0].name_len = e->mail.authenticated_len;
-		out[0].good = true; /* here: a message */
-		return e->mail.authenticated_len > 0 && e->mail.recipients_accepted > 0;
+		if (e->mail.authenticated_len == 0 || e->mail.recipients_accepted == 0)
+			return 0;
+		out[0] = (struct track_note){.type = SUBJECT_ACCOUNT,
+			.name = e->text + e->mail.helo_len + e->mail.from_len,
+			.name_len = e->mail.authenticated_len,
+			.good = true}; /* here: a message */
+		return 1;
 	}
-	out[0].name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len;
-	out[0].name_len = e->rcpt.authenticated_len;
 	if (!e->rcpt.accepted || e->rcpt.authenticated_len == 0 || !is_foreign(in, &domain, &len))
 		return 0;
+	out[0] = (struct track_note){.type = SUBJECT_ACCOUNT,
+		.name = e->text + e->rcpt.rcpt_len + e->rcpt.from_len,
+		.name_len = e->rcpt.authenticated_len,
+		.bad = true};
 	if (is_habit(in, &out[0]))
 		return 0;
 	out[0].wary = is_outside(in) ||
 		      habit_today(&in->track->habits, failures_of(in, out[0].name, out[0].name_len),
 			      e->head.clock_ns) > 0;
-	out[0].bad = true;
 	out[0].thing[0] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
 	out[0].thing[1] = track_hash_name(in->track, domain, len);
 	return 1;

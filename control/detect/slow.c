@@ -62,14 +62,16 @@ read_source(const struct tracked_input *in, struct track_note *out)
 {
 	const struct aggr_view *v = in->view;
 
-	*out = (struct track_note){.type = SUBJECT_SOURCE, .addr = in->event->head.flow.client};
-	out->good = v->success;
-	out->bad = !v->success && counts_for_source(v);
 	/* Who is known as a guesser already is not slow. */
-	if ((!out->good && !out->bad) || v->wide_told ||
-		detect_classified(v->subject[SUBJECT_SOURCE]) ||
+	if (v->wide_told || detect_classified(v->subject[SUBJECT_SOURCE]) ||
 		detect_classified(v->subject[SUBJECT_PREFIX]))
 		return false;
+	if (!v->success && !counts_for_source(v))
+		return false;
+	*out = (struct track_note){.type = SUBJECT_SOURCE,
+		.addr = in->event->head.flow.client,
+		.good = v->success,
+		.bad = !v->success};
 	/* A login that nothing came before needs no tracker. */
 	if (out->good && track_get(in->track, DETECTOR_SLOW, out, false) == NULL)
 		return false;
@@ -94,17 +96,21 @@ static bool
 read_server(const struct tracked_input *in, struct track_note *out)
 {
 	const struct aggr_view *v = in->view;
+	bool bad = v->low && tracked_guess(v) && !tracked_explained(v) && !slow_already(in);
 
-	*out = (struct track_note){.type = SUBJECT_SERVER, .addr = in->event->head.flow.server};
-	out->per = (uint32_t)in->config->slow_server_attempts;
-	out->good = v->success;
-	out->bad = v->low && tracked_guess(v) && !tracked_explained(v) && !slow_already(in);
-	out->undo = tracked_undo(v->forgiven + (v->success && v->forgiven > 0));
-	if (out->bad) {
+	if (!v->success && !bad && v->forgiven == 0)
+		return false;
+	*out = (struct track_note){.type = SUBJECT_SERVER,
+		.addr = in->event->head.flow.server,
+		.per = (uint32_t)in->config->slow_server_attempts,
+		.good = v->success,
+		.bad = bad,
+		.undo = tracked_undo(v->forgiven + (v->success && v->forgiven > 0))};
+	if (bad) {
 		out->thing[0] = account_thing(in);
 		out->thing[1] = track_hash_addr(in->track, &in->event->head.flow.client);
 	}
-	return out->good || out->bad || out->undo > 0;
+	return true;
 }
 
 static unsigned

@@ -24,18 +24,18 @@ read_session(const struct tracked_input *in, struct track_note out[TRACKED_NOTES
 {
 	const struct event_session *s = &in->event->session;
 	const struct event_flow *flow = &in->event->head.flow;
+	bool full;
 
 	if (!(flow->flags & EVENT_FLOW_FROM_START))
 		return 0;
-	out[0].type = SUBJECT_SOURCE;
-	out[0].addr = flow->client;
-	out[0].good = is_full(s);
+	full = is_full(s);
 	/* One that still goes on, or lost bytes, may be full. */
-	if (!out[0].good && (s->end == SESSION_END_CAPTURE || s->end == SESSION_END_EVICTED ||
-				    !tracked_whole(in->event)))
+	if (!full && (s->end == SESSION_END_CAPTURE || s->end == SESSION_END_EVICTED ||
+			     !tracked_whole(in->event)))
 		return 0;
-	out[0].bad = !out[0].good;
-	if (out[0].bad)
+	out[0] = (struct track_note){
+		.type = SUBJECT_SOURCE, .addr = flow->client, .good = full, .bad = !full};
+	if (!full)
 		out[0].thing[0] = track_hash_addr(in->track, &flow->server);
 	return 1;
 }

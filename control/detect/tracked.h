@@ -31,7 +31,7 @@ struct tracked_detector {
 	uint64_t again_ns;    /* least time between two findings of one subject */
 	bool fades;           /* its findings grow only while half of the evidence holds */
 	enum tracked_thing things[TRACK_THINGS];
-	/* What the event means: how many notes were put into out. */
+	/* What the event means: how many notes were put into out, each of them whole. */
 	unsigned (*read)(const struct tracked_input *in, struct track_note out[TRACKED_NOTES]);
 	/* Per cent of what it takes; from 100 on it is one. */
 	unsigned (*weigh)(const struct track_subject *s, const struct config *config);

@@ -36,6 +36,7 @@ engine_open(const struct config *config, const struct engine_sink *sink)
 		return NULL;
 	engine->config = config;
 	engine->sink = *sink;
+	tracked_order(&engine->tracked);
 	if (aggr_open(&engine->aggr, config) != 0) {
 		free(engine);
 		return NULL;

@@ -23,6 +23,12 @@ struct ahead {
 	unsigned next;
 };
 
+/* The detectors of track by what they read, in their own order. */
+struct tracked_order {
+	uint8_t of[EVENT_TYPE_COUNT][DETECTOR_COUNT - DETECTOR_TRACKED_FIRST];
+	uint8_t len[EVENT_TYPE_COUNT];
+};
+
 struct engine {
 	const struct config *config; /* borrowed */
 	struct engine_sink sink;
@@ -31,6 +37,7 @@ struct engine {
 	struct book book;
 	struct chain chain;
 	struct ahead ahead;
+	struct tracked_order tracked;
 	struct suppress *rules;
 	bool allows;               /* there is a rule that allows */
 	uint64_t barred;           /* bits 1 << enum detector: not to see the event in hand */
@@ -82,7 +89,10 @@ const struct ahead_event *ahead_take(struct engine *engine, const struct event *
 /* engine.c: a wider prefix was found: findings of what it holds are over. */
 void engine_absorb(struct engine *engine, const struct finding *wide);
 
-/* tracked.c: one event to the detectors of track; view: of a counted AUTH event, or NULL. */
+/* tracked.c */
+void tracked_order(struct tracked_order *order);
+
+/* One event to the detectors of track; view: of a counted AUTH event, or NULL. */
 void tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view);
 
 /* Bring a finding of one of these up to date. */

@@ -234,27 +234,43 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 		engine_absorb(engine, i);
 }
 
+/* Is its last finding long enough ago? */
+static bool
+may_again(const struct engine *engine, const struct track_subject *s,
+	const struct tracked_detector *d)
+{
+	return s->fired_clock_s == 0 ||
+	       engine->clock_ns - s->fired_clock_s * NS_PER_S >= d->again_ns;
+}
+
 static void
 take_note(struct engine *engine, unsigned detector, const struct track_note *note,
 	const struct event *event)
 {
 	const struct tracked_detector *d = detector_of(detector);
 	struct track_subject *s = track_add(&engine->track, detector, note, event);
-	bool again;
 	unsigned evidence;
 
 	if (s == NULL)
 		return;
 	evidence = d->weigh(s, engine->config);
-	again = s->fired_clock_s == 0 ||
-		engine->clock_ns - s->fired_clock_s * NS_PER_S >= d->again_ns;
 	if (s->finding != 0 && (!d->fades || evidence >= 50))
 		grow(engine, s, note, event);
 	else if (s->finding != 0)
 		; /* what happens now is usual again */
-	else if (evidence >= 100 && (note->bad || note->soft) && again)
+	else if (evidence >= 100 && (note->bad || note->soft) && may_again(engine, s, d))
 		open_tracked(engine, s, note, event);
 	track_settle(&engine->track, s, evidence);
+}
+
+void
+tracked_order(struct tracked_order *order)
+{
+	memset(order, 0, sizeof(*order));
+	for (unsigned d = DETECTOR_TRACKED_FIRST; d < DETECTOR_COUNT; d++)
+		for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
+			if (detector_of(d)->event_types & 1u << type)
+				order->of[type][order->len[type]++] = (uint8_t)d;
 }
 
 void
@@ -262,16 +278,17 @@ tracked_event(struct engine *engine, const struct event *event, const struct agg
 {
 	const struct tracked_input in = {event, view, &engine->track, engine->config};
 
-	for (unsigned d = DETECTOR_TRACKED_FIRST; d < DETECTOR_COUNT; d++) {
-		const struct tracked_detector *detector = detector_of(d);
+	const uint8_t *order = engine->tracked.of[event->head.type];
+	unsigned len = engine->tracked.len[event->head.type];
+
+	for (unsigned at = 0; at < len; at++) {
 		struct track_note notes[TRACKED_NOTES];
+		unsigned d = order[at];
 		unsigned n;
 
-		if (!(detector->event_types & 1u << event->head.type) || engine_bars(engine, d))
+		if (engine_bars(engine, d))
 			continue;
-		for (unsigned i = 0; i < TRACKED_NOTES; i++)
-			notes[i] = (struct track_note){0};
-		n = detector->read(&in, notes);
+		n = detector_of(d)->read(&in, notes);
 		for (unsigned i = 0; i < n; i++)
 			take_note(engine, d, &notes[i], event);
 	}
