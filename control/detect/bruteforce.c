@@ -19,23 +19,32 @@ struct thresholds {
 };
 
 struct evidence {
-	uint64_t passwords;
-	uint64_t blind;
-	uint64_t refused; /* each in per cent */
+	uint32_t passwords;
+	uint32_t blind;
+	uint32_t refused; /* each in per cent */
 };
+
+/* 32 bits hold a hundred times what the buckets of two rows do. */
+static uint32_t
+percent(uint32_t have, uint64_t takes)
+{
+	return have > 0 ? have * 100 / (uint32_t)takes : 0;
+}
 
 static struct evidence
 gather(const struct aggr_subject *s, const struct thresholds *t)
 {
-	const struct window_sums sums = window_sums(&s->window, t->span);
-	const uint32_t *sum = sums.of;
-	uint32_t refused = sum[WINDOW_OTHER];
+	const struct window *w = &s->window;
+	uint32_t passwords =
+		window_sum(w, t->span, WINDOW_KNOWN) + window_sum(w, t->span, WINDOW_SOFT);
+	uint32_t logins = window_sum(w, t->span, WINDOW_SUCCESS);
+	uint32_t refused = window_sum(w, t->span, WINDOW_OTHER);
 
-	refused -= refused < sum[WINDOW_SUCCESS] ? refused : sum[WINDOW_SUCCESS];
+	refused -= refused < logins ? refused : logins;
 	return (struct evidence){
-		.passwords = (sum[WINDOW_KNOWN] + sum[WINDOW_SOFT]) * 100ULL / t->passwords,
-		.blind = sum[WINDOW_BLIND] * 100ULL / t->blind,
-		.refused = refused * 100ULL / t->refused,
+		.passwords = percent(passwords, t->passwords),
+		.blind = percent(window_sum(w, t->span, WINDOW_BLIND), t->blind),
+		.refused = percent(refused, t->refused),
 	};
 }
 
@@ -85,15 +94,15 @@ detect_bruteforce(const struct detect_view *view, struct detect_verdict *out)
 		{WINDOW_10MIN, c->bf_passwords, c->bf_blind, c->bf_refused},
 		{WINDOW_HOUR, c->bf_passwords_hour, c->bf_blind_hour, c->bf_refused_hour},
 	};
-	struct detect_actor actors[2];
-	unsigned n = detect_actors(view, actors);
 
-	for (unsigned i = 0; i < n; i++) {
-		if (!one_owner(view, &actors[i]))
+	for (unsigned i = 0; i < view->actor_count; i++) {
+		const struct detect_actor *actor = &view->actors[i];
+
+		if (!one_owner(view, actor))
 			continue;
-		if (aggr_pair_guesses(actors[i].pair) < c->bf_per_account)
+		if (aggr_pair_guesses(actor->pair) < c->bf_per_account)
 			continue;
-		if (judge(&actors[i], &spans[0], out) || judge(&actors[i], &spans[1], out))
+		if (judge(actor, &spans[0], out) || judge(actor, &spans[1], out))
 			return true;
 	}
 	return false;

@@ -6,22 +6,22 @@ const detect_fn detectors[DETECTOR_AUTH_COUNT] = {
 #undef X
 };
 
-bool
-detect_many_accounts(const struct aggr_subject *subject)
+static void
+add(struct detect_view *view, enum detect_role role, const struct aggr_pair *pair, unsigned factor)
 {
-	return subject->findings[DETECTOR_SPRAY] != AGGR_NO_REF ||
-	       subject->findings[DETECTOR_STUFFING] != AGGR_NO_REF;
+	const struct aggr_subject *s = view->at->subject[role];
+	struct detect_actor *actor = &view->actors[view->actor_count++];
+
+	actor->subject = s;
+	actor->pair = pair;
+	actor->role = role;
+	actor->factor = factor;
+	for (unsigned span = 0; span < WINDOW_SPANS; span++)
+		actor->accounts[span] = window_sum(&s->window, span, WINDOW_PEERS);
 }
 
-bool
-detect_classified(const struct aggr_subject *subject)
-{
-	return subject->findings[DETECTOR_BRUTEFORCE] != AGGR_NO_REF ||
-	       detect_many_accounts(subject);
-}
-
-unsigned
-detect_actors(const struct detect_view *view, struct detect_actor out[2])
+void
+detect_actors(struct detect_view *view)
 {
 	const struct aggr_view *at = view->at;
 	const struct aggr_subject *source = at->subject[SUBJECT_SOURCE];
@@ -29,18 +29,17 @@ detect_actors(const struct detect_view *view, struct detect_actor out[2])
 	bool v4 = aggr_is_v4(source);
 	uint64_t sources_min =
 		v4 ? view->config->prefix_sources_v4 : view->config->prefix_sources_v6;
-	unsigned n = 0;
 
+	view->actor_count = 0;
 	/* So has a /56 or /48 that was found, unless nobody hears of that. */
 	if (at->wide_told || at->success)
-		return 0;
+		return;
 	/* An IPv6 /64 has one owner: once it is the attacker, its addresses are not others. */
 	if (at->guess < AGGR_GUESS_KINDS && !detect_classified(source) &&
 		(v4 || !detect_classified(prefix)))
-		out[n++] = (struct detect_actor){source, at->pair, ROLE_SOURCE, 1};
+		add(view, ROLE_SOURCE, at->pair, 1);
 	if (at->low && at->prefix_guess < AGGR_GUESS_KINDS && !detect_classified(prefix) &&
 		window_sum(&prefix->window, WINDOW_HOUR, WINDOW_SOURCES) >= sources_min)
-		out[n++] = (struct detect_actor){prefix, at->prefix_pair, ROLE_PREFIX,
-			v4 ? (unsigned)view->config->prefix_factor_v4 : 1};
-	return n;
+		add(view, ROLE_PREFIX, at->prefix_pair,
+			v4 ? (unsigned)view->config->prefix_factor_v4 : 1);
 }

@@ -29,6 +29,7 @@ enum detector {
 };
 
 _Static_assert(DETECTOR_AUTH_COUNT <= AGGR_REFS, "a subject has room for an incident of each");
+_Static_assert(AGGR_NO_REF == 0, "no finding is open where all bits are 0");
 _Static_assert((int)DETECTOR_STALE_CREDENTIAL == AGGR_HARMLESS, "aggr knows the harmless one");
 
 /* The subjects of the view; or the account that logged in before its attacker was known. */
@@ -40,16 +41,34 @@ enum detect_role {
 	ROLE_EARLIER_ACCOUNT
 };
 
+/* A source, or a prefix whose sources are each below their thresholds: what to judge. */
+struct detect_actor {
+	const struct aggr_subject *subject;
+	const struct aggr_pair *pair; /* with the event's account */
+	enum detect_role role;
+	unsigned factor;                 /* times the thresholds of a source */
+	uint32_t accounts[WINDOW_SPANS]; /* distinct ones that failed */
+};
+
 struct detect_view {
 	const struct aggr *aggr;
 	const struct aggr_view *at;
 	const struct config *config;
+	struct detect_actor actors[2];
+	unsigned actor_count;
 };
 
 struct detect_verdict {
 	enum detect_role role;
 	unsigned confidence; /* 0..100 */
 };
+
+/*
+ * Fill in the actors to judge by this event: the source, then the prefix; those
+ * that are classified already, or have too few sources to be more than one of
+ * them, are left out. Again whenever a finding opened meanwhile.
+ */
+void detect_actors(struct detect_view *view);
 
 /* Whether the subject named in out is under attack, or attacks, as of this event. */
 typedef bool (*detect_fn)(const struct detect_view *view, struct detect_verdict *out);
@@ -68,25 +87,20 @@ detect_subject(const struct detect_view *view, enum subject_type type)
 	return view->at->subject[type];
 }
 
-/* Is the subject called one of bruteforce, spray, stuffing already? */
-bool detect_classified(const struct aggr_subject *subject);
+/* Is the subject called spray or stuffing already? */
+static inline bool
+detect_many_accounts(const struct aggr_subject *subject)
+{
+	return (subject->findings[DETECTOR_SPRAY] | subject->findings[DETECTOR_STUFFING]) !=
+	       AGGR_NO_REF;
+}
 
-/* Of these, does spray or stuffing hold? */
-bool detect_many_accounts(const struct aggr_subject *subject);
-
-/* A source, or a prefix whose sources are each below their thresholds: what to judge. */
-struct detect_actor {
-	const struct aggr_subject *subject;
-	const struct aggr_pair *pair; /* with the event's account */
-	enum detect_role role;
-	unsigned factor; /* times the thresholds of a source */
-};
-
-/*
- * The actors to judge by this event: the source, then the prefix; those that
- * are classified already, or have too few sources to be more than one of
- * them, are left out. Returns how many (0..2).
- */
-unsigned detect_actors(const struct detect_view *view, struct detect_actor out[2]);
+/* Or bruteforce? */
+static inline bool
+detect_classified(const struct aggr_subject *subject)
+{
+	return subject->findings[DETECTOR_BRUTEFORCE] != AGGR_NO_REF ||
+	       detect_many_accounts(subject);
+}
 
 #endif

@@ -16,7 +16,7 @@ shared_password(const struct detect_view *view, const struct detect_actor *actor
 	uint32_t day_ago = view->at->now_min - 24 * 60;
 	struct detect_accounts a;
 
-	if (window_sum(&actor->subject->window, WINDOW_DAY, WINDOW_PEERS) < need)
+	if (actor->accounts[WINDOW_DAY] < need)
 		return false;
 	a = detect_accounts(view, actor, WINDOW_DAY);
 	if (!detect_accounts_few_passwords(&a))
@@ -33,7 +33,7 @@ many_accounts(const struct detect_view *view, const struct detect_actor *actor,
 {
 	struct detect_accounts a;
 
-	if (window_sum(&actor->subject->window, span, WINDOW_PEERS) < need)
+	if (actor->accounts[span] < need)
 		return false;
 	a = detect_accounts(view, actor, span);
 	if (detect_accounts_weight(&a) < need || !detect_accounts_hostile(actor, span, &a))
@@ -48,18 +48,17 @@ detect_spray(const struct detect_view *view, struct detect_verdict *out)
 	const struct config *c = view->config;
 	const uint64_t need[WINDOW_SPANS] = {
 		c->spray_accounts, c->spray_accounts_hour, c->spray_accounts_day};
-	struct detect_actor actors[2];
-	unsigned n = detect_actors(view, actors);
 
-	for (unsigned i = 0; i < n; i++) {
-		bool shared = shared_password(view, &actors[i]);
+	for (unsigned i = 0; i < view->actor_count; i++) {
+		const struct detect_actor *actor = &view->actors[i];
+		bool shared = shared_password(view, actor);
 		bool many = false;
 
 		for (unsigned span = 0; !shared && !many && span < WINDOW_SPANS; span++)
-			many = many_accounts(view, &actors[i], span, need[span] * actors[i].factor);
+			many = many_accounts(view, actor, span, need[span] * actor->factor);
 		if (!shared && !many)
 			continue;
-		out->role = actors[i].role;
+		out->role = actor->role;
 		out->confidence = shared ? 95 : 75;
 		return true;
 	}

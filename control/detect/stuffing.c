@@ -10,7 +10,7 @@ judge(const struct detect_view *view, const struct detect_actor *actor, enum win
 	struct detect_accounts a;
 
 	need *= actor->factor;
-	if (window_sum(&actor->subject->window, span, WINDOW_PEERS) < need)
+	if (actor->accounts[span] < need)
 		return false;
 	a = detect_accounts(view, actor, span);
 	return detect_accounts_weight(&a) >= need && detect_accounts_hostile(actor, span, &a) &&
@@ -23,17 +23,16 @@ detect_stuffing(const struct detect_view *view, struct detect_verdict *out)
 	const struct config *c = view->config;
 	const uint64_t need[WINDOW_SPANS] = {
 		c->stuffing_accounts, c->stuffing_accounts_hour, c->stuffing_accounts_day};
-	struct detect_actor actors[2];
-	unsigned n = detect_actors(view, actors);
 
-	for (unsigned i = 0; i < n; i++) {
+	for (unsigned i = 0; i < view->actor_count; i++) {
+		const struct detect_actor *actor = &view->actors[i];
 		bool many = false;
 
 		for (unsigned span = 0; !many && span < WINDOW_SPANS; span++)
-			many = judge(view, &actors[i], span, need[span]);
+			many = judge(view, actor, span, need[span]);
 		if (!many)
 			continue;
-		out->role = actors[i].role;
+		out->role = actor->role;
 		out->confidence = 85;
 		return true;
 	}

@@ -165,7 +165,8 @@ resolve(struct engine *engine, const struct aggr_view *view, enum detect_role ro
 	return out;
 }
 
-static void
+/* Returns whether there was room for it. */
+static bool
 open_finding(struct engine *engine, struct aggr_view *view, enum detector detector,
 	const struct detect_verdict *verdict)
 {
@@ -175,11 +176,11 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 
 	if (!aggr_can_pin(&engine->aggr, subject.type)) {
 		engine->unpinned++;
-		return;
+		return false;
 	}
 	entry = engine_book_add(engine, detector);
 	if (entry == NULL)
-		return;
+		return false;
 	entry->finding.detector = detector;
 	entry->finding.confidence = verdict->confidence;
 	if ((auth->flags & AUTH_INFERRED) && auth->confidence < verdict->confidence)
@@ -195,6 +196,7 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 		aggr_spend_guesses(view);
 	book_watch(&engine->book, entry);
 	engine_tell(engine, entry, FINDING_OPEN, view->event);
+	return true;
 }
 
 /* The source has a stale credential on display; here is another. */
@@ -211,8 +213,9 @@ merge_stale(struct engine *engine, struct aggr_view *view, uint32_t ref)
 static void
 ask_detectors(struct engine *engine, struct aggr_view *view)
 {
-	const struct detect_view asked = {&engine->aggr, view, engine->config};
+	struct detect_view asked = {&engine->aggr, view, engine->config};
 
+	detect_actors(&asked);
 	for (unsigned d = 0; d < DETECTOR_AUTH_COUNT; d++) {
 		struct detect_verdict verdict = {0};
 		uint32_t ref;
@@ -220,9 +223,9 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 		if (engine_bars(engine, d) || !detectors[d](&asked, &verdict))
 			continue;
 		ref = resolve(engine, view, verdict.role).subject->findings[d];
-		if (ref == AGGR_NO_REF)
-			open_finding(engine, view, d, &verdict);
-		else if (d == DETECTOR_STALE_CREDENTIAL)
+		if (ref == AGGR_NO_REF && open_finding(engine, view, d, &verdict))
+			detect_actors(&asked);
+		else if (ref != AGGR_NO_REF && d == DETECTOR_STALE_CREDENTIAL)
 			merge_stale(engine, view, ref);
 	}
 }

@@ -170,6 +170,8 @@ book_watch(struct book *book, struct book_entry *entry)
 	entry->deadline_ns = deadline(book, &entry->finding);
 	heap_put(book, heap, heap->len++, (uint32_t)(entry - book->entries));
 	heap_up(book, heap, entry->at);
+	if (entry->deadline_ns < book->expires_ns)
+		book->expires_ns = entry->deadline_ns;
 }
 
 /* The first of a heap, by its true deadline if that had come by now_ns; NULL: empty. */
@@ -196,16 +198,22 @@ struct book_entry *
 book_expired(struct book *book, uint64_t now_ns)
 {
 	struct book_entry *first = NULL;
+	uint64_t next_ns = UINT64_MAX;
 
+	if (now_ns < book->expires_ns)
+		return NULL;
 	for (unsigned i = 0; i < BOOK_SEVERITIES; i++) {
 		struct book_entry *entry = heap_first(book, &book->heap[i], now_ns);
 
+		if (entry != NULL && entry->deadline_ns < next_ns)
+			next_ns = entry->deadline_ns;
 		if (entry == NULL || entry->deadline_ns > now_ns)
 			continue;
 		if (first == NULL || before(book, (uint32_t)(entry - book->entries),
 					     (uint32_t)(first - book->entries)))
 			first = entry;
 	}
+	book->expires_ns = next_ns;
 	return first;
 }
 

@@ -46,6 +46,7 @@ struct book {
 	uint32_t closed_first;
 	uint32_t closed_len;
 	uint64_t opened;
+	uint64_t expires_ns; /* no deadline is earlier */
 };
 
 int book_open(struct book *book, const struct config *config);
