@@ -126,25 +126,30 @@ close_expired(struct engine *engine)
 	}
 }
 
+static void
+grow_findings(struct engine *engine, const uint32_t refs[AGGR_REFS], const struct aggr_view *view)
+{
+	for (unsigned d = 0; d < DETECTOR_AUTH_COUNT; d++) {
+		struct book_entry *entry;
+
+		if (refs[d] == AGGR_NO_REF || engine_bars(engine, d))
+			continue;
+		entry = book_at(&engine->book, refs[d]);
+		if (!finding_concerns(&entry->finding, view))
+			continue;
+		finding_grow(engine, entry, view);
+		if (book_due(&engine->book, entry, engine->clock_ns))
+			engine_tell(engine, entry, FINDING_UPDATE, view->event);
+	}
+}
+
 /* Each open finding of what the event touched, if it concerns it, grows by one attempt. */
 static void
 grow_open(struct engine *engine, const struct aggr_view *view)
 {
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
-		for (unsigned d = 0; view->subject[type] != NULL && d < DETECTOR_AUTH_COUNT; d++) {
-			uint32_t ref = view->subject[type]->findings[d];
-			struct book_entry *entry;
-
-			if (ref == AGGR_NO_REF || engine_bars(engine, d))
-				continue;
-			entry = book_at(&engine->book, ref);
-			if (!finding_concerns(&entry->finding, view))
-				continue;
-			finding_grow(engine, entry, view);
-			if (book_due(&engine->book, entry, engine->clock_ns))
-				engine_tell(engine, entry, FINDING_UPDATE, view->event);
-		}
-	}
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		if (aggr_has_finding(view->subject[type]))
+			grow_findings(engine, view->subject[type]->findings, view);
 }
 
 static struct finding_subject

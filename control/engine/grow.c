@@ -34,15 +34,25 @@ offer(struct engine *engine, struct book_entry *entry, enum book_top top,
 static void
 offer_pair(struct engine *engine, struct book_entry *entry, const struct aggr_pair *pair)
 {
-	const struct aggr_subject *account = aggr_pair_account(&engine->aggr, pair);
-	const struct aggr_subject *source = aggr_pair_source(&engine->aggr, pair);
 	const struct book_offer what = {.count = pair->attempts, .succeeded = pair->successes > 0};
-	enum subject_type type = entry->finding.subject_type;
+	const struct aggr_subject *other;
 
-	if (type == SUBJECT_ACCOUNT && source != NULL)
-		offer(engine, entry, BOOK_SOURCES, source, &what);
-	if ((type == SUBJECT_SOURCE || type == SUBJECT_PREFIX) && account != NULL)
-		offer(engine, entry, BOOK_ACCOUNTS, account, &what);
+	switch (entry->finding.subject_type) {
+	case SUBJECT_ACCOUNT:
+		other = aggr_pair_source(&engine->aggr, pair);
+		if (other != NULL)
+			offer(engine, entry, BOOK_SOURCES, other, &what);
+		break;
+	case SUBJECT_SOURCE:
+	case SUBJECT_PREFIX:
+		other = aggr_pair_account(&engine->aggr, pair);
+		if (other != NULL)
+			offer(engine, entry, BOOK_ACCOUNTS, other, &what);
+		break;
+	case SUBJECT_SERVER:
+	case SUBJECT_TYPE_COUNT:
+		break;
+	}
 }
 
 /* The subject's own line: it did, or suffered, all of it. */

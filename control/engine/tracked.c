@@ -113,6 +113,7 @@ count_self(struct book_entry *entry)
 	for (unsigned n = 0; top != NULL && n < FINDING_TOP; n++)
 		if (strcmp(top[n].name, i->subject) == 0)
 			top[n].count = i->attempts;
+	memset(entry->top_least, 0, sizeof(entry->top_least));
 }
 
 void

@@ -20,6 +20,7 @@ enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
 struct book_entry {
 	struct finding finding;
 	uint64_t top_key[BOOK_TOPS][FINDING_TOP]; /* tells names apart; order of the tops */
+	uint64_t top_least[BOOK_TOPS];            /* no count of full tops is lower */
 	uint8_t top_len[BOOK_TOPS];
 	uint32_t subject;  /* the engine's index of it */
 	uint32_t severity; /* 1 critical .. BOOK_SEVERITIES */

@@ -19,6 +19,29 @@ tops(struct book_entry *entry, enum book_top top)
 	return NULL;
 }
 
+/* Where key stands among the tops, or len. */
+static unsigned
+find(const uint64_t keys[FINDING_TOP], unsigned len, uint64_t key)
+{
+	unsigned at = 0;
+
+	while (at < len && keys[at] != key)
+		at++;
+	return at;
+}
+
+/* The first of those with the lowest count, of full tops. */
+static unsigned
+least_of(const struct finding_top all[FINDING_TOP])
+{
+	unsigned least = 0;
+
+	for (unsigned at = 1; at < FINDING_TOP; at++)
+		if (all[at].count < all[least].count)
+			least = at;
+	return least;
+}
+
 /* Counts are exact and only grow, so whoever belongs among the top gets there in time. */
 void
 book_offer(struct book_entry *entry, enum book_top top, const struct book_offer *offer)
@@ -26,18 +49,17 @@ book_offer(struct book_entry *entry, enum book_top top, const struct book_offer 
 	struct finding_top *all = tops(entry, top);
 	uint64_t *keys = entry->top_key[top];
 	uint8_t *len = &entry->top_len[top];
-	unsigned at = 0;
-	unsigned least = 0;
+	uint64_t *bound = &entry->top_least[top];
+	unsigned at = find(keys, *len, offer->key);
 
-	while (at < *len && keys[at] != offer->key) {
-		if (all[at].count < all[least].count)
-			least = at;
-		at++;
-	}
 	if (at == *len && *len == FINDING_TOP) {
-		if (offer->count <= all[least].count)
+		/* Nearly always; the names are lines of their own, and are not looked at. */
+		if (offer->count <= *bound)
 			return;
-		at = least;
+		at = least_of(all);
+		*bound = all[at].count;
+		if (offer->count <= *bound)
+			return;
 	} else if (at == *len) {
 		(*len)++;
 	}
@@ -48,6 +70,9 @@ book_offer(struct book_entry *entry, enum book_top top, const struct book_offer 
 	}
 	all[at].count = offer->count;
 	all[at].succeeded |= offer->succeeded;
+	/* An attack that began anew counts anew. */
+	if (offer->count < *bound)
+		*bound = offer->count;
 }
 
 static bool
