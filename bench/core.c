@@ -44,9 +44,9 @@ open_pipeline(struct core *core)
 
 	pipeline_config_defaults(&config);
 	config.sessions = SESSIONS + (core->mix->open ? core->mix->open + SESSIONS : 0);
-	/* One that says anything has a block. */
-	if (config.smtp_blocks < core->mix->open)
-		config.smtp_blocks = core->mix->open;
+	/* Of what a session here says 256 bytes are enough. */
+	if (config.smtp_pages < config.sessions / 16)
+		config.smtp_pages = config.sessions / 16;
 	memset(&config.flow_hash_key, 0x5a, sizeof(config.flow_hash_key));
 	memset(&config.password_key, 0xa5, sizeof(config.password_key));
 	core->memory_bytes = pipeline_footprint(&config);

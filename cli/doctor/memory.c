@@ -31,7 +31,7 @@
 
 /* Taken whatever the settings are: by control; and by each worker (arenas, ring of events). */
 #define CONTROL_BASE_BYTES (8 * MIB)
-#define WORKER_BASE_BYTES (298 * MIB)
+#define WORKER_BASE_BYTES (106 * MIB)
 
 struct cost {
 	size_t offset; /* of the setting in struct config */
@@ -49,9 +49,9 @@ static const struct cost costs[] = {
 	{offsetof(struct config, incident_table), 17450},
 };
 
-#define SESSION_BYTES 476
-/* Each session that talks holds a block; those of the first are in the base. */
-#define TALK_BYTES 4096
+#define SESSION_BYTES 348
+/* Room for what sessions say; that of the first is in the base. */
+#define TALK_BYTES 1024
 #define TALK_IN_BASE 65536
 
 static uint64_t

@@ -142,9 +142,9 @@ run_pipeline_config(
 {
 	pipeline_config_defaults(p);
 	p->sessions = (uint32_t)c->sessions;
-	/* Each session that talks holds one. Untouched memory costs nothing. */
-	if (p->smtp_blocks < p->sessions)
-		p->smtp_blocks = p->sessions;
+	/* A KiB for each session, of which most take an eighth. Untouched memory costs nothing. */
+	if (p->smtp_pages < p->sessions / 4)
+		p->smtp_pages = p->sessions / 4;
 	p->idle_s = (uint32_t)(c->session_idle / NS_PER_S);
 	p->half_open_s = (uint32_t)(c->session_half_open / NS_PER_S);
 	p->proxy_protocol = c->proxy_protocol;

@@ -74,7 +74,7 @@ pipeline_config_defaults(struct pipeline_config *cfg)
 	memset(cfg, 0, sizeof(*cfg));
 	cfg->sessions = 65536;
 	cfg->tcp_blocks = 16384;
-	cfg->smtp_blocks = 65536;
+	cfg->smtp_pages = 16384;
 	cfg->idle_s = 600;
 	cfg->half_open_s = 30;
 }
@@ -86,7 +86,7 @@ pipeline_footprint(const struct pipeline_config *cfg)
 
 	return align_up(sizeof(struct pipeline)) + align_up(flow_table_footprint(&t)) +
 	       align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES)) +
-	       align_up(blocks_footprint(cfg->smtp_blocks, SMTP_BLOCK_BYTES)) +
+	       align_up(slabs_footprint(cfg->smtp_pages)) +
 	       align_up(cfg->sessions * sizeof(uint32_t));
 }
 
@@ -109,8 +109,8 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	at += align_up(flow_table_footprint(&t));
 	blocks_init(&p->tcp_arena, at, cfg->tcp_blocks, TCP_BLOCK_BYTES);
 	at += align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES));
-	blocks_init(&p->smtp_arena, at, cfg->smtp_blocks, SMTP_BLOCK_BYTES);
-	at += align_up(blocks_footprint(cfg->smtp_blocks, SMTP_BLOCK_BYTES));
+	slabs_init(&p->smtp_arena, at, cfg->smtp_pages);
+	at += align_up(slabs_footprint(cfg->smtp_pages));
 	p->due = (uint32_t *)(void *)at;
 
 	tcp_ctx_defaults(&p->tcp);
@@ -118,7 +118,7 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->tcp.counters = counters;
 	p->smtp.emit = emit;
 	p->smtp.match = match;
-	p->smtp.blocks = &p->smtp_arena;
+	p->smtp.slabs = &p->smtp_arena;
 	p->smtp.counters = counters;
 	p->smtp.password_key = cfg->password_key;
 	p->smtp.proxy_protocol = cfg->proxy_protocol;

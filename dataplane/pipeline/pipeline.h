@@ -22,7 +22,7 @@
 struct pipeline_config {
 	uint32_t sessions;    /* capacity of the flow table */
 	uint32_t tcp_blocks;  /* arena for out-of-order bytes, blocks of TCP_BLOCK_BYTES */
-	uint32_t smtp_blocks; /* arena for partial lines, blocks of SMTP_BLOCK_BYTES */
+	uint32_t smtp_pages;  /* arena for what sessions say, pages of SLABS_PAGE_BYTES */
 	uint32_t idle_s;      /* silence that ends an established session */
 	uint32_t half_open_s; /* and one without data */
 	bool proxy_protocol;

@@ -3,6 +3,7 @@
 #define SMTAP_DATAPLANE_PIPELINE_PRIVATE_H
 
 #include "base/blocks.h"
+#include "base/slabs.h"
 #include "dataplane/flow/flow.h"
 #include "dataplane/pipeline/pipeline.h"
 #include "dataplane/smtp/smtp.h"
@@ -38,7 +39,7 @@ struct pipeline {
 	struct tcp_ctx tcp;
 	struct smtp_ctx smtp;
 	struct blocks tcp_arena;
-	struct blocks smtp_arena;
+	struct slabs smtp_arena;
 	uint32_t *due; /* cfg.sessions indices: scratch for timers and the end */
 	uint32_t now_s;
 	bool table_changed; /* in this burst: bulk results may be stale */

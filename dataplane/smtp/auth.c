@@ -2,8 +2,8 @@
  * auth: the AUTH exchange (RFC 4954 4).
  *
  * Keeps: the attempt under way: its mechanism, how many times the client has
- * answered, what is known of who it says it is (in the note), the keyed
- * fingerprint of its password. Nothing when there is none (tail is not AUTH).
+ * answered, in the session; what is known of who it says it is and the keyed
+ * fingerprint of its password, in the note. Nothing when there is none (tail is not AUTH).
  *
  * Always holds: an attempt begins with an AUTH command, or with a 334 that
  * nothing explains; it ends with one event, in attempt_end() and nowhere else.
@@ -28,6 +28,8 @@
 #define CONFIDENCE_EXCHANGE 90u
 #define CONFIDENCE_REPLY 70u
 
+_Static_assert(SASL_MECHANISM_COUNT <= 16, "a mechanism takes four bits");
+
 static bool
 blank(uint8_t c)
 {
@@ -38,29 +40,26 @@ static void
 attempt_begin(struct run *r, uint8_t flags)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note(r);
+	struct deeds *deeds = smtp_deeds(r);
 
 	counter_add(r->ctx->counters, COUNTER_AUTH_ATTEMPTS, 1);
-	s->attempts++;
+	deeds->attempts++;
 	s->auth_flags = flags;
 	s->mechanism = SASL_UNKNOWN;
 	s->responses = 0;
-	s->password_fp = 0;
-	if (note)
-		note->username_len = note->domain_len = note->mechanism_len = 0;
+	deeds->password_fp = 0;
 }
 
 static void
-put_mechanism(struct event_auth *auth, const struct state *s, const struct note *note)
+put_mechanism(const struct run *r, struct event_auth *auth)
 {
-	const char *name = sasl_name((enum sasl_mechanism)s->mechanism);
-	size_t len = strlen(name);
+	const char *name = sasl_name((enum sasl_mechanism)r->s->mechanism);
+	struct span own = smtp_note_get(r, NOTE_MECHANISM);
 
-	if (note && note->mechanism_len > 0) {
-		name = note->mechanism;
-		len = note->mechanism_len;
-	}
-	memcpy(auth->mechanism, name, len);
+	if (own.len > 0)
+		memcpy(auth->mechanism, own.data, own.len);
+	else
+		memcpy(auth->mechanism, name, strlen(name));
 }
 
 static uint8_t
@@ -75,15 +74,20 @@ confidence(const struct state *s)
 static void
 forget_provisional(struct run *r)
 {
-	struct note *note = smtp_note_peek(r);
-
 	if (!(r->s->auth_flags & A_PROVISIONAL))
 		return;
-	r->s->auth_flags &= (uint8_t) ~(A_PROVISIONAL | A_USERNAME);
-	if (!note)
-		return;
-	explicit_bzero(note->username, note->username_len);
-	note->username_len = 0;
+	r->s->auth_flags &= ~(A_PROVISIONAL | A_USERNAME);
+	smtp_note_drop(r, NOTE_USERNAME);
+}
+
+/* What was said in the exchange is of no use after it. */
+static void
+attempt_forget(struct run *r)
+{
+	smtp_deeds(r)->password_fp = 0;
+	smtp_note_drop(r, NOTE_USERNAME);
+	smtp_note_drop(r, NOTE_DOMAIN);
+	smtp_note_drop(r, NOTE_MECHANISM);
 }
 
 /* The one place where an attempt ends. reply: NULL when none was seen. */
@@ -91,11 +95,11 @@ static void
 attempt_end(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note_peek(r);
 	bool no_check = false;
 	size_t used = 0;
 
 	forget_provisional(r);
+	const struct deeds *deeds = smtp_deeds_peek(r);
 	struct event *event = emit_begin(r->ctx->emit, EVENT_AUTH, r->time_ns, r->ctx->flow);
 	struct event_auth *auth = &event->auth;
 
@@ -106,56 +110,48 @@ attempt_end(struct run *r, const struct reply *reply)
 		auth->reply_code = reply->code;
 		smtp_enhanced_unpack(reply->enhanced, auth->enhanced);
 	}
-	auth->attempt_no = s->attempts;
+	auth->attempt_no = deeds->attempts;
 	auth->transport = TRANSPORT_CLEAR;
 	auth->confidence = confidence(s);
-	auth->password_fp = s->auth_flags & A_PASSWORD ? s->password_fp : 0;
+	auth->password_fp = s->auth_flags & A_PASSWORD ? deeds->password_fp : 0;
 	auth->flags |= s->auth_flags & A_PASSWORD ? AUTH_PASSWORD_KNOWN : 0;
 	auth->flags |= s->auth_flags & (A_COMMAND | A_CLIENT) ? AUTH_COMMAND_SEEN : 0;
 	auth->flags |= no_check ? AUTH_NO_CHECK : 0;
-	put_mechanism(auth, s, note);
-	if (note && (s->auth_flags & A_USERNAME)) {
+	put_mechanism(r, auth);
+	if (s->auth_flags & A_USERNAME) {
+		struct span name = smtp_note_get(r, NOTE_USERNAME);
 		auth->flags |= AUTH_USERNAME_KNOWN;
 		auth->flags |= s->auth_flags & A_TRUNCATED ? AUTH_USERNAME_TRUNCATED : 0;
-		auth->username_len = smtp_text_put(
-			event, &used, note->username, note->username_len, &auth->flags);
-		auth->domain_len =
-			smtp_text_put(event, &used, note->domain, note->domain_len, NULL);
+		auth->username_len = smtp_text_put(event, &used, name.data, name.len, &auth->flags);
+		auth->domain_len = smtp_note_text(r, event, &used, NOTE_DOMAIN);
 	}
-	if (note)
-		auth->helo_len = smtp_text_put(event, &used, note->helo, note->helo_len, NULL);
-	for (unsigned i = 0; note && i < 4 && i < note->signature_count; i++)
-		auth->signatures[i] = note->signatures[i];
+	auth->helo_len = smtp_note_text(r, event, &used, NOTE_HELO);
+	smtp_note_signatures(r, auth->signatures);
 	bool success = auth->outcome == OUTCOME_SUCCESS;
 	emit_commit(r->ctx->emit);
-
-	s->password_fp = 0;
-	if (!success)
-		return;
-	s->flags |= S_AUTHENTICATED;
-	if (note) {
-		note->authenticated_len = s->auth_flags & A_USERNAME ? note->username_len : 0;
-		memcpy(note->authenticated, note->username, note->authenticated_len);
+	if (success) {
+		s->flags |= S_AUTHENTICATED;
+		smtp_note_rename(r, NOTE_USERNAME, NOTE_AUTHENTICATED);
 	}
+	attempt_forget(r);
 }
 
 static void
 remember(struct run *r, const struct sasl_identity *id)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note(r);
 
 	if (id->has_password && !(s->auth_flags & A_PASSWORD)) {
 		s->auth_flags |= A_PASSWORD;
-		s->password_fp = siphash(&r->ctx->password_key, id->password, id->password_len);
+		smtp_deeds(r)->password_fp =
+			siphash(&r->ctx->password_key, id->password, id->password_len);
 	}
-	if (!note || !id->has_username || (s->auth_flags & A_USERNAME))
+	if (!id->has_username || (s->auth_flags & A_USERNAME))
+		return;
+	if (!smtp_note_put(r, NOTE_USERNAME, id->username, id->username_len))
 		return;
 	s->auth_flags |= A_USERNAME | (id->truncated ? A_TRUNCATED : 0);
-	note->username_len = (uint8_t)id->username_len;
-	memcpy(note->username, id->username, id->username_len);
-	note->domain_len = (uint8_t)id->domain_len;
-	memcpy(note->domain, id->domain, id->domain_len);
+	smtp_note_put(r, NOTE_DOMAIN, id->domain, id->domain_len);
 }
 
 /* One response: its base64, perhaps cut. */
@@ -167,7 +163,7 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 	struct sasl_identity id;
 	unsigned step = s->responses;
 
-	if (s->responses < UINT8_MAX)
+	if (s->responses < SMTP_RESPONSES_MAX)
 		s->responses++;
 	if (s->auth_flags & A_BLIND)
 		return;
@@ -183,7 +179,7 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 		(mechanism == SASL_UNKNOWN || mechanism == SASL_PLAIN)) {
 		enum sasl_mechanism guess = sasl_by_message(message, (size_t)n);
 		mechanism = guess != SASL_UNKNOWN ? guess : mechanism;
-		s->mechanism = (uint8_t)mechanism;
+		s->mechanism = mechanism & 0xf;
 	}
 	sasl_read(mechanism, step, message, (size_t)n, &id);
 	remember(r, &id);
@@ -194,17 +190,16 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 static void
 name_mechanism(struct run *r, const uint8_t *name, size_t len)
 {
-	struct note *note = smtp_note(r);
+	char upper[AUTH_MECHANISM_MAX];
 
 	if (!sasl_name_ok(name, len))
 		return;
-	r->s->mechanism = (uint8_t)sasl_by_name(name, len);
-	if (!note)
-		return;
-	note->mechanism_len = (uint8_t)len;
+	r->s->mechanism = sasl_by_name(name, len) & 0xf;
 	for (size_t i = 0; i < len; i++)
-		note->mechanism[i] =
-			(char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
+		upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 32 : name[i]);
+	const char *known = sasl_name((enum sasl_mechanism)r->s->mechanism);
+	if (strlen(known) != len || memcmp(known, upper, len) != 0)
+		smtp_note_put(r, NOTE_MECHANISM, upper, len);
 }
 
 /* AUTH SP mechanism [SP initial-response]; "AUTH=LOGIN" is a common slip. */
@@ -259,7 +254,7 @@ smtp_auth_gap(struct run *r)
 	forget_provisional(r);
 	if (s->client == CLIENT_RESPONSE) {
 		/* The one line that was due; what comes next has its number all the same. */
-		if (s->responses < UINT8_MAX)
+		if (s->responses < SMTP_RESPONSES_MAX)
 			s->responses++;
 		/* A part of it may have been more than one line: a name is no longer certain. */
 		if (!(s->auth_flags & A_USERNAME) && s->mechanism != SASL_LOGIN)
@@ -286,17 +281,16 @@ static void
 name_still_asked(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note_peek(r);
 	struct sasl_prompt prompt;
 
 	if (s->mechanism != SASL_LOGIN || s->responses != 1 || !(s->auth_flags & A_USERNAME) ||
-		!note || note->username_len > 0)
+		smtp_note_get(r, NOTE_USERNAME).len > 0)
 		return;
 	sasl_prompt_read(reply->text, reply->text_len, &prompt);
 	if (!prompt.username)
 		return;
 	s->responses = 0;
-	s->auth_flags &= (uint8_t)~A_USERNAME;
+	s->auth_flags &= ~A_USERNAME;
 }
 
 void
@@ -309,14 +303,14 @@ smtp_auth_challenge(struct run *r, const struct reply *reply)
 	if (s->client == CLIENT_RESPONSE)
 		smtp_auth_gap(r);
 	if (s->responses > 0)
-		s->auth_flags &= (uint8_t)~A_PROVISIONAL;
+		s->auth_flags &= ~A_PROVISIONAL;
 	name_still_asked(r, reply);
 	/* Without the command, a later challenge may tell more than the first. */
 	if (!(s->auth_flags & A_COMMAND) &&
 		(s->mechanism == SASL_UNKNOWN || s->mechanism == SASL_PLAIN)) {
 		sasl_prompt_read(reply->text, reply->text_len, &prompt);
 		if (prompt.mechanism != SASL_UNKNOWN)
-			s->mechanism = (uint8_t)prompt.mechanism;
+			s->mechanism = prompt.mechanism & 0xf;
 	}
 	smtp_client_enter(r, CLIENT_RESPONSE);
 }
@@ -356,7 +350,7 @@ smtp_auth_implied_challenge(struct run *r, const struct reply *reply)
 	smtp_line_discard(r, SMTP_CLIENT);
 	attempt_begin(r, 0);
 	/* An empty challenge asks a mechanism whose client speaks first: nearly always PLAIN. */
-	s->mechanism = (uint8_t)(prompt.empty ? SASL_PLAIN : prompt.mechanism);
+	s->mechanism = (prompt.empty ? SASL_PLAIN : prompt.mechanism) & 0xf;
 	if (prompt.mechanism == SASL_LOGIN && prompt.password)
 		s->responses = 1; /* the name was in what was missed */
 	else if (prompt.mechanism == SASL_LOGIN && (!prompt.username || reply->cut))

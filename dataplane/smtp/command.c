@@ -93,16 +93,14 @@ run_plain(struct run *r, const struct verb *verb, const struct command *command)
 static void
 run_helo(struct run *r, const struct verb *verb, const struct command *command)
 {
-	struct note *note = smtp_note(r);
 	size_t at = skip_blank(command->line, command->args_at);
 	size_t end = trim_end(command->line);
 
 	if (verb->lower[0] != 'h')
 		r->s->flags |= S_EHLO;
-	if (note && end > at) {
-		note->helo_len = (uint8_t)(end - at < SMTP_STRING_MAX ? end - at : SMTP_STRING_MAX);
-		memcpy(note->helo, command->line->data + at, note->helo_len);
-	}
+	if (end > at)
+		smtp_note_put(r, NOTE_HELO, command->line->data + at,
+			end - at < SMTP_STRING_MAX ? end - at : SMTP_STRING_MAX);
 	smtp_match(r, CONTEXT_COMMAND, command->line, true);
 	smtp_queue_push(r, COMMAND_HELO, NULL, 0);
 }
@@ -230,15 +228,16 @@ static void
 run_probe(struct run *r, const struct verb *verb, const struct command *command)
 {
 	uint32_t hash = 2166136261u; /* FNV-1a: it keeps nobody out, and nobody gains by a clash */
+	struct deeds *deeds = smtp_deeds(r);
 	uint16_t folded;
 
-	if (r->s->probes < UINT8_MAX)
-		r->s->probes++;
+	if (deeds->probes < UINT8_MAX)
+		deeds->probes++;
 	for (size_t i = command->args_at; i < command->line->len; i++)
 		hash = (hash ^ lower(command->line->data[i])) * 16777619u;
 	folded = (uint16_t)(hash >> 16 ^ hash);
 	folded |= folded == 0;
-	memcpy(r->s->probed, &folded, sizeof(folded));
+	deeds->probed = folded;
 	run_plain(r, verb, command);
 }
 

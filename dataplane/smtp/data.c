@@ -29,7 +29,7 @@ data_reset(struct run *r)
 {
 	struct state *s = r->s;
 
-	s->body_bytes = 0;
+	smtp_deeds(r)->body_bytes = 0;
 	s->body_match = BODY_LINE_START;
 	s->flags &= ~S_DATA_ANSWERED;
 }
@@ -65,7 +65,7 @@ smtp_data_chunk(struct run *r, uint64_t octets, bool last)
 	bool first = !(s->flags & S_CHUNKING);
 
 	data_reset(r);
-	s->chunk_left = octets;
+	s->chunk_left = octets < SMTP_CHUNK_ENDLESS ? (uint32_t)octets : SMTP_CHUNK_ENDLESS;
 	s->flags &= ~(S_LAST_CHUNK | S_BODY_GAP);
 	s->flags |= last ? S_LAST_CHUNK : 0;
 	if (first) {
@@ -109,7 +109,7 @@ header_line(struct run *r, const struct line *line)
 	smtp_match(r, CONTEXT_HEADER, line, true);
 	if (d[0] != ' ' && d[0] != '\t') {
 		bool type = smtp_caseless_prefix(d, line->len, "content-type:");
-		s->body_flags &= (uint8_t)~B_CONTENT_TYPE;
+		s->body_flags &= ~B_CONTENT_TYPE;
 		s->body_flags |= type ? B_CONTENT_TYPE : 0;
 		if (smtp_bounce_header(line))
 			s->body_flags |= B_DSN;
@@ -147,7 +147,7 @@ header_step(struct run *r, const uint8_t *data, size_t len)
 		body_end(r);
 		return used;
 	}
-	s->body_bytes += used;
+	smtp_deeds(r)->body_bytes += used;
 	if (!header_goes_on(r, &line)) {
 		smtp_client_enter(r, CLIENT_BODY);
 		s->body_match = line.cut ? BODY_INSIDE : BODY_LINE_START;
@@ -197,8 +197,8 @@ body_step(struct run *r, const uint8_t *d, size_t len)
 		case BODY_DOT_CR:
 			if (d[i] == '\n') {
 				/* The dot and its line end are not of the message. */
-				s->body_bytes += i + 1;
-				s->body_bytes -= s->body_match == BODY_DOT ? 2 : 3;
+				smtp_deeds(r)->body_bytes +=
+					i + 1 - (s->body_match == BODY_DOT ? 2u : 3u);
 				body_end(r);
 				return i + 1;
 			}
@@ -218,8 +218,21 @@ body_step(struct run *r, const uint8_t *d, size_t len)
 			break;
 		}
 	}
-	s->body_bytes += len;
+	smtp_deeds(r)->body_bytes += len;
 	return len;
+}
+
+/* Octets of a chunk, no more than are to come. */
+static void
+chunk_pass(struct run *r, size_t octets)
+{
+	struct state *s = r->s;
+
+	smtp_deeds(r)->body_bytes += octets;
+	if (s->chunk_left != SMTP_CHUNK_ENDLESS)
+		s->chunk_left -= (uint32_t)octets;
+	if (s->chunk_left == 0)
+		chunk_end(r);
 }
 
 static size_t
@@ -227,7 +240,7 @@ chunk_header_step(struct run *r, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 	struct line line;
-	size_t room = len < s->chunk_left ? len : (size_t)s->chunk_left;
+	size_t room = len < s->chunk_left ? len : s->chunk_left;
 	size_t used = smtp_line_find(data, room, &line);
 
 	if (used == 0 && room < s->chunk_left)
@@ -236,23 +249,16 @@ chunk_header_step(struct run *r, const uint8_t *data, size_t len)
 		smtp_client_enter(r, CLIENT_CHUNK);
 	if (used == 0)
 		used = room; /* the chunk ends inside a line */
-	s->body_bytes += used;
-	s->chunk_left -= used;
-	if (s->chunk_left == 0)
-		chunk_end(r);
+	chunk_pass(r, used);
 	return used;
 }
 
 static size_t
 chunk_step(struct run *r, size_t len)
 {
-	struct state *s = r->s;
-	size_t used = len < s->chunk_left ? len : (size_t)s->chunk_left;
+	size_t used = len < r->s->chunk_left ? len : r->s->chunk_left;
 
-	s->body_bytes += used;
-	s->chunk_left -= used;
-	if (s->chunk_left == 0)
-		chunk_end(r);
+	chunk_pass(r, used);
 	return used;
 }
 
@@ -272,12 +278,12 @@ void
 smtp_data_gap(struct run *r, uint64_t len)
 {
 	struct state *s = r->s;
-	uint64_t missed = len + s->held_len[SMTP_CLIENT]; /* the part of a header line too */
+	uint64_t missed = len + smtp_held(r, SMTP_CLIENT).len; /* the part of a header line too */
 
 	smtp_line_discard(r, SMTP_CLIENT);
 	s->flags |= S_BODY_GAP;
 	if (s->client == CLIENT_HEADER || s->client == CLIENT_BODY) {
-		s->body_bytes += missed;
+		smtp_deeds(r)->body_bytes += missed;
 		/* If the end comes next it must be found; a dot and a line end in mid-line
 		   right after a gap are unlikely. */
 		s->body_match = BODY_LINE_START;
@@ -286,11 +292,8 @@ smtp_data_gap(struct run *r, uint64_t len)
 	}
 	bool more = missed > s->chunk_left;
 	uint64_t of_chunk = more ? s->chunk_left : missed;
-	s->body_bytes += of_chunk;
-	s->chunk_left -= of_chunk;
 	smtp_client_enter(r, CLIENT_CHUNK);
-	if (s->chunk_left == 0)
-		chunk_end(r);
+	chunk_pass(r, of_chunk);
 	s->flags |= more ? S_AFTER_GAP : 0;
 }
 
@@ -314,7 +317,7 @@ smtp_data_reply(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
 	bool chunk = s->client == CLIENT_CHUNK || s->client == CLIENT_CHUNK_HEADER;
-	bool untouched = s->body_bytes == 0 && s->held_len[SMTP_CLIENT] == 0;
+	bool untouched = smtp_deeds_peek(r)->body_bytes == 0 && !smtp_held(r, SMTP_CLIENT).len;
 
 	if (!chunk && (s->flags & S_BODY_GAP)) {
 		data_end_missed(r, reply);
@@ -322,7 +325,7 @@ smtp_data_reply(struct run *r, const struct reply *reply)
 	}
 	if (!(s->flags & S_DATA_ANSWERED)) {
 		smtp_mail_data_refused(r, reply);
-		s->mail_code = reply->code;
+		smtp_deeds(r)->mail_code = reply->code;
 		s->flags |= S_DATA_ANSWERED;
 		/* The server does not know BDAT, or not this one: no octets for it. */
 		if (chunk && untouched &&

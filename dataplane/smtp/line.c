@@ -1,26 +1,37 @@
 /*
  * line: bytes in any cutting become steps of the two machines.
  *
- * Keeps, for each side, the bytes that its machine has not consumed, in one block
- * that is taken when they appear and given back, wiped, when they are consumed:
- * a partial line, or what a client said after a command whose reply decides
- * what it means (CLIENT_WAIT).
+ * Keeps, for each side, the bytes that its machine has not consumed, in one piece of
+ * memory that is taken when they appear, as large as they need, and given back, wiped, when
+ * they are consumed: a partial line, or what a client said after a command whose reply
+ * decides what it means (CLIENT_WAIT).
  *
  * Always holds: a machine sees the held bytes before any new ones, and what it
  * does depends on the bytes and their order alone, never on how they were cut.
  * A step consumes bytes (> 0) or needs more of them (0).
  *
- * Limits: SMTP_BLOCK_BYTES a side. A line cannot overflow it (it is cut at
+ * Limits: 4 KiB a side. A line cannot overflow it (it is cut at
  * SMTP_LINE_MAX); a waiting client can: see smtp_line_overflow. Work is linear in the
- * bytes: each pass over the block consumes it or fills it.
+ * bytes: each pass over what is held consumes it or fills it, and each move makes room
+ * for half as much again.
  *
- * What an attacker would try: dribble bytes to hold a block for each of a
- * million sessions. The pool is bounded; when it is empty, lines are lost and
- * counted (SMTP_HOLD_FULL), as if they had been missed on the wire.
+ * What an attacker would try: dribble bytes to hold 4 KiB for each of a million sessions.
+ * The arena is bounded; when it is full, lines are lost and counted (SMTP_HOLD_FULL), as
+ * if they had been missed on the wire, and long ones before short ones and names
+ * (base/slabs.c).
  */
 #include <string.h>
 
 #include "dataplane/smtp/state.h"
+
+/* The head of a piece of what one side said. */
+struct held {
+	uint16_t len;  /* never 0 */
+	uint16_t room; /* bytes that the piece has for it */
+	uint8_t bytes[];
+};
+
+#define HELD_MAX (SLABS_MAX_BYTES - sizeof(struct held))
 
 size_t
 smtp_line_find(const uint8_t *data, size_t len, struct line *line)
@@ -65,60 +76,99 @@ step_all(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 	return used;
 }
 
+static struct held *
+held_of(const struct run *r, enum smtp_side side)
+{
+	uint32_t piece = r->s->held[side];
+
+	return piece == SLABS_NONE ? NULL : slabs_at(r->ctx->slabs, piece);
+}
+
+struct span
+smtp_held(const struct run *r, enum smtp_side side)
+{
+	const struct held *held = held_of(r, side);
+
+	return held ? (struct span){held->bytes, held->len} : (struct span){NULL, 0};
+}
+
 void
 smtp_line_discard(struct run *r, enum smtp_side side)
 {
-	struct state *s = r->s;
+	struct held *held = held_of(r, side);
 
-	if (s->held[side] == BLOCKS_NONE)
+	if (!held)
 		return;
 	/* It may have been a password. */
-	explicit_bzero(blocks_at(r->ctx->blocks, s->held[side]), s->held_len[side]);
-	blocks_give(r->ctx->blocks, s->held[side]);
-	s->held[side] = BLOCKS_NONE;
-	s->held_len[side] = 0;
+	explicit_bzero(held->bytes, held->len);
+	slabs_give(r->ctx->slabs, r->s->held[side]);
+	r->s->held[side] = SLABS_NONE;
+}
+
+/* Move what is held to a piece with room for len bytes. NULL: there is none. */
+static struct held *
+held_move(struct run *r, enum smtp_side side, size_t len)
+{
+	struct held *old = held_of(r, side);
+	uint32_t piece = slabs_take(r->ctx->slabs, sizeof(*old) + len);
+
+	if (piece == SLABS_NONE)
+		return NULL;
+	struct held *held = slabs_at(r->ctx->slabs, piece);
+	held->room = (uint16_t)(slabs_room(sizeof(*held) + len) - sizeof(*held));
+	held->len = old ? old->len : 0;
+	if (old)
+		memcpy(held->bytes, old->bytes, held->len);
+	smtp_line_discard(r, side);
+	r->s->held[side] = piece;
+	return held;
 }
 
 void
 smtp_line_resume(struct run *r, enum smtp_side side)
 {
-	struct state *s = r->s;
+	struct held *held = held_of(r, side);
 
-	if (s->held_len[side] == 0)
+	if (!held)
 		return;
-	uint8_t *held = blocks_at(r->ctx->blocks, s->held[side]);
-	size_t used = step_all(r, side, held, s->held_len[side]);
-	if (used == s->held_len[side]) {
+	size_t used = step_all(r, side, held->bytes, held->len);
+	if (used == 0)
+		return;
+	if (used == held->len) {
 		smtp_line_discard(r, side);
 		return;
 	}
-	size_t rest = s->held_len[side] - used;
-	memmove(held, held + used, rest);
-	explicit_bzero(held + rest, used);
-	s->held_len[side] = (uint16_t)rest;
+	size_t rest = held->len - used;
+	memmove(held->bytes, held->bytes + used, rest);
+	explicit_bzero(held->bytes + rest, used);
+	held->len = (uint16_t)rest;
+	if (slabs_room(sizeof(*held) + rest) * 2 <= sizeof(*held) + held->room)
+		held_move(r, side, rest);
 }
 
 /* Copy what fits; 0 when nothing does. */
 static size_t
 hold(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
-	struct state *s = r->s;
+	struct held *held = held_of(r, side);
+	size_t all = held ? held->len + len : len;
 
-	if (s->held[side] == BLOCKS_NONE) {
-		s->held[side] = blocks_take(r->ctx->blocks);
-		if (s->held[side] == BLOCKS_NONE)
-			return 0;
+	if (all > HELD_MAX)
+		all = HELD_MAX;
+	if (!held || all > held->room) {
+		struct held *moved = held_move(r, side, all);
+		held = moved ? moved : held;
 	}
-	size_t room = SMTP_BLOCK_BYTES - s->held_len[side];
-	if (len > room)
-		len = room;
-	uint8_t *held = blocks_at(r->ctx->blocks, s->held[side]);
-	memcpy(held + s->held_len[side], data, len);
-	s->held_len[side] = (uint16_t)(s->held_len[side] + len);
+	if (!held)
+		return 0;
+	if (len > (size_t)held->room - held->len)
+		len = (size_t)held->room - held->len;
+	memcpy(held->bytes + held->len, data, len);
+	held->len = (uint16_t)(held->len + len);
 	return len;
 }
 
-/* No block for what one side began to say: as if it had been missed, up to its LF. */
+/* No memory for what one side began to say: as if it had been missed, up to its LF. */
 static void
 smtp_line_missed(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
@@ -143,7 +193,7 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 {
 	struct state *s = r->s;
 	bool waits = side == SMTP_CLIENT && s->client == CLIENT_WAIT;
-	bool no_block = s->held[side] == BLOCKS_NONE;
+	bool none_held = s->held[side] == SLABS_NONE;
 	bool known = waits && (s->tail == TAIL_TLS || s->tail == TAIL_DATA);
 	bool one_sided = waits && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED));
 
@@ -162,7 +212,7 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 		smtp_data_begin(r);
 	} else if (one_sided) {
 		s->flags |= S_ONE_SIDED;
-	} else if (no_block) {
+	} else if (none_held) {
 		smtp_line_missed(r, side, data, len);
 	} else {
 		s->flags |= S_UNSURE | S_DROP;
@@ -175,7 +225,7 @@ void
 smtp_line_input(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
-		if (r->s->held_len[side] == 0) {
+		if (r->s->held[side] == SLABS_NONE) {
 			size_t used = step_all(r, side, data, len);
 			data += used;
 			len -= used;

@@ -3,8 +3,8 @@
  * that was accepted opens one; it ends with the reply to its data, or with RSET,
  * EHLO, HELO, QUIT, another accepted MAIL, or the session.
  *
- * Keeps: counts of recipients, octets, flags, and what refused it, in the
- * session; the sender in its note. What a command said comes with its reply,
+ * Keeps: flags in the session; counts of recipients, octets, what refused it and the sender
+ * in its note. What a command said comes with its reply,
  * out of the queue, so that transactions pipelined one after the other do not
  * mix. One EVENT_MAIL per transaction, in mail_end().
  *
@@ -19,14 +19,11 @@
 static void
 put_authenticated(const struct run *r, struct event *event, size_t *used, uint8_t *len)
 {
-	const struct note *note = smtp_note_peek(r);
-
 	if (!(r->s->flags & S_AUTHENTICATED))
 		return;
 	/* Somebody is authenticated, though we missed who. */
-	if (note && note->authenticated_len > 0)
-		*len = smtp_text_put(
-			event, used, note->authenticated, note->authenticated_len, NULL);
+	if (smtp_note_get(r, NOTE_AUTHENTICATED).len > 0)
+		*len = smtp_note_text(r, event, used, NOTE_AUTHENTICATED);
 	else
 		*len = emit_text(event, used, "?", 1);
 }
@@ -35,19 +32,19 @@ static void
 mail_end(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note_peek(r);
+	const struct deeds *deeds = smtp_deeds_peek(r);
 	size_t used = 0;
 
 	if (!(s->mail_flags & M_OPEN))
 		return;
 	struct event *event = emit_begin(r->ctx->emit, EVENT_MAIL, r->time_ns, r->ctx->flow);
 	struct event_mail *mail = &event->mail;
-	mail->body_bytes = s->mail_bytes;
-	mail->transaction_no = s->transactions;
-	mail->recipients_accepted = s->rcpt_accepted;
-	mail->recipients_refused = s->rcpt_refused;
-	mail->reply_code = reply ? reply->code : s->mail_code;
-	smtp_enhanced_unpack(reply ? reply->enhanced : s->mail_enhanced, mail->enhanced);
+	mail->body_bytes = deeds->mail_bytes;
+	mail->transaction_no = deeds->transactions;
+	mail->recipients_accepted = deeds->rcpt_accepted;
+	mail->recipients_refused = deeds->rcpt_refused;
+	mail->reply_code = reply ? reply->code : deeds->mail_code;
+	smtp_enhanced_unpack(reply ? reply->enhanced : deeds->mail_enhanced, mail->enhanced);
 	bool refused = (s->mail_flags & M_REFUSED) || (reply && reply->code >= 400);
 	mail->flags |= reply && !refused && reply->code < 300 ? MAIL_COMPLETE : 0;
 	mail->flags |= refused ? MAIL_REFUSED : 0;
@@ -55,41 +52,33 @@ mail_end(struct run *r, const struct reply *reply)
 	mail->flags |= s->mail_flags & M_DSN ? MAIL_DSN_HEADER : 0;
 	mail->flags |= s->mail_flags & M_TRUNCATED ? MAIL_TEXT_TRUNCATED : 0;
 	mail->transport = TRANSPORT_CLEAR;
-	if (note) {
-		mail->helo_len = smtp_text_put(event, &used, note->helo, note->helo_len, NULL);
-		mail->from_len = smtp_text_put(event, &used, note->from, note->from_len, NULL);
-	}
+	mail->helo_len = smtp_note_text(r, event, &used, NOTE_HELO);
+	mail->from_len = smtp_note_text(r, event, &used, NOTE_FROM);
 	put_authenticated(r, event, &used, &mail->authenticated_len);
 	emit_commit(r->ctx->emit);
 	s->mail_flags = 0;
-	if (note)
-		note->from_len = 0;
+	smtp_note_drop(r, NOTE_FROM);
 }
 
 static void
 mail_begin(struct run *r, const struct queued *command)
 {
 	struct state *s = r->s;
-	struct note *note = smtp_note(r);
 
 	mail_end(r, NULL);
-	s->transactions++;
+	struct deeds *deeds = smtp_deeds(r);
+	deeds->transactions++;
 	s->mail_flags = M_OPEN;
-	s->mail_bytes = 0;
-	s->mail_code = 0;
-	s->mail_enhanced = 0;
-	s->rcpt_accepted = 0;
-	s->rcpt_refused = 0;
-	if (note)
-		note->from_len = 0;
+	deeds->mail_bytes = 0;
+	deeds->mail_code = 0;
+	deeds->mail_enhanced = 0;
+	deeds->rcpt_accepted = 0;
+	deeds->rcpt_refused = 0;
 	if (!command || !command->has_text)
 		return;
 	s->mail_flags |= command->len == 0 ? M_NULL_SENDER : 0;
 	s->mail_flags |= command->len == SMTP_STRING_MAX ? M_TRUNCATED : 0;
-	if (!note)
-		return;
-	note->from_len = (uint8_t)command->len;
-	memcpy(note->from, command->text, command->len);
+	smtp_note_put(r, NOTE_FROM, command->text, command->len);
 }
 
 /* What comes now belongs to a transaction whose MAIL was missed. */
@@ -103,9 +92,11 @@ mail_begin_missed(struct run *r)
 static void
 refuse(struct run *r, const struct reply *reply)
 {
+	struct deeds *deeds = smtp_deeds(r);
+
 	r->s->mail_flags |= M_REFUSED;
-	r->s->mail_code = reply->code;
-	r->s->mail_enhanced = reply->enhanced;
+	deeds->mail_code = reply->code;
+	deeds->mail_enhanced = reply->enhanced;
 }
 
 static void
@@ -122,9 +113,9 @@ mail_reply(struct run *r, const struct reply *reply, const struct queued *comman
 }
 
 static uint8_t
-rcpt_nth(const struct state *s)
+rcpt_nth(const struct deeds *deeds)
 {
-	uint32_t n = s->rcpt_accepted + s->rcpt_refused;
+	uint32_t n = deeds->rcpt_accepted + deeds->rcpt_refused;
 
 	return n < UINT8_MAX ? (uint8_t)n : UINT8_MAX;
 }
@@ -132,27 +123,25 @@ rcpt_nth(const struct state *s)
 static void
 rcpt_reply(struct run *r, const struct reply *reply, const struct queued *command)
 {
-	struct state *s = r->s;
-	struct note *note = smtp_note_peek(r);
 	bool accepted = reply->code < 300;
 	size_t used = 0;
 
 	if (accepted)
 		mail_begin_missed(r);
-	s->rcpt_accepted += accepted;
-	s->rcpt_refused += !accepted;
+	struct deeds *deeds = smtp_deeds(r);
+	deeds->rcpt_accepted += accepted;
+	deeds->rcpt_refused += !accepted;
 	struct event *event = emit_begin(r->ctx->emit, EVENT_RCPT, r->time_ns, r->ctx->flow);
-	event->rcpt.transaction_no = s->transactions;
+	event->rcpt.transaction_no = deeds->transactions;
 	event->rcpt.reply_code = reply->code;
 	smtp_enhanced_unpack(reply->enhanced, event->rcpt.enhanced);
 	event->rcpt.accepted = accepted;
-	event->rcpt.nth = rcpt_nth(s);
+	event->rcpt.nth = rcpt_nth(deeds);
 	event->rcpt.refused_policy = (reply->words & WORD_POLICY) != 0;
 	event->rcpt.transport = TRANSPORT_CLEAR;
 	event->rcpt.rcpt_len = smtp_text_put(event, &used, command->text, command->len, NULL);
-	if (note && (s->mail_flags & M_OPEN))
-		event->rcpt.from_len =
-			smtp_text_put(event, &used, note->from, note->from_len, NULL);
+	if (r->s->mail_flags & M_OPEN)
+		event->rcpt.from_len = smtp_note_text(r, event, &used, NOTE_FROM);
 	put_authenticated(r, event, &used, &event->rcpt.authenticated_len);
 	emit_commit(r->ctx->emit);
 }
@@ -162,8 +151,8 @@ smtp_mail_data_queue(struct run *r, enum command_kind kind)
 {
 	uint8_t text[SMTP_DATA_TEXT_BYTES];
 
-	memcpy(text, &r->s->body_bytes, 8);
-	text[8] = r->s->body_flags;
+	memcpy(text, &smtp_deeds_peek(r)->body_bytes, 8);
+	text[8] = (uint8_t)r->s->body_flags;
 	smtp_queue_push(r, kind, text, sizeof(text));
 }
 
@@ -173,7 +162,7 @@ add_data(struct run *r, uint64_t bytes, uint8_t flags)
 	mail_begin_missed(r);
 	if (!(r->s->mail_flags & M_OPEN))
 		return; /* octets without a transaction: a BDAT that was refused */
-	r->s->mail_bytes += bytes;
+	smtp_deeds(r)->mail_bytes += bytes;
 	r->s->mail_flags |= flags & B_DSN ? M_DSN : 0;
 }
 
@@ -187,7 +176,7 @@ add_queued(struct run *r, const struct queued *command)
 void
 smtp_mail_data(struct run *r, bool ends)
 {
-	add_data(r, r->s->body_bytes, r->s->body_flags);
+	add_data(r, smtp_deeds_peek(r)->body_bytes, (uint8_t)r->s->body_flags);
 	if (ends)
 		mail_end(r, NULL);
 }

@@ -102,7 +102,7 @@ v2_step(struct run *r, const uint8_t *data, size_t len)
 		memcpy(flow->client.bytes, a, 16);
 		flow->client_port = load_be16(a + 32);
 	}
-	r->s->chunk_left = rest - want; /* what it adds in TLVs */
+	r->s->chunk_left = (uint32_t)(rest - want); /* what it adds in TLVs */
 	if (r->s->chunk_left == 0)
 		smtp_client_enter(r, CLIENT_COMMAND);
 	return V2_HEAD + want;
@@ -114,8 +114,8 @@ smtp_proxy_step(struct run *r, const uint8_t *data, size_t len)
 	struct state *s = r->s;
 
 	if (s->chunk_left > 0) {
-		size_t used = len < s->chunk_left ? len : (size_t)s->chunk_left;
-		s->chunk_left -= used;
+		size_t used = len < s->chunk_left ? len : s->chunk_left;
+		s->chunk_left -= (uint32_t)used;
 		if (s->chunk_left == 0)
 			smtp_client_enter(r, CLIENT_COMMAND);
 		return used;

@@ -1,15 +1,17 @@
 /*
  * queue: the commands that have no reply yet, first in, first out.
  *
- * Keeps: the kind of each in a byte, SMTP_QUEUE_INLINE of them in the session and
- * SMTP_QUEUE_NOTE more in its note; what MAIL and RCPT said, and how many octets
- * a message had, in the note's ring of texts. Past that only a count.
+ * Keeps: the kind of each in five bits, SMTP_QUEUE_INLINE of them in one word of the session,
+ * whose upper four bits say how many, the head lowest. SMTP_QUEUE_MORE more, and what MAIL and RCPT
+ * said and how many octets a message had, are in two pieces of memory, each taken when there is
+ * something for it and given back when it is empty: the session names that of the
+ * texts, which names that of the kinds.
  *
- * Always holds: the note's kinds are empty unless the inline ones are full, and
+ * Always holds: there are no more kinds unless the inline ones are full, and
  * nothing is added to either while `skipped` is not zero, so the order is the
  * wire's. AUTH, DATA and STARTTLS are never here: whoever sends one is not heard
  * until its reply has come (state.tail), so it is always the last. One text is
- * in the ring for each kind with COMMAND_HAS_TEXT, in the same order.
+ * there for each kind with ENTRY_TEXT, in the same order.
  *
  * Limits: a client that pipelines more than fits is counted (SMTP_QUEUE_FULL);
  * the replies to its surplus commands are taken, counted and mean nothing,
@@ -22,88 +24,202 @@
 
 #include "dataplane/smtp/state.h"
 
-/* The note, when it holds kinds. Only then it is looked at: it is seldom in the cache. */
-static struct note *
-kinds_note(const struct run *r)
+#define ENTRY_BITS 5u
+#define ENTRY_MASK 0x1fu
+#define ENTRY_TEXT 0x10u /* it has a text */
+#define LEN_SHIFT 60u
+
+_Static_assert(SMTP_QUEUE_INLINE *ENTRY_BITS <= LEN_SHIFT && SMTP_QUEUE_INLINE < 16,
+	"kinds and their number share a word");
+_Static_assert(COMMAND_KIND_COUNT <= ENTRY_TEXT, "a kind takes four bits");
+
+/* Bytes first in, first out: [head, end) of room. */
+struct fifo {
+	uint32_t other; /* of the texts: the piece of the kinds, or SLABS_NONE */
+	uint16_t head;
+	uint16_t end;
+	uint16_t room;
+	uint16_t reserved;
+	uint8_t bytes[];
+};
+
+static struct fifo *
+fifo_at(const struct run *r, uint32_t piece)
 {
-	return r->s->queue_len < SMTP_QUEUE_INLINE ? NULL : smtp_note_peek(r);
+	return piece == SLABS_NONE ? NULL : slabs_at(r->ctx->slabs, piece);
+}
+
+static size_t
+fifo_len(const struct fifo *f)
+{
+	return f ? (size_t)f->end - f->head : 0;
+}
+
+/* Move it to a new piece with room for len bytes; the old one may be none. */
+static struct fifo *
+fifo_grow(struct run *r, uint32_t *piece, size_t len)
+{
+	struct slabs *slabs = r->ctx->slabs;
+	struct fifo *old = fifo_at(r, *piece);
+	uint32_t next = slabs_take(slabs, sizeof(struct fifo) + len);
+
+	if (next == SLABS_NONE)
+		return NULL;
+	struct fifo *f = slabs_at(slabs, next);
+	*f = (struct fifo){.other = old ? old->other : SLABS_NONE,
+		.end = (uint16_t)fifo_len(old),
+		.room = (uint16_t)(slabs_room(sizeof(*f) + len) - sizeof(*f))};
+	if (old) {
+		memcpy(f->bytes, old->bytes + old->head, f->end);
+		slabs_give(slabs, *piece);
+	}
+	*piece = next;
+	return f;
+}
+
+/* The fifo, with room for len bytes at its end, of max in all; NULL: no room. */
+static struct fifo *
+fifo_room(struct run *r, uint32_t *piece, size_t len, size_t max)
+{
+	struct fifo *f = fifo_at(r, *piece);
+	size_t used = fifo_len(f);
+
+	if (used + len > max)
+		return NULL;
+	if (f && f->end + len <= f->room)
+		return f;
+	/* Moving costs what was popped since, unless it is full: then it grows. */
+	if (f && used + len <= f->room && (f->head >= f->room / 2u || f->room >= max)) {
+		memmove(f->bytes, f->bytes + f->head, used);
+		f->head = 0;
+		f->end = (uint16_t)used;
+		return f;
+	}
+	size_t want = f && used + len <= f->room ? f->room + 1u : used + len;
+	return fifo_grow(r, piece, want < max ? want : max);
 }
 
 static void
-texts_write(struct note *note, const uint8_t *data, size_t len)
+fifo_write(struct fifo *f, const uint8_t *data, size_t len)
 {
-	for (size_t i = 0; i < len; i++) {
-		size_t at = (size_t)note->texts_head + note->texts_len;
-		note->texts[at % SMTP_QUEUE_TEXT_BYTES] = data[i];
-		note->texts_len++;
+	memcpy(f->bytes + f->end, data, len);
+	f->end = (uint16_t)(f->end + len);
+}
+
+/* Give back what is empty. */
+static void
+more_shrink(struct run *r)
+{
+	struct fifo *texts = fifo_at(r, r->s->more);
+
+	if (!texts)
+		return;
+	if (texts->other != SLABS_NONE && fifo_len(fifo_at(r, texts->other)) == 0) {
+		slabs_give(r->ctx->slabs, texts->other);
+		texts->other = SLABS_NONE;
 	}
+	if (fifo_len(texts) > 0 || texts->other != SLABS_NONE)
+		return;
+	slabs_give(r->ctx->slabs, r->s->more);
+	r->s->more = SLABS_NONE;
+}
+
+static unsigned
+inline_len(const struct state *s)
+{
+	return (unsigned)(s->queue >> LEN_SHIFT);
+}
+
+static unsigned
+inline_entry(const struct state *s, unsigned i)
+{
+	return (unsigned)(s->queue >> i * ENTRY_BITS) & ENTRY_MASK;
+}
+
+static void
+inline_push(struct state *s, unsigned entry)
+{
+	s->queue |= (uint64_t)entry << inline_len(s) * ENTRY_BITS;
+	s->queue += 1ull << LEN_SHIFT;
+}
+
+static unsigned
+inline_pop(struct state *s)
+{
+	uint64_t len = inline_len(s) - 1u;
+	unsigned entry = inline_entry(s, 0);
+
+	s->queue = (s->queue & ((1ull << LEN_SHIFT) - 1)) >> ENTRY_BITS | len << LEN_SHIFT;
+	return entry;
+}
+
+/* The kinds that are not inline. Looked at only when there can be any. */
+static struct fifo *
+kinds_more(const struct run *r)
+{
+	if (inline_len(r->s) < SMTP_QUEUE_INLINE || r->s->more == SLABS_NONE)
+		return NULL;
+	return fifo_at(r, fifo_at(r, r->s->more)->other);
 }
 
 static bool
 texts_push(struct run *r, const uint8_t *text, size_t len)
 {
-	struct note *note = smtp_note(r);
 	uint8_t len_byte = (uint8_t)len;
+	struct fifo *f = fifo_room(r, &r->s->more, 1 + len, SMTP_QUEUE_TEXT_BYTES);
 
-	if (!note || note->texts_len + 1 + len > SMTP_QUEUE_TEXT_BYTES)
+	if (!f)
 		return false;
-	texts_write(note, &len_byte, 1);
-	texts_write(note, text, len);
+	fifo_write(f, &len_byte, 1);
+	fifo_write(f, text, len);
 	return true;
 }
 
-static size_t
-texts_pop(struct note *note, uint8_t *text)
+/* Take back the text that was pushed last. */
+static void
+texts_unpush(struct run *r, size_t len)
 {
-	size_t len = note->texts[note->texts_head];
+	struct fifo *f = fifo_at(r, r->s->more);
 
-	for (size_t i = 0; i < len; i++)
-		text[i] = note->texts[(note->texts_head + 1u + i) % SMTP_QUEUE_TEXT_BYTES];
-	note->texts_head = (uint16_t)((note->texts_head + 1u + len) % SMTP_QUEUE_TEXT_BYTES);
-	note->texts_len = (uint16_t)(note->texts_len - 1u - len);
-	return len;
+	f->end = (uint16_t)(f->end - 1u - len);
 }
 
 static bool
-kinds_push(struct run *r, uint8_t entry)
+kinds_push(struct run *r, unsigned entry)
 {
 	struct state *s = r->s;
+	uint8_t byte = (uint8_t)entry;
 
-	if (s->queue_len < SMTP_QUEUE_INLINE) {
-		s->queue[(s->queue_head + s->queue_len) % SMTP_QUEUE_INLINE] = entry;
-		s->queue_len++;
+	if (inline_len(s) < SMTP_QUEUE_INLINE) {
+		inline_push(s, entry);
 		return true;
 	}
-	struct note *note = smtp_note(r);
-	if (!note || note->kinds_len == SMTP_QUEUE_NOTE)
+	struct fifo *texts = fifo_at(r, s->more);
+	if (!texts)
+		texts = fifo_grow(r, &s->more, 1);
+	struct fifo *f = texts ? fifo_room(r, &texts->other, 1, SMTP_QUEUE_MORE) : NULL;
+	if (!f)
 		return false;
-	note->kinds[(note->kinds_head + note->kinds_len) % SMTP_QUEUE_NOTE] = entry;
-	note->kinds_len++;
+	fifo_write(f, &byte, 1);
 	return true;
-}
-
-static bool
-kinds_full(const struct run *r)
-{
-	const struct note *note = kinds_note(r);
-
-	return note && note->kinds_len == SMTP_QUEUE_NOTE;
 }
 
 void
 smtp_queue_push(struct run *r, enum command_kind kind, const uint8_t *text, size_t len)
 {
 	struct state *s = r->s;
-	uint8_t entry = (uint8_t)kind;
+	unsigned entry = kind;
 
-	if (s->skipped == 0 && !kinds_full(r)) {
+	if (s->skipped == 0 && fifo_len(kinds_more(r)) < SMTP_QUEUE_MORE) {
 		if (len > SMTP_STRING_MAX)
 			len = SMTP_STRING_MAX;
 		if (text && texts_push(r, text, len))
-			entry |= COMMAND_HAS_TEXT;
+			entry |= ENTRY_TEXT;
 		if (kinds_push(r, entry))
 			return;
-		/* Only without a note, and then no text was pushed either. */
+		if (entry & ENTRY_TEXT)
+			texts_unpush(r, len);
+		more_shrink(r);
 	}
 	counter_add(r->ctx->counters, COUNTER_SMTP_QUEUE_FULL, 1);
 	if (s->skipped < UINT16_MAX)
@@ -118,67 +234,67 @@ smtp_queue_peek(const struct run *r)
 {
 	const struct state *s = r->s;
 
-	if (s->queue_len > 0)
-		return (enum command_kind)(s->queue[s->queue_head] & ~COMMAND_HAS_TEXT);
+	if (inline_len(s) > 0)
+		return (enum command_kind)(inline_entry(s, 0) & ~ENTRY_TEXT);
 	return s->skipped > 0 ? COMMAND_OTHER : COMMAND_NONE;
+}
+
+static void
+texts_pop(struct run *r, struct queued *out)
+{
+	struct fifo *f = fifo_at(r, r->s->more);
+	const uint8_t *at = f->bytes + f->head;
+
+	out->has_text = true;
+	out->len = at[0];
+	memcpy(out->text, at + 1, out->len);
+	f->head = (uint16_t)(f->head + 1u + out->len);
 }
 
 void
 smtp_queue_pop(struct run *r, struct queued *out)
 {
 	struct state *s = r->s;
-	struct note *note = kinds_note(r);
+	struct fifo *more = kinds_more(r);
 
 	out->kind = COMMAND_NONE;
 	out->has_text = false;
 	out->len = 0;
 	if (s->uncertain > 0)
 		s->uncertain--;
-	if (s->queue_len == 0) {
+	if (inline_len(s) == 0) {
 		if (s->skipped == 0)
 			return;
 		s->skipped--;
 		out->kind = COMMAND_OTHER;
 		return;
 	}
-	uint8_t entry = s->queue[s->queue_head];
-	s->queue_head = (uint8_t)((s->queue_head + 1u) % SMTP_QUEUE_INLINE);
-	s->queue_len--;
-	if (note && note->kinds_len > 0) {
-		s->queue[(s->queue_head + s->queue_len) % SMTP_QUEUE_INLINE] =
-			note->kinds[note->kinds_head];
-		s->queue_len++;
-		note->kinds_head = (uint16_t)((note->kinds_head + 1u) % SMTP_QUEUE_NOTE);
-		note->kinds_len--;
-	}
-	out->kind = (enum command_kind)(entry & ~COMMAND_HAS_TEXT);
-	note = smtp_note_peek(r);
-	if (!(entry & COMMAND_HAS_TEXT) || !note)
-		return;
-	out->has_text = true;
-	out->len = texts_pop(note, out->text);
+	unsigned entry = inline_pop(s);
+	out->kind = (enum command_kind)(entry & ~ENTRY_TEXT);
+	if (entry & ENTRY_TEXT)
+		texts_pop(r, out);
+	if (fifo_len(more) > 0)
+		inline_push(s, more->bytes[more->head++]);
+	if ((entry & ENTRY_TEXT) || more)
+		more_shrink(r);
 }
 
 uint32_t
 smtp_queue_len(const struct run *r)
 {
-	const struct note *note = kinds_note(r);
-
-	return (uint32_t)r->s->queue_len + (note ? note->kinds_len : 0) + r->s->skipped;
+	return inline_len(r->s) + (uint32_t)fifo_len(kinds_more(r)) + r->s->skipped;
 }
 
 bool
 smtp_queue_has(const struct run *r, enum command_kind kind)
 {
-	const struct state *s = r->s;
-	const struct note *note = kinds_note(r);
+	const struct fifo *more = kinds_more(r);
 
-	for (unsigned i = 0; i < s->queue_len; i++)
-		if ((s->queue[(s->queue_head + i) % SMTP_QUEUE_INLINE] & ~COMMAND_HAS_TEXT) == kind)
+	for (unsigned i = 0; i < inline_len(r->s); i++)
+		if ((inline_entry(r->s, i) & ~ENTRY_TEXT) == kind)
 			return true;
-	for (unsigned i = 0; note && i < note->kinds_len; i++)
-		if ((note->kinds[(note->kinds_head + i) % SMTP_QUEUE_NOTE] & ~COMMAND_HAS_TEXT) ==
-			kind)
+	for (unsigned i = 0; i < fifo_len(more); i++)
+		if ((more->bytes[more->head + i] & ~ENTRY_TEXT) == kind)
 			return true;
 	return false;
 }

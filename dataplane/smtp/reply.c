@@ -77,16 +77,13 @@ text_ok(const struct run *r)
 static void
 greeting(struct run *r, const struct line *line)
 {
-	struct note *note = smtp_note(r);
 	struct line shown = *line;
 
 	shown.data += line->len > 4 ? 4 : line->len;
 	shown.len -= line->len > 4 ? 4 : line->len;
-	if (note && note->banner_len == 0 && shown.len > 0) {
-		note->banner_len =
-			(uint8_t)(shown.len < SMTP_STRING_MAX ? shown.len : SMTP_STRING_MAX);
-		memcpy(note->banner, shown.data, note->banner_len);
-	}
+	if (shown.len > 0 && smtp_note_get(r, NOTE_BANNER).len == 0)
+		smtp_note_put(r, NOTE_BANNER, shown.data,
+			shown.len < SMTP_STRING_MAX ? shown.len : SMTP_STRING_MAX);
 	r->s->flags |= S_BANNER_SEEN;
 	smtp_match(r, CONTEXT_BANNER, line, true);
 }
@@ -293,12 +290,13 @@ static void
 done(struct run *r, uint16_t code, struct span text, bool cut)
 {
 	struct state *s = r->s;
-	struct reply reply = {code, s->reply_words, s->reply_enhanced, text.data, text.len, cut};
+	struct reply reply = {
+		code, (uint16_t)s->reply_words, s->reply_enhanced, text.data, text.len, cut};
 	bool greeted = s->flags & S_BANNER;
 
 	counter_add(r->ctx->counters, COUNTER_SMTP_REPLIES, 1);
 	s->replies++;
-	s->last_reply = code;
+	s->last_reply = code & 0x3ff;
 	s->reply_code = 0;
 	s->flags &= ~(S_REPLY_GAP | S_BANNER);
 	if (greeted) {
@@ -345,7 +343,7 @@ collect(struct run *r, uint16_t code, const struct line *line, struct span text)
 			s->flags |= S_BANNER;
 	}
 	if (s->reply_enhanced == 0)
-		s->reply_enhanced = enhanced_parse(text.data, text.len);
+		s->reply_enhanced = enhanced_parse(text.data, text.len) & 0xffffff;
 	if (s->flags & S_BANNER) {
 		greeting(r, line);
 		return;
@@ -377,10 +375,10 @@ reply_line(struct run *r, const struct line *line)
 	struct span text = {d + (line->len > 3 ? 4 : 3), line->len > 3 ? line->len - 4 : 0};
 	/* The last line of the reply before fell into a gap. */
 	if (s->reply_code != 0 && s->reply_code != code && (s->flags & S_REPLY_GAP))
-		done(r, s->reply_code, (struct span){NULL, 0}, true);
+		done(r, (uint16_t)s->reply_code, (struct span){NULL, 0}, true);
 	collect(r, code, line, text);
 	if (line->len > 3 && d[3] == '-')
-		s->reply_code = code;
+		s->reply_code = code & 0x3ff;
 	else
 		done(r, code, text, line->cut);
 }
@@ -400,7 +398,7 @@ smtp_reply_cut(struct run *r, const uint8_t *data, size_t len)
 void
 smtp_reply_end(struct run *r)
 {
-	done(r, r->s->reply_code, (struct span){NULL, 0}, true);
+	done(r, (uint16_t)r->s->reply_code, (struct span){NULL, 0}, true);
 }
 
 size_t

@@ -35,8 +35,10 @@
  *   CLIENT_LOST   the client's bytes may be the middle of a message: nothing is
  *                 believed until a reply, or the lone dot that ends it.
  *
- * Limits: 128 bytes, a note for strings (one block), a block for each side only while
- * bytes are held. Each bound has a counter and a defined behaviour.
+ * Limits: 56 bytes; a piece of memory for what later events tell (note.c), as large as that;
+ * one for unanswered commands that said something (queue.c), and one for each side (line.c), only
+ * while they hold something. Each bound has a counter and a defined behaviour: without memory
+ * facts are lost, not the reading.
  *
  * What an attacker would try: anything that makes the tap read other commands than
  * the server does: a BDAT that the server refuses, a DATA that it refuses, a
@@ -76,15 +78,16 @@ smtp_client_enter(struct run *r, enum client_mode mode)
 	if (mode != CLIENT_WAIT && mode != CLIENT_RESPONSE)
 		r->s->tail = TAIL_NONE;
 	r->s->flags &= ~S_TAIL_UNSURE;
-	r->s->client = (uint8_t)mode;
+	r->s->client = mode & 0xf;
 }
 
 void
 smtp_client_wait(struct run *r, enum tail tail)
 {
 	smtp_client_enter(r, CLIENT_WAIT);
-	r->s->tail = (uint8_t)tail;
-	r->s->wait_since_s = (uint32_t)(r->time_ns / NS_PER_S);
+	r->s->tail = tail & 0x7;
+	if (!(r->s->flags & S_SERVER_SEEN))
+		smtp_deeds(r)->wait_since_s = (uint16_t)(r->time_ns / NS_PER_S);
 }
 
 void
@@ -109,27 +112,6 @@ smtp_unsure(const struct state *s)
 	return (s->flags & S_UNSURE) || !(s->flags & S_CLIENT_SEEN);
 }
 
-struct note *
-smtp_note_peek(const struct run *r)
-{
-	return r->s->note == BLOCKS_NONE ? NULL : blocks_at(r->ctx->blocks, r->s->note);
-}
-
-struct note *
-smtp_note(struct run *r)
-{
-	if (r->s->note != BLOCKS_NONE)
-		return blocks_at(r->ctx->blocks, r->s->note);
-	r->s->note = blocks_take(r->ctx->blocks);
-	if (r->s->note == BLOCKS_NONE) {
-		counter_add(r->ctx->counters, COUNTER_SMTP_HOLD_FULL, 1);
-		return NULL;
-	}
-	struct note *note = blocks_at(r->ctx->blocks, r->s->note);
-	memset(note, 0, offsetof(struct note, helo));
-	return note;
-}
-
 uint8_t
 smtp_text_put(struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags)
 {
@@ -145,17 +127,40 @@ smtp_text_put(struct event *event, size_t *used, const uint8_t *data, size_t len
 	return put;
 }
 
+uint8_t
+smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind)
+{
+	struct span text = smtp_note_get(r, kind);
+
+	return text.len > 0 ? smtp_text_put(event, used, text.data, text.len, NULL) : 0;
+}
+
+void
+smtp_note_signatures(const struct run *r, uint32_t out[4])
+{
+	struct span ids = smtp_note_get(r, NOTE_SIGNATURES);
+
+	if (ids.len > 0)
+		memcpy(out, ids.data, ids.len < 16 ? ids.len : 16);
+}
+
 /* Is this the first time that the session reports the pattern? */
 static bool
-signature_new(struct note *note, uint32_t id)
+signature_new(struct run *r, uint32_t id)
 {
-	for (unsigned i = 0; i < note->signature_count; i++)
-		if (note->signatures[i] == id)
+	struct span noted = smtp_note_get(r, NOTE_SIGNATURES);
+	uint32_t ids[SMTP_SIGNATURES_MAX];
+	size_t count = noted.len / sizeof(ids[0]);
+
+	if (noted.len > 0)
+		memcpy(ids, noted.data, noted.len);
+	for (size_t i = 0; i < count; i++)
+		if (ids[i] == id)
 			return false;
-	if (note->signature_count == SMTP_SIGNATURES_MAX)
+	if (count == SMTP_SIGNATURES_MAX)
 		return false;
-	note->signatures[note->signature_count++] = id;
-	return true;
+	ids[count++] = id;
+	return smtp_note_put(r, NOTE_SIGNATURES, ids, count * sizeof(ids[0]));
 }
 
 void
@@ -173,9 +178,8 @@ smtp_match(struct run *r, enum event_context context, const struct line *line, b
 	if (hits.count == 0)
 		return;
 	counter_add(r->ctx->counters, COUNTER_MATCH_HITS, hits.count);
-	struct note *note = smtp_note(r);
-	for (unsigned i = 0; note && i < hits.count; i++) {
-		if (!signature_new(note, hits.id[i]))
+	for (unsigned i = 0; i < hits.count; i++) {
+		if (!signature_new(r, hits.id[i]))
 			continue;
 		size_t used = 0;
 		struct event *event =
@@ -197,7 +201,7 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 	struct state *s = state_of(session);
 
 	memset(session, 0, sizeof(*session));
-	s->note = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = BLOCKS_NONE;
+	s->note = s->more = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = SLABS_NONE;
 	s->flags = from_start ? S_GREETING : S_UNSURE | S_MIDSTREAM;
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
@@ -207,13 +211,12 @@ smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
 {
 	const struct state *s = (const struct state *)session->state;
 
-	if (s->note == BLOCKS_NONE || s->client == CLIENT_BODY || s->client == CLIENT_TLS)
+	if (s->note == SLABS_NONE || s->client == CLIENT_TLS)
 		return;
-	const struct note *note = blocks_at(ctx->blocks, s->note);
+	/* The deeds, and most of what is longer. */
+	const uint8_t *note = slabs_at(ctx->slabs, s->note);
 	__builtin_prefetch(note, 1);
-	__builtin_prefetch(note->helo, 1);
-	__builtin_prefetch(note->username, 1);
-	__builtin_prefetch(note->texts, 1);
+	__builtin_prefetch(note + SLABS_UNIT_BYTES, 1);
 }
 
 static bool
@@ -366,6 +369,24 @@ server_seen(struct run *r)
 	s->flags |= S_SERVER_SEEN;
 }
 
+static bool
+waited_long(const struct run *r)
+{
+	uint16_t now_s = (uint16_t)(r->time_ns / NS_PER_S);
+	uint16_t waited_s = (uint16_t)(now_s - smtp_deeds_peek(r)->wait_since_s);
+
+	return waited_s >= SMTP_ONE_SIDED_S && waited_s < UINT16_MAX / 2;
+}
+
+/* What is forgotten after each call. */
+static void
+nothing_forget(struct smtp_ctx *ctx)
+{
+	if (ctx->nothing_used)
+		memset(ctx->nothing, 0, sizeof(ctx->nothing));
+	ctx->nothing_used = false;
+}
+
 void
 smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side,
 	const uint8_t *data, size_t len, uint64_t time_ns)
@@ -379,15 +400,15 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 	if (side == SMTP_SERVER) {
 		server_seen(&r);
 	} else {
-		uint32_t waited = (uint32_t)(time_ns / NS_PER_S) - s->wait_since_s;
 		if (s->client == CLIENT_WAIT && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED)) &&
-			waited >= SMTP_ONE_SIDED_S && waited < UINT32_MAX / 2)
+			waited_long(&r))
 			one_sided_enter(&r);
 		if (s->flags & S_REPLY_GAP)
 			smtp_reply_end(&r); /* the client has read it to its end */
 		s->flags |= S_CLIENT_SEEN;
 	}
 	smtp_line_input(&r, side, data, len);
+	nothing_forget(ctx);
 }
 
 static void
@@ -405,7 +426,7 @@ client_gap(struct run *r, uint64_t len)
 		/* fall through */
 	case CLIENT_COMMAND:
 	case CLIENT_LOST:
-		partial = s->held_len[SMTP_CLIENT] > 0;
+		partial = s->held[SMTP_CLIENT] != SLABS_NONE;
 		smtp_line_discard(r, SMTP_CLIENT);
 		s->flags |= S_AFTER_GAP | (partial ? S_SKIP_CLIENT : 0);
 		if (smtp_queue_len(r) > 0 && !smtp_queue_has(r, COMMAND_LOST)) {
@@ -445,9 +466,9 @@ server_gap(struct run *r)
 	struct state *s = r->s;
 
 	server_seen(r);
-	if (s->held_len[SMTP_SERVER] > 0)
-		smtp_reply_cut(r, blocks_at(r->ctx->blocks, s->held[SMTP_SERVER]),
-			s->held_len[SMTP_SERVER]);
+	struct span cut = smtp_held(r, SMTP_SERVER);
+	if (cut.len > 0)
+		smtp_reply_cut(r, cut.data, cut.len);
 	smtp_line_discard(r, SMTP_SERVER);
 	s->flags &= ~(S_GREETING | S_SKIP_SERVER);
 	s->flags |= s->reply_code ? S_REPLY_GAP : 0;
@@ -475,6 +496,7 @@ smtp_gap(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side
 	struct run r = {ctx, state_of(session), time_ns};
 
 	smtp_missed(&r, side, len);
+	nothing_forget(ctx);
 }
 
 void
@@ -495,7 +517,7 @@ settle(struct run *r)
 {
 	struct state *s = r->s;
 
-	if (s->client == CLIENT_WAIT && s->held_len[SMTP_CLIENT] > 0)
+	if (s->client == CLIENT_WAIT && s->held[SMTP_CLIENT] != SLABS_NONE)
 		one_sided_enter(r);
 	if (s->tail == TAIL_AUTH)
 		smtp_auth_abandon(r);
@@ -528,21 +550,18 @@ smtp_close(struct smtp_ctx *ctx, struct smtp_session *session, uint64_t time_ns,
 	size_t used = 0;
 
 	settle(&r);
+	const struct deeds *deeds = smtp_deeds_peek(&r);
 	out->commands = s->commands;
 	out->replies = s->replies;
-	out->auth_attempts = s->attempts;
-	out->transactions = s->transactions;
-	out->probes = s->probes;
-	memcpy(&out->probed, s->probed, sizeof(out->probed));
+	out->auth_attempts = deeds->attempts;
+	out->transactions = deeds->transactions;
+	out->probes = deeds->probes;
+	out->probed = deeds->probed;
 	out->last_reply = s->last_reply;
 	out->flags |= session_flags(s->flags);
-	struct note *note = smtp_note_peek(&r);
-	if (!note)
-		return;
-	out->helo_len = smtp_text_put(session_event, &used, note->helo, note->helo_len, NULL);
-	out->banner_len = smtp_text_put(session_event, &used, note->banner, note->banner_len, NULL);
-	for (unsigned i = 0; i < 4 && i < note->signature_count; i++)
-		out->signatures[i] = note->signatures[i];
-	blocks_give(ctx->blocks, s->note);
-	s->note = BLOCKS_NONE;
+	out->helo_len = smtp_note_text(&r, session_event, &used, NOTE_HELO);
+	out->banner_len = smtp_note_text(&r, session_event, &used, NOTE_BANNER);
+	smtp_note_signatures(&r, out->signatures);
+	smtp_note_close(&r);
+	nothing_forget(ctx);
 }

@@ -10,8 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/blocks.h"
 #include "base/siphash.h"
+#include "base/slabs.h"
 #include "contract/counters.h"
 #include "contract/event.h"
 #include "dataplane/emit/emit.h"
@@ -22,25 +22,25 @@ enum smtp_side {
 	SMTP_SERVER = 1,
 };
 
-/* Blocks hold a partial line, or a session's strings. */
-#define SMTP_BLOCK_BYTES 4096
-
 /* What a worker's sessions share. */
 struct smtp_ctx {
 	struct emit *emit;
-	struct match *match;   /* may be NULL: no patterns */
-	struct blocks *blocks; /* of SMTP_BLOCK_BYTES */
+	struct match *match; /* may be NULL: no patterns */
+	struct slabs *slabs; /* for partial lines, and for what sessions said */
 	struct counters *counters;
 	struct siphash_key password_key; /* drawn at start, never written anywhere */
 	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
 	/* The session's identity for what is emitted. PROXY may rewrite client address and port
 	   in place; the owner keeps the struct with the session's life. */
 	struct event_flow *flow;
+	/* Private: what a session does for which there is no memory. */
+	_Alignas(8) uint8_t nothing[56];
+	bool nothing_used;
 };
 
 /* Private but for its size; zero bytes are not a session: smtp_open. */
 struct smtp_session {
-	_Alignas(8) uint8_t state[128];
+	_Alignas(8) uint8_t state[56];
 };
 
 /*
@@ -68,7 +68,7 @@ void smtp_shutdown(
  * The session is over: attempts without an outcome and an open transaction are
  * emitted, then what is common to all sessions is filled into out (commands,
  * replies, attempts, transactions, flags, last reply, helo and banner text,
- * signatures; the rest is the caller's). Gives back its blocks. time_ns: the last packet's.
+ * signatures; the rest is the caller's). Gives back its memory. time_ns: the last packet's.
  */
 void smtp_close(struct smtp_ctx *ctx, struct smtp_session *s, uint64_t time_ns,
 	struct event *session_event);

@@ -23,8 +23,9 @@
 #define SMTP_DOMAIN_MAX 128u        /* an NTLM domain, an authzid */
 #define SMTP_SIGNATURES_MAX 8u      /* distinct patterns reported by a session */
 #define SMTP_QUEUE_INLINE 12u       /* unanswered commands kept in the session */
-#define SMTP_QUEUE_NOTE 512u        /* and in its note */
+#define SMTP_QUEUE_MORE 512u        /* and out of it */
 #define SMTP_QUEUE_TEXT_BYTES 1900u /* what those commands said */
+#define SMTP_RESPONSES_MAX 63u      /* counted to 334s in one AUTH exchange */
 /* A client that waited this long for a server that was never seen is not
    waiting: the tap sees one side. Longer than any greeting delay or tarpit. */
 #define SMTP_ONE_SIDED_S 60u
@@ -79,8 +80,6 @@ enum command_kind {
 	COMMAND_QUIT,
 	COMMAND_KIND_COUNT
 };
-
-#define COMMAND_HAS_TEXT 0x80u /* in a queue entry: its text is in the note */
 
 /* state.flags */
 #define S_UNSURE 0x00000001u        /* commands may have been missed, some time */
@@ -165,79 +164,78 @@ struct reply {
 #define WORD_REQUIRED 0x40u  /* asks for it */
 #define WORD_POLICY 0x80u    /* refuses who sends, or to relay, whoever the recipient is */
 
-/* In smtp_session.state. Aliases a byte array, so may_alias. */
+/* state.chunk_left: of a BDAT of 4 GiB or more, which no server takes; it does not end. */
+#define SMTP_CHUNK_ENDLESS UINT32_MAX
+
+/*
+ * In smtp_session.state. Aliases a byte array, so may_alias. What decides how the next bytes
+ * are read is here; what only events tell is in the note.
+ */
 struct __attribute__((may_alias)) state {
-	uint64_t chunk_left;  /* octets to come: of a BDAT chunk, of a PROXY header */
-	uint64_t body_bytes;  /* of the body or chunk that passes now */
-	uint64_t mail_bytes;  /* of the transaction, as far as answered */
-	uint64_t password_fp; /* of the attempt under way */
-	uint32_t note;        /* block of struct note, or BLOCKS_NONE */
-	uint32_t held[2];     /* by side: block of bytes not yet consumed */
-	uint16_t held_len[2];
-	uint32_t flags;
+	uint64_t queue;      /* see queue.c */
+	uint32_t more;       /* what the queue cannot hold: a piece, or SLABS_NONE */
+	uint32_t note;       /* see note.c: a piece, or SLABS_NONE */
+	uint32_t held[2];    /* by side: a piece with bytes not yet consumed, or SLABS_NONE */
+	uint32_t flags;      /* S_* */
+	uint32_t chunk_left; /* octets to come: of a BDAT chunk, of a PROXY header */
 	uint32_t commands;
 	uint32_t replies;
+	uint32_t reply_enhanced : 24; /* of the reply under way */
+	uint32_t reply_words : 8;
+	uint32_t last_reply : 10;
+	uint32_t reply_code : 10; /* of the multi-line reply under way; 0 none */
+	uint32_t client : 4;      /* enum client_mode */
+	uint32_t auth_flags : 8;
+	uint32_t tail : 3;       /* enum tail */
+	uint32_t body_match : 2; /* enum body_match */
+	uint32_t responses : 6;  /* of the client to 334s, initial response included */
+	uint32_t mechanism : 4;
+	uint32_t mail_flags : 5;
+	uint32_t body_flags : 4;
+	uint32_t header_lines : 7;
+	uint16_t uncertain; /* entries at the queue's head whose reply may be in a gap */
+	uint16_t skipped;   /* commands past the queue's bound */
+};
+
+_Static_assert(sizeof(struct state) == sizeof(struct smtp_session), "what a session costs here");
+_Static_assert(_Alignof(struct state) <= _Alignof(struct smtp_session), "and aligned for it");
+_Static_assert(CLIENT_MODE_COUNT <= 16 && SMTP_HEADER_LINES_MAX < 128, "they fit their bits");
+
+/*
+ * What a session has done that its events tell, from its first AUTH, MAIL, VRFY or message
+ * on; in the note, after its head.
+ */
+struct __attribute__((packed, aligned(4))) deeds {
+	uint64_t password_fp; /* of the attempt under way */
+	uint64_t body_bytes;  /* of the body or chunk that passes now */
+	uint64_t mail_bytes;  /* of the transaction, as far as answered */
 	uint32_t attempts;
 	uint32_t transactions;
 	uint32_t rcpt_accepted;
 	uint32_t rcpt_refused;
-	uint32_t wait_since_s;   /* packet time at which the client began to wait */
-	uint32_t reply_enhanced; /* of the reply under way */
-	uint32_t mail_enhanced;  /* of the reply that refused the transaction */
+	uint32_t mail_enhanced; /* of the reply that refused the transaction */
 	uint16_t mail_code;
-	uint16_t reply_code; /* of the multi-line reply under way; 0 none */
-	uint16_t last_reply;
-	uint16_t uncertain; /* entries at the queue's head whose reply may be in a gap */
-	uint16_t skipped;   /* commands past the queue's bound */
-	uint8_t reply_words;
-	uint8_t client; /* enum client_mode */
-	uint8_t tail;   /* enum tail */
-	uint8_t mechanism;
-	uint8_t auth_flags;
-	uint8_t responses; /* of the client to 334s, initial response included */
-	uint8_t mail_flags;
-	uint8_t body_flags;
-	uint8_t body_match; /* enum body_match */
-	uint8_t header_lines;
-	uint8_t probes;    /* VRFY and EXPN; saturates */
-	uint8_t probed[2]; /* hash of the last one */
-	uint8_t queue_head;
-	uint8_t queue_len;
-	uint8_t queue[SMTP_QUEUE_INLINE];
+	uint16_t probed; /* hash of the last VRFY or EXPN */
+	uint8_t probes;  /* how many; saturates */
+	uint8_t reserved;
+	uint16_t wait_since_s; /* packet time at which the client began to wait, modulo 2^16 */
 };
 
-_Static_assert(sizeof(struct state) <= sizeof(struct smtp_session), "a session is 128 bytes");
-_Static_assert(_Alignof(struct state) <= _Alignof(struct smtp_session), "and aligned for it");
+_Static_assert(sizeof(struct deeds) == 52, "what it costs to have done something");
 
-/* The strings of a session and what its queue cannot hold. As on the wire, cut. */
-struct note {
-	uint8_t helo_len;
-	uint8_t banner_len;
-	uint8_t from_len;
-	uint8_t authenticated_len;
-	uint8_t username_len;
-	uint8_t domain_len;
-	uint8_t mechanism_len;
-	uint8_t signature_count;
-	uint16_t kinds_head; /* rings */
-	uint16_t kinds_len;
-	uint16_t texts_head;
-	uint16_t texts_len;
-	uint32_t signatures[SMTP_SIGNATURES_MAX];
-	char mechanism[AUTH_MECHANISM_MAX];
-	/* Only the lengths above make the rest valid. */
-	uint8_t helo[SMTP_STRING_MAX];
-	uint8_t banner[SMTP_STRING_MAX];
-	uint8_t from[SMTP_STRING_MAX];
-	uint8_t authenticated[SMTP_STRING_MAX];
-	uint8_t username[SMTP_STRING_MAX];
-	uint8_t domain[SMTP_DOMAIN_MAX];
-	uint8_t kinds[SMTP_QUEUE_NOTE];
-	uint8_t texts[SMTP_QUEUE_TEXT_BYTES]; /* [length][bytes] ... */
+/* Strings in the note, as on the wire, each at most SMTP_STRING_MAX bytes. */
+enum note_kind {
+	NOTE_BANNER = 1,
+	NOTE_HELO,
+	NOTE_FROM,
+	NOTE_AUTHENTICATED,
+	NOTE_USERNAME,
+	NOTE_DOMAIN,
+	NOTE_MECHANISM,  /* when it is not the name that sasl.c knows */
+	NOTE_SIGNATURES, /* ids, 32 bits each */
 };
 
-_Static_assert(sizeof(struct note) <= SMTP_BLOCK_BYTES, "a note is one block");
-_Static_assert(SMTP_LINE_MAX < SMTP_BLOCK_BYTES, "a line that is held fits a block");
+_Static_assert(SMTP_LINE_MAX + 4 < SLABS_MAX_BYTES, "a line that is held fits a piece");
 
 /* One call into the session: what every function below needs. */
 struct run {
@@ -269,10 +267,6 @@ void smtp_tls_enter(struct run *r);
 size_t smtp_client_step(struct run *r, const uint8_t *data, size_t len);
 /* Do octets of a message pass now? */
 bool smtp_client_in_data(const struct state *s);
-/* Taken on first use; NULL when the pool is empty (counted). */
-struct note *smtp_note(struct run *r);
-/* The note if there is one. */
-struct note *smtp_note_peek(const struct run *r);
 /* May commands have been missed, so that a reply alone is evidence? */
 bool smtp_unsure(const struct state *s);
 /* len bytes of one side, or the line that it begins now, cannot be had. */
@@ -280,10 +274,33 @@ void smtp_missed(struct run *r, enum smtp_side side, uint64_t len);
 /* Append raw bytes as printable text; returns the length. flags may be NULL. */
 uint8_t smtp_text_put(
 	struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags);
+/* The same of the note's. */
+/* The first four patterns that matched in the session; the rest of out stays. */
+void smtp_note_signatures(const struct run *r, uint32_t out[4]);
+uint8_t smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind);
 /* Scan a line; text_ok: may its text be reported (never of an AUTH exchange)? */
 void smtp_match(struct run *r, enum event_context context, const struct line *line, bool text_ok);
 
+/* note.c */
+/*
+ * For what is to be noted; valid until the next smtp_note_put or _drop. When there is no
+ * memory (counted) it is one that is forgotten after this call into the session.
+ */
+struct deeds *smtp_deeds(struct run *r);
+/* The same, to look only: all 0 when there are none. */
+const struct deeds *smtp_deeds_peek(const struct run *r);
+/* Empty when there is none. Valid until the next smtp_deeds, smtp_note_put or _drop. */
+struct span smtp_note_get(const struct run *r, enum note_kind kind);
+/* data is not of the note. false: no memory (counted); then there is no such string. */
+bool smtp_note_put(struct run *r, enum note_kind kind, const void *data, size_t len);
+void smtp_note_drop(struct run *r, enum note_kind kind);
+/* What was `from` is `to` now. */
+void smtp_note_rename(struct run *r, enum note_kind from, enum note_kind to);
+void smtp_note_close(struct run *r);
+
 /* line.c */
+/* Bytes that a side's machine has not consumed. */
+struct span smtp_held(const struct run *r, enum smtp_side side);
 /*
  * Find a line: bytes it takes with its end, or 0 when more is needed. A line
  * over SMTP_LINE_MAX is cut there; the caller skips the rest.

@@ -14,7 +14,7 @@
 #include "dataplane/smtp/smtp.h"
 
 #define EVENTS_MAX 600u
-#define BLOCKS 6u
+#define PAGES 64
 #define OPTION_MIDSTREAM 1u
 #define OPTION_PROXY 2u
 #define OPTION_NO_BLOCKS 4u
@@ -61,17 +61,17 @@ say(struct talk *t, enum smtp_side side, const uint8_t *data, size_t len)
 static void
 replay(const uint8_t *data, size_t len, struct run *run, bool single)
 {
-	static uint8_t memory[64 * SMTP_BLOCK_BYTES] __attribute__((aligned(64)));
+	static uint8_t memory[65 * SLABS_PAGE_BYTES] __attribute__((aligned(64)));
 	struct counters counters = {{0}};
 	struct emit emit = {.array = run->events, .array_cap = EVENTS_MAX, .counters = &counters};
 	struct event_flow flow = {.flow_id = 1};
-	struct blocks blocks;
+	struct slabs slabs;
 	struct talk t = {.now_ns = 1700000000ULL * 1000000000ULL, .single = single};
 	uint8_t options = data[0];
 
-	blocks_init(&blocks, memory, options & OPTION_NO_BLOCKS ? 1 : BLOCKS, SMTP_BLOCK_BYTES);
+	slabs_init(&slabs, memory, options & OPTION_NO_BLOCKS ? 1 : PAGES);
 	t.ctx = (struct smtp_ctx){.emit = &emit,
-		.blocks = &blocks,
+		.slabs = &slabs,
 		.counters = &counters,
 		.password_key = {{1, 2}},
 		.proxy_protocol = options & OPTION_PROXY,
@@ -96,8 +96,8 @@ replay(const uint8_t *data, size_t len, struct run *run, bool single)
 	memset(&run->closing, 0, sizeof(run->closing));
 	smtp_close(&t.ctx, &t.session, t.now_ns, &run->closing);
 	run->count = emit.array_len;
-	if (blocks.in_use != 0)
-		complain("a block was not given back\n");
+	if (slabs.bytes_in_use != 0 || slabs.pages_in_use != 0)
+		complain("a piece was not given back\n");
 }
 
 int

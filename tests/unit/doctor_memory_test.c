@@ -121,8 +121,8 @@ cost_of_a_session_is_about_what_a_worker_takes(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		pipeline.sessions = (uint32_t)config.sessions;
 		/* As run.c asks for it. */
-		if (pipeline.smtp_blocks < pipeline.sessions)
-			pipeline.smtp_blocks = pipeline.sessions;
+		if (pipeline.smtp_pages < pipeline.sessions / 4)
+			pipeline.smtp_pages = pipeline.sessions / 4;
 		assert_about(doctor_worker_bytes(&config), pipeline_footprint(&pipeline),
 			"dataplane.sessions");
 		config.sessions *= 16;

@@ -32,7 +32,7 @@ rig_new(uint32_t sessions)
 	pipeline_config_defaults(&r->cfg);
 	r->cfg.sessions = sessions;
 	r->cfg.tcp_blocks = 64;
-	r->cfg.smtp_blocks = 256;
+	r->cfg.smtp_pages = 256;
 	r->cfg.deterministic = true;
 	decode_config_add_port(&r->decode, 25);
 	r->emit.counters = &r->counters;

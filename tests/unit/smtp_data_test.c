@@ -443,7 +443,7 @@ static void
 without_blocks_facts_remain(void **state)
 {
 	(void)state;
-	struct options one = {.blocks = 1, .quick = true};
+	struct options one = {.pages = 3, .quick = true};
 
 	/* Whole lines need no block but the note. */
 	static struct dialogue d;

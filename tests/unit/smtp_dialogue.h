@@ -58,7 +58,7 @@ struct dialogue {
 struct options {
 	bool midstream;
 	bool proxy;
-	uint32_t blocks;     /* 0: enough */
+	uint32_t pages;      /* of memory; 0: enough */
 	const char *secret;  /* must be nowhere in the events */
 	bool quick;          /* long input: fewer cuts */
 	struct match *match; /* for the test that brings its own match_line() */
@@ -236,14 +236,14 @@ dialogue_run(const struct dialogue *d, const struct options *o, size_t cut, stru
 	static uint8_t *pool_memory;
 	static struct smtp_session session;
 	static struct event closing;
-	struct blocks pool;
-	uint32_t capacity = o->blocks ? o->blocks : 8;
+	struct slabs pool;
+	uint32_t capacity = o->pages ? o->pages : 16;
 	uint64_t now = 1700000000ULL * 1000000000ULL;
 
 	if (!pool_memory)
-		pool_memory = aligned_alloc(64, blocks_footprint(64, SMTP_BLOCK_BYTES) + 64);
+		pool_memory = aligned_alloc(64, slabs_footprint(64));
 	assert_non_null(pool_memory);
-	blocks_init(&pool, pool_memory, capacity, SMTP_BLOCK_BYTES);
+	slabs_init(&pool, pool_memory, capacity);
 	memset(out->events, 0, sizeof(out->events[0]) * (out->count + 2));
 	memset(&out->counters, 0, sizeof(out->counters));
 	memset(&emit, 0, sizeof(emit));
@@ -252,7 +252,7 @@ dialogue_run(const struct dialogue *d, const struct options *o, size_t cut, stru
 	emit.counters = &out->counters;
 	struct event_flow flow = {.flow_id = 1, .client_port = 40000, .server_port = 25};
 	struct smtp_ctx ctx = {.emit = &emit,
-		.blocks = &pool,
+		.slabs = &pool,
 		.counters = &out->counters,
 		.password_key = {{1, 2}},
 		.proxy_protocol = o->proxy,
@@ -283,7 +283,8 @@ dialogue_run(const struct dialogue *d, const struct options *o, size_t cut, stru
 	memset(&closing, 0, sizeof(closing));
 	closing.head.type = EVENT_SESSION;
 	smtp_close(&ctx, &session, now, &closing);
-	assert_int_equal(pool.in_use, 0);
+	assert_int_equal(pool.bytes_in_use, 0);
+	assert_int_equal(pool.pages_in_use, 0);
 	out->count = emit.array_len;
 	assert_true(out->count + 1 < DIALOGUE_EVENTS_MAX);
 	out->events[out->count++] = closing;

@@ -158,9 +158,9 @@ no_want_of_blocks_makes_a_password_a_name(void **state)
 	};
 
 	(void)state;
-	for (uint32_t blocks = 1; blocks <= 3; blocks++)
+	for (uint32_t pages = 1; pages <= 3; pages++)
 		for (unsigned i = 0; i < sizeof(hows) / sizeof(hows[0]); i++)
-			run_damaged("few blocks", &hows[i], (struct options){.blocks = blocks});
+			run_damaged("few pages", &hows[i], (struct options){.pages = pages});
 }
 
 int
