@@ -22,6 +22,7 @@
 	X(DECODE_OTHER, "decode_other", "packets", "Well-formed packets that are not mail")        \
 	X(DECODE_MALFORMED, "decode_malformed", "packets", "Packets whose headers make no sense")  \
 	X(DECODE_TRUNCATED, "decode_truncated", "packets", "Packets cut short by the capture")     \
+	X(DECODE_CUT, "decode_cut", "packets", "Mail packets of which only the start came")        \
 	X(DECODE_TOO_DEEP, "decode_too_deep", "packets", "Packets with too many nested headers")   \
 	X(FRAG_RX, "fragments", "packets", "IP fragments received")                                \
 	X(FRAG_DONE, "fragments_reassembled", "packets", "IP packets put together from fragments") \
@@ -72,6 +73,7 @@
 	X(PORT_ERRORS, "port_errors", "packets", "Packets that live ports received damaged")       \
 	X(PORT_LINK_DOWN, "port_link_down", "times", "Times that a live port lost its link")       \
 	X(PORT_REMOVED, "port_removed", "ports", "Live ports that were taken away")                \
+	X(PORT_RETURNED, "port_returned", "ports", "Live ports that came back")                    \
 	X(DISPATCH_FULL, "dispatch_full", "packets",                                               \
 		"Packets dropped between a live port and its worker: queue full")
 

@@ -75,7 +75,7 @@ uint64_t
 live_lost(const struct counters *sum)
 {
 	static const enum counter lost[] = {COUNTER_PORT_MISSED, COUNTER_PORT_NOMBUF,
-		COUNTER_PORT_ERRORS, COUNTER_DISPATCH_FULL};
+		COUNTER_PORT_ERRORS, COUNTER_DISPATCH_FULL, COUNTER_DECODE_CUT};
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)

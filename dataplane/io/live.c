@@ -11,7 +11,8 @@
  * than what live_clock() said before. So a worker without packets may tell control how late it
  * is: timers run and findings close with nothing to receive.
  *
- * Limits: LIVE_PORTS_MAX inputs, looked at in turn, so that none starves another.
+ * Limits: LIVE_INPUTS_MAX inputs (queues of ports), looked at in turn, so that none starves
+ * another.
  *
  * What an attacker would try: fragments that fill the table (frag.c), frames longer than a
  * buffer (chained by the driver, linearised here into one bounded buffer when they are
@@ -93,18 +94,35 @@ live_stamp(struct live *l, struct rte_mbuf *const mbufs[], uint16_t n)
 	l->clock_ns = now_ns + n - 1;
 }
 
-/* Inputs whose ports went away are left alone from now on. */
-static void
-live_leave(struct live *l, uint32_t gone)
+bool
+live_add_input(struct live *l, struct live_input input)
 {
-	unsigned kept = 0;
+	if (l->all_count == LIVE_INPUTS_MAX)
+		return false;
+	l->all[l->all_count++] = input;
+	l->inputs[l->input_count++] = input;
+	return true;
+}
 
-	for (unsigned i = 0; i < l->input_count; i++) {
-		if (!(l->inputs[i].bit & gone))
-			l->inputs[kept++] = l->inputs[i];
+void
+live_set_port(struct live *l, uint32_t bit, uint16_t port)
+{
+	for (unsigned i = 0; i < l->all_count; i++) {
+		if (l->all[i].bit == bit)
+			l->all[i].port = port;
 	}
-	l->input_count = kept;
+}
+
+/* Inputs whose ports went away are left alone from now on; those that came back are not. */
+static void
+live_choose(struct live *l, uint32_t gone)
+{
+	l->input_count = 0;
 	l->next = 0;
+	for (unsigned i = 0; i < l->all_count; i++) {
+		if (!(l->all[i].bit & gone))
+			l->inputs[l->input_count++] = l->all[i];
+	}
 	atomic_store_explicit(&l->left, gone, memory_order_release);
 }
 
@@ -114,7 +132,7 @@ live_receive(struct live *l, struct rte_mbuf **mbufs, uint16_t max)
 	uint32_t gone = atomic_load_explicit(l->gone, memory_order_acquire);
 
 	if (gone != atomic_load_explicit(&l->left, memory_order_relaxed))
-		live_leave(l, gone);
+		live_choose(l, gone);
 	for (unsigned i = 0; i < l->input_count; i++) {
 		const struct live_input *in = &l->inputs[l->next];
 

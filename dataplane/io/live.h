@@ -14,7 +14,7 @@
 #include "dataplane/io/defrag.h"
 #include "dataplane/io/dispatch.h"
 
-#define LIVE_PORTS_MAX 16
+#define LIVE_INPUTS_MAX 64
 
 struct live_input {
 	uint16_t port; /* of the ethdev, and the queue */
@@ -23,7 +23,11 @@ struct live_input {
 };
 
 struct live {
-	struct live_input inputs[LIVE_PORTS_MAX];
+	/* All that there are; the main lcore writes those whose bit is in gone. */
+	struct live_input all[LIVE_INPUTS_MAX];
+	unsigned all_count;
+	/* Those that are polled. */
+	struct live_input inputs[LIVE_INPUTS_MAX];
 	unsigned input_count;
 	unsigned next; /* input to look at first */
 	uint64_t
@@ -41,14 +45,20 @@ struct live {
 	struct run_control *run;
 	int done_fd;
 	uint8_t linear[DEFRAG_PACKET_MAX + 256];
-	/* main lcore release -> here acquire: ports that are not to be polled any more; and the
-	   answer that they are not, release -> main acquire. */
+	/* main lcore release -> here acquire: ports that are not to be polled; and the answer
+	   that they are not, or are again, release -> main acquire. */
 	const _Atomic uint32_t *gone;
 	_Atomic uint32_t left;
 };
 
 /* Monotonic clock to now; the wall clock as it stood at the start, going on from there. */
 uint64_t live_wall_offset(void);
+
+/* One more input, before anything is polled. False: there are too many. */
+bool live_add_input(struct live *l, struct live_input input);
+
+/* Main lcore: the port behind this bit, which is in gone, has another number now. */
+void live_set_port(struct live *l, uint32_t bit, uint16_t port);
 
 /* A burst from one of the inputs, each with its packet_meta. How many. */
 uint16_t live_receive(struct live *l, struct rte_mbuf **mbufs, uint16_t max);

@@ -7,37 +7,30 @@
  *
  * Always holds: either every port spreads its packets over as many queues as there are workers,
  * by the two addresses alone and both directions alike, so that worker i polls queue i of every
- * port and the two legs of a tap meet in one worker; or (nic_set.dispatch) one queue of each port
- * is polled by one lcore, which does the same in software. One worker alone needs neither.
+ * port and the two legs of a tap meet in one worker; or (nic_set.dispatch) one lcore polls each
+ * port and does the same in software. One worker alone needs neither. Who polls a port alone polls
+ * one queue of it, where all packets come then; but every queue of a port that has as many as its
+ * arguments say (nic.own_queues), since whoever feeds it spreads packets over them in his own way:
+ * for AF_PACKET the kernel does, and when one socket is full it takes the next, so that a
+ * session's packets may be on each of them.
  *
  * Limits: NIC_MAX ports. Nothing is ever sent: a transmit queue is set up where a driver insists.
  *
- * A port that goes away (nic.removed: told by an interrupt, or its interface is not there any
- * more) is marked in nic_set.gone; once every lcore that polls has seen that, it is closed.
+ * A port that goes away is taken up again when it comes back: nic_watch.c.
  */
 #include "dataplane/io/edge.h"
 
 #include "dataplane/io/nic.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <rte_errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "dataplane/io/dispatch.h"
 
-/*
- * Frames of a kernel interface: one holds what the kernel merged (GRO, GSO: up to 64 KiB), less
- * what the driver's buffers do not hold. A block is a whole number of frames (else the driver looks
- * for them in the wrong places) and of pages. 1024 frames are 64 MiB of kernel memory, and the
- * driver takes as much again for sending.
- */
-#define NIC_FRAME "framesz=65408,blocksz=2093056,framecnt=1024,qpairs=1"
 #define NIC_FRAME_BYTES_DEFAULT 2048u /* the driver's own */
 
 #define NIC_ROOM 2048u /* of a NIC's buffer; longer frames are chained */
@@ -46,130 +39,6 @@
 #define NIC_PACKET_MBUFS 255u
 #define NIC_MTU_MAX 9600u
 #define NIC_PAGE_BYTES 4096u
-
-/* A name that the kernel gave must be there, and readable. */
-static int
-nic_check_interface(const struct nic *nic, char *why, size_t why_len)
-{
-	if (if_nametoindex(nic->interface) == 0) {
-		snprintf(why, why_len, "%s: there is no interface %s", nic->name, nic->interface);
-		return -ENODEV;
-	}
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		snprintf(why, why_len, "%s: %s; packets need root, or the capability CAP_NET_RAW",
-			nic->name, strerror(errno));
-		return -errno;
-	}
-	close(fd);
-	return 0;
-}
-
-/* The value of key= in a device's arguments, into out. False: it is not there. */
-static bool
-nic_argument(const char *text, const char *key, char *out, size_t out_len)
-{
-	const char *p = strchr(text, ',');
-
-	for (; p; p = strchr(p + 1, ',')) {
-		size_t len = strlen(key);
-		if (strncmp(p + 1, key, len) != 0 || p[1 + len] != '=')
-			continue;
-		size_t n = strcspn(p + 2 + len, ",");
-		if (n >= out_len)
-			return false;
-		memcpy(out, p + 2 + len, n);
-		out[n] = '\0';
-		return true;
-	}
-	return false;
-}
-
-static void
-nic_parse_virtual(struct nic *nic)
-{
-	size_t head = strcspn(nic->name, ",");
-
-	snprintf(nic->device, sizeof(nic->device), "%.*s", (int)head, nic->name);
-	snprintf(nic->argument, sizeof(nic->argument), "--vdev=%s", nic->name);
-	if (strncmp(nic->name, "net_af_packet", 13) == 0)
-		nic->kind = NIC_AF_PACKET;
-	else if (strncmp(nic->name, "net_af_xdp", 10) == 0)
-		nic->kind = NIC_AF_XDP;
-	if (nic->kind != NIC_DEVICE)
-		nic_argument(nic->name, "iface", nic->interface, sizeof(nic->interface));
-}
-
-static void
-nic_parse_pci(struct nic *nic)
-{
-	size_t head = strcspn(nic->name, ",");
-	char address[16];
-
-	nic->pci = true;
-	snprintf(
-		address, sizeof(address), "%s%.*s", head == 7 ? "0000:" : "", (int)head, nic->name);
-	for (char *p = address; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	snprintf(nic->device, sizeof(nic->device), "%s", address);
-	snprintf(nic->argument, sizeof(nic->argument), "--allow=%s%s", address, nic->name + head);
-}
-
-static int
-nic_init(struct nic *nic, const char *name, char *why, size_t why_len)
-{
-	nic->name = name;
-	nic->kernel_fd = -1;
-	nic->node = -1;
-	nic->link_up = true;
-	if (strncmp(name, "net_", 4) == 0) {
-		nic_parse_virtual(nic);
-	} else if (strchr(name, ':')) {
-		nic_parse_pci(nic);
-	} else {
-		nic->kind = NIC_AF_PACKET;
-		snprintf(nic->interface, sizeof(nic->interface), "%s", name);
-		snprintf(nic->device, sizeof(nic->device), "net_af_packet_%s", name);
-		snprintf(nic->argument, sizeof(nic->argument),
-			"--vdev=net_af_packet_%s,iface=%s," NIC_FRAME, name, name);
-	}
-	if (nic->kind != NIC_DEVICE && nic->interface[0] == '\0') {
-		snprintf(why, why_len, "%s: iface= is missing, or its name is too long", name);
-		return -EINVAL;
-	}
-	if (nic->interface[0]) {
-		int r = nic_check_interface(nic, why, why_len);
-		if (r != 0)
-			return r;
-	}
-	nic->node = nic_kernel_node(nic);
-	return 0;
-}
-
-int
-nic_set_init(struct nic_set *set, const struct config *config, char *why, size_t why_len)
-{
-	const char *name = NULL;
-
-	set->workers = (unsigned)config->workers;
-	set->descriptors = (uint16_t)config->rx_descriptors;
-	set->filter = config->nic_filter;
-	set->mail = &config->ports;
-	while (set->count < NIC_MAX && (name = config_list_next(&config->interfaces, name))) {
-		struct nic *nic = &set->nics[set->count];
-		int r = nic_init(nic, name, why, why_len);
-		if (r != 0)
-			return r;
-		set->count++;
-		for (unsigned i = 0; i + 1 < set->count; i++) {
-			if (strcmp(set->nics[i].device, nic->device) == 0) {
-				snprintf(why, why_len, "%s: listed twice", name);
-				return -EINVAL;
-			}
-		}
-	}
-	return 0;
-}
 
 int
 nic_set_node(const struct nic_set *set)
@@ -285,16 +154,34 @@ nic_mtu(const struct rte_eth_dev_info *info)
 	return most > RTE_ETHER_MTU ? most : RTE_ETHER_MTU;
 }
 
+/* Does every worker poll a queue of its own? */
+static bool
+nic_spreads(const struct nic_set *set)
+{
+	return !set->dispatch && set->workers > 1;
+}
+
+/* How many queues it is to have; 0: more than can be polled. */
+static uint16_t
+nic_count_queues(
+	const struct nic_set *set, const struct nic *nic, const struct rte_eth_dev_info *info)
+{
+	if (nic_spreads(set))
+		return (uint16_t)set->workers;
+	if (!nic->own_queues)
+		return 1;
+	return info->max_rx_queues <= NIC_QUEUES_MAX ? info->max_rx_queues : 0;
+}
+
 static void
-nic_conf(const struct nic_set *set, const struct nic *nic, const struct rte_eth_dev_info *info,
-	struct rte_eth_conf *conf)
+nic_conf(const struct nic_set *set, const struct rte_eth_dev_info *info, struct rte_eth_conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
 	conf->rxmode.mtu = nic_mtu(info);
 	conf->rxmode.offloads = info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_SCATTER;
 	conf->intr_conf.lsc = (*info->dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
 	conf->intr_conf.rmv = (*info->dev_flags & RTE_ETH_DEV_INTR_RMV) != 0;
-	if (!set->dispatch && nic->queues > 1)
+	if (nic_spreads(set))
 		nic_rss_configure(info, conf);
 }
 
@@ -367,25 +254,62 @@ nic_make_pool(const struct nic_set *set, struct nic *nic)
 	return nic->pool ? 0 : -rte_errno;
 }
 
+/* What its driver cannot give, but the interface may bring. */
+static void
+nic_tell_limits(const struct nic *nic)
+{
+	unsigned frame = nic_kernel_frame_bytes(nic);
+
+	if (frame <= nic_room(nic))
+		return;
+	if (nic->kind == NIC_AF_PACKET)
+		fprintf(stderr,
+			"smtap: %s: what is longer than %u bytes is cut (decode_cut), and %s has "
+			"frames of %u: name the interface alone, or give framesz=\n",
+			nic->name, nic_room(nic), nic->interface, frame);
+	else if (nic->kind == NIC_AF_XDP)
+		fprintf(stderr,
+			"smtap: %s: what is longer than %u bytes does not come through AF_XDP, and "
+			"%s has frames of %u: use -i %s\n",
+			nic->name, nic_room(nic), nic->interface, frame, nic->interface);
+}
+
+static int
+nic_set_up(struct nic_set *set, struct nic *nic, struct rte_eth_dev_info *info,
+	struct rte_eth_conf *conf)
+{
+	int r = rte_eth_dev_info_get(nic->port, info);
+
+	if (r == 0)
+		r = nic_make_pool(set, nic);
+	if (r != 0)
+		return r;
+	snprintf(nic->driver, sizeof(nic->driver), "%s", info->driver_name);
+	nic->handle = info->device;
+	nic->queues = nic_count_queues(set, nic, info);
+	nic_conf(set, info, conf);
+	nic->opened = true;
+	if (nic->queues == 0)
+		return -E2BIG;
+	r = nic_set_up_queues(set, nic, info, conf);
+	nic_listen(set, nic, conf);
+	return r == 0 ? rte_eth_dev_start(nic->port) : r;
+}
+
 /* Configure and start it for set->dispatch, or not. */
 static int
 nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
-	int r = rte_eth_dev_info_get(nic->port, &info);
+	int r = nic_set_up(set, nic, &info, &conf);
 
-	if (r == 0)
-		r = nic_make_pool(set, nic);
-	nic->queues = set->dispatch ? 1 : (uint16_t)set->workers;
-	snprintf(nic->driver, sizeof(nic->driver), "%s", info.driver_name);
-	nic_conf(set, nic, &info, &conf);
-	if (r == 0)
-		r = nic_set_up_queues(set, nic, &info, &conf);
-	nic->opened = true;
-	nic_listen(set, nic, &conf);
-	if (r == 0)
-		r = rte_eth_dev_start(nic->port);
+	if (r == -E2BIG) {
+		snprintf(why, why_len,
+			"%s: it has more than %d queues, which one lcore cannot read", nic->name,
+			NIC_QUEUES_MAX);
+		return r;
+	}
 	if (r != 0) {
 		snprintf(why, why_len, "%s: %s does not take %u queue%s: %s", nic->name,
 			nic->driver, nic->queues, nic->queues == 1 ? "" : "s", strerror(-r));
@@ -394,8 +318,9 @@ nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 	nic->started = true;
 	nic_see_all(nic, &conf);
 	if (nic->kind != NIC_DEVICE)
-		nic->kernel_fd = nic_kernel_socket(set, nic);
-	if (set->dispatch || nic->queues == 1)
+		nic_kernel_find_sockets(set, nic);
+	nic_tell_limits(nic);
+	if (!nic_spreads(set))
 		return 0;
 	char reason[200] = "";
 	if (nic_rss_check(nic->port, &info, nic->queues, reason, sizeof(reason)))
@@ -432,49 +357,75 @@ nic_set_start(struct nic_set *set, char *why, size_t why_len)
 	return r;
 }
 
+/* The interface first: one that is made anew meanwhile is another one. */
+static int
+nic_identify(struct nic *nic, char *why, size_t why_len)
+{
+	nic->interface_index = nic->interface[0] ? if_nametoindex(nic->interface) : 0;
+	int r = nic_find(nic, why, why_len);
+	if (r == 0 && rte_eth_dev_socket_id(nic->port) >= 0)
+		nic->node = rte_eth_dev_socket_id(nic->port);
+	return r;
+}
+
+int
+nic_open(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
+{
+	int r = nic_identify(nic, why, why_len);
+
+	if (r == 0)
+		r = nic_start(set, nic, why, why_len);
+	if (r == 0)
+		nic->link_up = nic_link(nic) == 1;
+	return r;
+}
+
 int
 nic_set_open(struct nic_set *set, char *why, size_t why_len)
 {
 	int r = 0;
 
-	for (unsigned i = 0; i < set->count && r == 0; i++) {
-		r = nic_find(&set->nics[i], why, why_len);
-		if (r == 0 && rte_eth_dev_socket_id(set->nics[i].port) >= 0)
-			set->nics[i].node = rte_eth_dev_socket_id(set->nics[i].port);
-	}
+	for (unsigned i = 0; i < set->count && r == 0; i++)
+		r = nic_identify(&set->nics[i], why, why_len);
 	if (r != 0)
 		return r;
 	set->dispatch = set->workers > 1 && !nic_set_can_spread(set);
 	r = nic_set_start(set, why, why_len);
-	if (r != -ENOTSUP)
-		return r;
-	fprintf(stderr, "smtap: %s: one lcore does it for all ports\n", why);
-	for (unsigned i = 0; i < set->count; i++) {
-		if (set->nics[i].started)
-			rte_eth_dev_stop(set->nics[i].port);
+	if (r == -ENOTSUP) {
+		fprintf(stderr, "smtap: %s: one lcore does it for all ports\n", why);
+		for (unsigned i = 0; i < set->count; i++) {
+			if (set->nics[i].started)
+				rte_eth_dev_stop(set->nics[i].port);
+		}
+		set->dispatch = true;
+		r = nic_set_start(set, why, why_len);
 	}
-	set->dispatch = true;
-	return nic_set_start(set, why, why_len);
+	for (unsigned i = 0; i < set->count && r == 0; i++)
+		set->nics[i].link_up = nic_link(&set->nics[i]) == 1;
+	return r;
 }
 
 void
-nic_set_tell(const struct nic_set *set)
+nic_tell(const struct nic_set *set, struct nic *nic, const char *how)
 {
-	for (unsigned i = 0; i < set->count; i++) {
-		const struct nic *nic = &set->nics[i];
-		char node[24] = "any node";
-		char filter[160] = "";
+	char node[24] = "any node";
+	char filter[160] = "";
 
-		if (nic->node >= 0)
-			snprintf(node, sizeof(node), "node %d", nic->node);
-		if (set->filter && nic->kind == NIC_DEVICE)
-			nic_filter_set(
-				(struct nic *)(uintptr_t)nic, set->mail, filter, sizeof(filter));
-		fprintf(stderr, "smtap: port %s is up: %s, %u queue%s%s, %s, %s%s%s\n", nic->name,
-			nic->driver, nic->queues, nic->queues == 1 ? "" : "s",
-			set->dispatch ? " for all workers" : "", node, nic->offloads,
-			filter[0] ? ", " : "", filter);
-	}
+	if (nic->node >= 0)
+		snprintf(node, sizeof(node), "node %d", nic->node);
+	if (set->filter && nic->kind == NIC_DEVICE)
+		nic_filter_set(nic, set->mail, filter, sizeof(filter));
+	fprintf(stderr, "smtap: port %s %s: %s, %u queue%s%s, %s, %s%s%s%s\n", nic->name, how,
+		nic->driver, nic->queues, nic->queues == 1 ? "" : "s",
+		set->dispatch ? " for all workers" : "", node, nic->offloads, filter[0] ? ", " : "",
+		filter, nic->link_up ? "" : "; it has no link yet: nothing comes until it has");
+}
+
+void
+nic_set_tell(struct nic_set *set)
+{
+	for (unsigned i = 0; i < set->count; i++)
+		nic_tell(set, &set->nics[i], "is up");
 }
 
 void
@@ -482,13 +433,13 @@ nic_set_close(struct nic_set *set)
 {
 	for (unsigned i = 0; i < set->count; i++) {
 		struct nic *nic = &set->nics[i];
-		if (nic->closed || !nic->opened)
+		if (nic->state == NIC_AWAY || !nic->opened)
 			continue;
 		if (nic->started && !nic->was_promiscuous)
 			rte_eth_promiscuous_disable(nic->port);
 		if (nic->started)
 			rte_eth_dev_stop(nic->port);
 		rte_eth_dev_close(nic->port);
-		nic->closed = true;
+		nic->state = NIC_AWAY;
 	}
 }

@@ -18,12 +18,21 @@
 #include "contract/counters.h"
 
 #define NIC_MAX 16
+#define NIC_QUEUES_MAX 16 /* that one lcore polls of one port */
 #define NIC_TEXT_MAX 320
 
 enum nic_kind {
 	NIC_DEVICE,    /* a NIC of DPDK, or a virtual one of its own */
 	NIC_AF_PACKET, /* a kernel interface: packets are copied out of it */
 	NIC_AF_XDP,    /* a kernel interface: its packets come to us alone */
+};
+
+/* Where it stands with those who poll it. */
+enum nic_state {
+	NIC_OPEN,     /* polled */
+	NIC_LEAVING,  /* it went away: to be closed when nobody polls it any more */
+	NIC_AWAY,     /* closed; looked for each second */
+	NIC_RETURNED, /* open again: not all who poll have seen it yet */
 };
 
 struct nic {
@@ -34,6 +43,8 @@ struct nic {
 	char driver[32];
 	enum nic_kind kind;
 	bool pci;
+	bool own_queues; /* as many as its arguments say: packets come to each of them */
+	enum nic_state state;
 	int node; /* -1: unknown, or it does not matter */
 	uint16_t port;
 	uint16_t queues;
@@ -43,9 +54,13 @@ struct nic {
 	char offloads[160]; /* in words */
 	struct rte_mempool *pool;
 	/* what is watched */
-	int kernel_fd; /* the driver's socket, for its counters; -1: none */
+	int kernel_fds[NIC_QUEUES_MAX]; /* the driver's sockets, for their counters */
+	unsigned kernel_fd_count;
+	unsigned interface_index; /* another one is another interface of that name */
 	bool link_up;
-	bool closed;
+	unsigned wait_s;   /* until it is looked for again */
+	unsigned failures; /* to take it up again, in a row */
+	struct rte_device *handle;
 	uint64_t kernel_drops; /* summed up */
 	struct rte_eth_stats last;
 	_Atomic bool removed;       /* by an interrupt's thread */
@@ -78,15 +93,32 @@ unsigned nic_set_memory_mib(const struct nic_set *set);
 int nic_set_open(struct nic_set *set, char *why, size_t why_len);
 
 /* One line for each port on stderr. */
-void nic_set_tell(const struct nic_set *set);
+void nic_set_tell(struct nic_set *set);
 
 /* Links, removals and losses since the last time; what changed is told on stderr. */
 void nic_set_watch(struct nic_set *set);
 
-/* Close what nobody polls any more; polled: the bits that every poller has left. */
-void nic_set_close_gone(struct nic_set *set, uint32_t left);
+/*
+ * Each second: close what nobody polls any more, and look for what is away. left_by_all: the ports
+ * that every poller has left, left_by_any: that one at least has. The bits of those that are back:
+ * the caller tells the pollers where, then clears their bits in gone.
+ */
+uint32_t nic_set_renew(struct nic_set *set, uint32_t left_by_all, uint32_t left_by_any);
 
 void nic_set_close(struct nic_set *set);
+
+/* nic_name.c: the value of key= in a device's arguments, into out. False: it is not there. */
+bool nic_argument(const char *text, const char *key, char *out, size_t out_len);
+/* A name that the kernel gave must be there, and readable. 0, or -errno with a sentence. */
+int nic_check_interface(const struct nic *nic, char *why, size_t why_len);
+
+/* nic.c: find, configure and start one as set->dispatch says. 0, or -errno with a sentence. */
+int nic_open(struct nic_set *set, struct nic *nic, char *why, size_t why_len);
+/* One line for it on stderr. */
+void nic_tell(const struct nic_set *set, struct nic *nic, const char *how);
+
+/* nic_watch.c: 1: up; 0: down; -ENODEV: gone. */
+int nic_link(struct nic *nic);
 
 /* nic_rss.c: spread over the queues by the two addresses alone, both directions alike. */
 bool nic_rss_can(const struct rte_eth_dev_info *info, unsigned queues);
@@ -100,8 +132,10 @@ void nic_filter_set(struct nic *nic, const struct config_ports *mail, char *said
 
 /* nic_kernel.c: what the kernel knows of an interface. */
 int nic_kernel_node(const struct nic *nic);
-/* The driver's socket, once its queue is set up; -1: there is none. */
-int nic_kernel_socket(const struct nic_set *set, const struct nic *nic);
+/* Find the driver's sockets, once its queues are set up. */
+void nic_kernel_find_sockets(const struct nic_set *set, struct nic *nic);
+/* Bytes of a frame that may come; 0: unknown. */
+unsigned nic_kernel_frame_bytes(const struct nic *nic);
 /* 1: up and running; 0: not; -ENODEV: it has gone. */
 int nic_kernel_link(const struct nic *nic);
 /* Packets lost in the kernel since the start. */

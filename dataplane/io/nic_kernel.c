@@ -58,45 +58,71 @@ nic_socket_is(const struct nic *nic, int fd)
 static bool
 nic_socket_taken(const struct nic_set *set, int fd)
 {
-	for (unsigned i = 0; i < set->count; i++)
-		if (set->nics[i].kernel_fd == fd)
-			return true;
+	for (unsigned i = 0; i < set->count; i++) {
+		for (unsigned k = 0; k < set->nics[i].kernel_fd_count; k++) {
+			if (set->nics[i].kernel_fds[k] == fd)
+				return true;
+		}
+	}
 	return false;
 }
 
-int
-nic_kernel_socket(const struct nic_set *set, const struct nic *nic)
+void
+nic_kernel_find_sockets(const struct nic_set *set, struct nic *nic)
 {
 	DIR *dir = opendir("/proc/self/fd");
-	int found = -1;
 
+	nic->kernel_fd_count = 0;
 	if (!dir)
-		return -1;
-	for (struct dirent *e; found < 0 && (e = readdir(dir));) {
+		return;
+	for (struct dirent *e; nic->kernel_fd_count < nic->queues && (e = readdir(dir));) {
 		int fd = atoi(e->d_name);
 		if (e->d_name[0] != '.' && !nic_socket_taken(set, fd) && nic_socket_is(nic, fd))
-			found = fd;
+			nic->kernel_fds[nic->kernel_fd_count++] = fd;
 	}
 	closedir(dir);
-	return found;
+}
+
+/* Ask the kernel about the interface. 0 or -errno. */
+static int
+nic_kernel_ask(const struct nic *nic, unsigned long what, struct ifreq *request)
+{
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	memset(request, 0, sizeof(*request));
+	memcpy(request->ifr_name, nic->interface, sizeof(request->ifr_name));
+	int r = ioctl(fd, what, request) != 0 ? -errno : 0;
+	close(fd);
+	return r;
 }
 
 int
 nic_kernel_link(const struct nic *nic)
 {
 	struct ifreq request;
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int r;
+	int r = nic_kernel_ask(nic, SIOCGIFINDEX, &request);
 
-	if (fd < 0)
-		return 1;
-	memset(&request, 0, sizeof(request));
-	memcpy(request.ifr_name, nic->interface, sizeof(request.ifr_name));
-	r = ioctl(fd, SIOCGIFFLAGS, &request) != 0 ? -errno : 0;
-	close(fd);
+	/* Removed and made anew since the last look: what is open hears nothing any more. */
+	if (r == 0 && nic->interface_index != 0 &&
+		(unsigned)request.ifr_ifindex != nic->interface_index)
+		return -ENODEV;
+	if (r == 0)
+		r = nic_kernel_ask(nic, SIOCGIFFLAGS, &request);
 	if (r != 0)
 		return r == -ENODEV ? r : 1;
 	return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+}
+
+unsigned
+nic_kernel_frame_bytes(const struct nic *nic)
+{
+	struct ifreq request;
+
+	if (!nic->interface[0] || nic_kernel_ask(nic, SIOCGIFMTU, &request) != 0)
+		return 0;
+	return (unsigned)request.ifr_mtu + RTE_ETHER_HDR_LEN + 2 * RTE_VLAN_HLEN;
 }
 
 /* The count starts over with each reading (packet(7)). */
@@ -111,18 +137,28 @@ nic_packet_drops(int fd)
 	return stats.tp_drops;
 }
 
-uint64_t
-nic_kernel_drops(struct nic *nic)
+/* What had no buffer (rx_dropped) the driver tells itself, as missed. */
+static uint64_t
+nic_xdp_drops(int fd)
 {
 	struct xdp_statistics stats = {0};
 	socklen_t len = sizeof(stats);
 
-	if (nic->kernel_fd < 0)
-		return nic->kernel_drops;
-	if (nic->kind == NIC_AF_PACKET)
-		nic->kernel_drops += nic_packet_drops(nic->kernel_fd);
-	/* What had no buffer (rx_dropped) the driver tells itself, as missed. */
-	else if (getsockopt(nic->kernel_fd, SOL_XDP, XDP_STATISTICS, &stats, &len) == 0)
-		nic->kernel_drops = stats.rx_ring_full;
+	return getsockopt(fd, SOL_XDP, XDP_STATISTICS, &stats, &len) == 0 ? stats.rx_ring_full : 0;
+}
+
+uint64_t
+nic_kernel_drops(struct nic *nic)
+{
+	uint64_t xdp = 0;
+
+	for (unsigned i = 0; i < nic->kernel_fd_count; i++) {
+		if (nic->kind == NIC_AF_PACKET)
+			nic->kernel_drops += nic_packet_drops(nic->kernel_fds[i]);
+		else
+			xdp += nic_xdp_drops(nic->kernel_fds[i]);
+	}
+	if (xdp > nic->kernel_drops)
+		nic->kernel_drops = xdp;
 	return nic->kernel_drops;
 }

@@ -139,15 +139,31 @@ run_open_ports(struct run *run)
 	return 0;
 }
 
-/* Who receives queue `queue` of every port. */
-static void
-run_set_up_live(struct run *run, unsigned which, uint16_t queue, uint64_t wall_offset_ns)
+/* All queues of every port for one lcore, or of each port the one of that number. */
+static int
+run_add_inputs(struct run *run, unsigned which)
+{
+	bool alone = run->nics.dispatch || run->worker_count == 1;
+
+	for (unsigned i = 0; i < run->nics.count; i++) {
+		const struct nic *nic = &run->nics.nics[i];
+		for (uint16_t q = 0; q < nic->queues; q++) {
+			const struct live_input input = {
+				.port = nic->port, .queue = q, .bit = 1u << i};
+			if ((alone || q == which) && !live_add_input(&run->live[which], input))
+				return run_fail(EXIT_BAD_INPUT,
+					"the ports have more than %d queues: name fewer",
+					LIVE_INPUTS_MAX);
+		}
+	}
+	return 0;
+}
+
+static int
+run_set_up_live(struct run *run, unsigned which, uint64_t wall_offset_ns)
 {
 	struct live *l = &run->live[which];
 
-	for (unsigned i = 0; i < run->nics.count; i++)
-		l->inputs[l->input_count++] = (struct live_input){
-			.port = run->nics.nics[i].port, .queue = queue, .bit = 1u << i};
 	l->wall_offset_ns = wall_offset_ns;
 	l->idle_sleep_ns = run->options->config.idle_sleep;
 	l->meta_offset = run->dispatch.meta_offset;
@@ -159,6 +175,7 @@ run_set_up_live(struct run *run, unsigned which, uint16_t queue, uint64_t wall_o
 	l->run = &run->control;
 	l->done_fd = run->done_fd;
 	l->gone = &run->nics.gone;
+	return run_add_inputs(run, which);
 }
 
 static int
@@ -171,14 +188,16 @@ run_set_up_lcores(struct run *run)
 		run->workers[i].left_open = true;
 	if (run->nics.dispatch) {
 		run->dispatch.live = true;
-		run_set_up_live(run, 0, 0, wall_offset_ns);
+		if (r == 0)
+			r = run_set_up_live(run, 0, wall_offset_ns);
 		return r == 0 ? run_set_up_dispatch(run) : r;
 	}
 	for (unsigned i = 0; i < run->worker_count && r == 0; i++) {
-		run_set_up_live(run, i, (uint16_t)i, wall_offset_ns);
+		r = run_set_up_live(run, i, wall_offset_ns);
 		run->workers[i].live = &run->live[i];
-		r = run_set_up_defrag(
-			run, &run->live[i].defrag, &run->workers[i].ring.header->counters);
+		if (r == 0)
+			r = run_set_up_defrag(
+				run, &run->live[i].defrag, &run->workers[i].ring.header->counters);
 	}
 	return r;
 }
@@ -304,16 +323,32 @@ run_take_signal(struct run *run)
 	run_mode_set(&run->control, RUN_STOP);
 }
 
-/* The ports that no lcore polls any more. */
-static uint32_t
-run_left(struct run *run)
+static unsigned
+run_receivers(const struct run *run)
 {
-	unsigned n = run->nics.dispatch ? 1 : run->worker_count;
-	uint32_t left = UINT32_MAX;
+	return run->nics.dispatch ? 1 : run->worker_count;
+}
 
-	for (unsigned i = 0; i < n; i++)
-		left &= atomic_load_explicit(&run->live[i].left, memory_order_acquire);
-	return left;
+/* Close the ports that no lcore polls any more; hand out those that came back. */
+static void
+run_renew_ports(struct run *run)
+{
+	uint32_t by_all = UINT32_MAX;
+	uint32_t by_any = 0;
+
+	for (unsigned i = 0; i < run_receivers(run); i++) {
+		uint32_t left = atomic_load_explicit(&run->live[i].left, memory_order_acquire);
+		by_all &= left;
+		by_any |= left;
+	}
+	uint32_t back = nic_set_renew(&run->nics, by_all, by_any);
+	if (back == 0)
+		return;
+	for (unsigned n = 0; n < run->nics.count; n++) {
+		for (unsigned i = 0; back >> n & 1 && i < run_receivers(run); i++)
+			live_set_port(&run->live[i], 1u << n, run->nics.nics[n].port);
+	}
+	atomic_fetch_and_explicit(&run->nics.gone, ~back, memory_order_release);
 }
 
 static void
@@ -324,7 +359,7 @@ run_watch_ports(struct run *run, int fd)
 	if (read(fd, &ignored, sizeof(ignored)) < 0 && errno != EAGAIN)
 		return;
 	nic_set_watch(&run->nics);
-	nic_set_close_gone(&run->nics, run_left(run));
+	run_renew_ports(run);
 }
 
 /* Until every lcore has ended, or there is nothing to run. */

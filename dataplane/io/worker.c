@@ -33,6 +33,7 @@ _Static_assert(WORKER_BURST <= 32, "a burst is a word of bits");
 struct worker_tally {
 	uint64_t pkts;
 	uint64_t bytes;
+	uint64_t cut;
 	uint64_t verdicts[DECODE_TOO_DEEP + 1];
 };
 
@@ -146,6 +147,8 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 	p->more_count = 0;
 	if (m->next)
 		worker_add_segments(w, m, n);
+	else
+		tally->cut += p->decoded.payload_wire_len > p->decoded.payload_len;
 	p->checksum = (uint8_t)worker_checksum(m);
 	p->time_ns = times->time_ns;
 	p->clock_ns = times->clock_ns;
@@ -191,6 +194,8 @@ worker_count(struct worker *w, const struct worker_tally *tally)
 
 	counter_add(c, COUNTER_RX_PKTS, tally->pkts);
 	counter_add(c, COUNTER_RX_BYTES, tally->bytes);
+	if (tally->cut != 0)
+		counter_add(c, COUNTER_DECODE_CUT, tally->cut);
 	for (unsigned i = 0; i <= DECODE_TOO_DEEP; i++) {
 		if (tally->verdicts[i] != 0)
 			counter_add(c, worker_verdict_counters[i], tally->verdicts[i]);

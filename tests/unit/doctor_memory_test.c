@@ -150,7 +150,7 @@ cost_of_packets_is_about_what_the_dataplane_asks_for(void **state)
 {
 	static struct doctor doctor;
 	static const char *const ports[] = {
-		"lo", "0000:3b:00.0", "net_af_xdp0,iface=lo", "net_ring0"};
+		"lo", "0000:3b:00.0", "net_af_xdp0,iface=lo", "net_memif0"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {

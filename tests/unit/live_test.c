@@ -108,8 +108,9 @@ every_packet_lost_before_its_worker_counts(void **state)
 	sum.value[COUNTER_PORT_NOMBUF] = 2;
 	sum.value[COUNTER_PORT_ERRORS] = 4;
 	sum.value[COUNTER_DISPATCH_FULL] = 8;
-	sum.value[COUNTER_EVENTS_LOST_AUTH] = 16;
-	assert_int_equal(live_lost(&sum), 15);
+	sum.value[COUNTER_DECODE_CUT] = 16;
+	sum.value[COUNTER_EVENTS_LOST_AUTH] = 32;
+	assert_int_equal(live_lost(&sum), 31);
 }
 
 static void
