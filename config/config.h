@@ -33,6 +33,7 @@ struct config {
 #undef X
 	struct config_ports ports;         /* mail.ports; default 25 */
 	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
+	char store_file[CONFIG_TEXT_MAX];  /* store.file; empty: smtap.db beside eve.json */
 	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
 	char country_db[CONFIG_TEXT_MAX];  /* enrich.country_db; empty: none */
 	char asn_db[CONFIG_TEXT_MAX];      /* enrich.asn_db; empty: none */

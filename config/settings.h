@@ -30,6 +30,14 @@
 	X(BOOL, proxy_protocol, "mail.proxy_protocol", false, 0, 1,                                \
 		"Expect a PROXY protocol header at the start of a connection")
 
+#define CONFIG_SETTINGS_STORE(X)                                                                   \
+	X(DURATION, store_keep, "store.keep", 90 * 24 * NS_PER_H, NS_PER_H, 3650 * 24 * NS_PER_H,  \
+		"How long closed incidents are kept")                                              \
+	X(COUNT, store_size, "store.size", 1024, 16, 1u << 20,                                     \
+		"MiB of the store, about, past which the oldest closed incidents go")              \
+	X(COUNT, store_memory, "store.memory", 32, 1, 4096,                                        \
+		"MiB of alerts that are kept in memory while the store cannot be written")
+
 #define CONFIG_SETTINGS_AGGR(X)                                                                    \
 	X(COUNT, aggr_sources, "aggregate.sources", 65536, 64, 1u << 26,                           \
 		"Sources tracked at a time")                                                       \
@@ -186,6 +194,7 @@
 
 #define CONFIG_SETTINGS(X)                                                                         \
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \
+	CONFIG_SETTINGS_STORE(X)                                                                   \
 	CONFIG_SETTINGS_AGGR(X)                                                                    \
 	CONFIG_SETTINGS_DETECT(X)                                                                  \
 	CONFIG_SETTINGS_TRACKED(X)

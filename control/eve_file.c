@@ -40,15 +40,16 @@ open_file(const struct options *o)
 int
 eve_file_open(const struct options *options, const char **path)
 {
+	bool to_stdout = strcmp(options->eve, "-") == 0;
+	/* The store is there, too. */
+	int r = to_stdout && !options->store[0] ? 0 : make_folder(options->output);
+
 	*path = options->eve;
-	if (strcmp(options->eve, "-") == 0)
-		return STDOUT_FILENO;
-	int r = make_folder(options->output);
 	if (r != 0) {
 		*path = options->output;
 		return r;
 	}
-	return open_file(options);
+	return to_stdout ? STDOUT_FILENO : open_file(options);
 }
 
 int

@@ -177,6 +177,13 @@ find_config(int argc, char **argv)
 	return file;
 }
 
+/* A file in the folder. 0, or -ENAMETOOLONG. */
+static int
+put_path(char path[PATH_MAX], const char *folder, const char *name)
+{
+	return snprintf(path, PATH_MAX, "%s/%s", folder, name) < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
 static int
 finish(struct options *o, char *why, size_t why_len)
 {
@@ -186,10 +193,15 @@ finish(struct options *o, char *why, size_t why_len)
 	}
 	if (!o->output)
 		o->output = o->config.output_dir;
-	if (o->eve[0])
+	if ((o->eve[0] || put_path(o->eve, o->output, "eve.json") == 0) &&
+		put_path(o->store, o->output, "smtap.db") == 0) {
+		/* Whoever wants the lines of a capture on standard output wants no files. */
+		if (!o->live && strcmp(o->eve, "-") == 0)
+			o->store[0] = '\0';
+		else if (o->config.store_file[0])
+			snprintf(o->store, sizeof(o->store), "%s", o->config.store_file);
 		return 0;
-	if (snprintf(o->eve, sizeof(o->eve), "%s/eve.json", o->output) < (int)sizeof(o->eve))
-		return 0;
+	}
 	snprintf(why, why_len, "-o: the path is too long");
 	return -EINVAL;
 }

@@ -14,8 +14,9 @@ struct options {
 	int captures_fd; /* -1: none */
 	bool live;       /* ports: what eve.json holds stays */
 	bool interfaces_given;
-	const char *output; /* the folder */
-	char eve[PATH_MAX]; /* "-": standard output */
+	const char *output;   /* the folder */
+	char eve[PATH_MAX];   /* "-": standard output */
+	char store[PATH_MAX]; /* empty: none */
 	bool json;
 	bool progress;
 };

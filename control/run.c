@@ -40,6 +40,7 @@
 #include "control/report/captures.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
+#include "control/stored.h"
 #include "patterns/pattern.h"
 
 #define WHY_BYTES 512
@@ -60,6 +61,7 @@ struct run {
 	struct enrich *enrich; /* NULL: no databases */
 	struct eve *eve;
 	struct live live;
+	struct stored stored;
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
 	int eve_fd;
@@ -110,7 +112,11 @@ open_eve(struct run *run)
 	run->eve_fd = eve_file_open(o, &path);
 	if (run->eve_fd < 0)
 		return fail(EXIT_BAD_INPUT, "%s: %s", path, strerror(-run->eve_fd));
+	if (stored_open(&run->stored, o) != 0)
+		return fail(EXIT_FAILED, "out of memory");
 	options.fd = run->eve_fd;
+	options.alert = stored_alert;
+	options.arg = &run->stored;
 	run->eve = eve_open(&options);
 	return run->eve ? 0 : fail(EXIT_FAILED, "out of memory");
 }
@@ -162,6 +168,7 @@ open_engine(struct run *run)
 	run->engine = engine_open(&run->options->config, &sink);
 	if (!run->engine)
 		return fail(EXIT_FAILED, "out of memory for the tables");
+	stored_begin_ids(&run->stored, run->engine);
 	eve_set_rules(run->eve, engine_rules(run->engine));
 	return 0;
 }
@@ -375,7 +382,8 @@ write_stats(struct run *run, const struct counters *sum)
 		.engine = &totals,
 		.first_ns = run->first_ns,
 		.last_ns = run->last_ns,
-		.rules = engine_rules(run->engine)};
+		.rules = engine_rules(run->engine),
+		.store = stored_counters(&run->stored)};
 	eve_stats(run->eve, &stats);
 }
 
@@ -394,6 +402,7 @@ look_at_clock(struct run *run)
 		eve_sensor_loss(run->eve, &run->live.loss, live_wall_ns());
 	if (live_due_stats(&run->live, now_ns))
 		write_stats(run, &sum);
+	stored_look(&run->stored, run->engine, now_ns);
 	eve_flush(run->eve);
 }
 
@@ -506,6 +515,7 @@ write_report(struct run *run, const struct counters *sum)
 		.workers = sum,
 		.intake = &run->intake.counters,
 		.eve = &eve,
+		.store = stored_counters(&run->stored),
 		.signatures = signatures,
 		.signature_count = eve_signatures(run->eve, signatures, REPORT_SIGNATURES_MAX),
 		.rules = engine_rules(run->engine),
@@ -534,6 +544,8 @@ finish(struct run *run)
 	engine_finish(run->engine);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);
+	if (stored_close(&run->stored, run->engine) != 0)
+		status = EXIT_FAILED;
 	write_stats(run, &sum);
 	int r = eve_flush(run->eve);
 	if (r)
@@ -559,6 +571,7 @@ tear_down(struct run *run)
 		eve_close(run->eve);
 	if (run->engine)
 		engine_close(run->engine);
+	stored_close(&run->stored, NULL);
 	enrich_close(run->enrich);
 	captures_free(&run->captures);
 	pattern_set_free(&run->patterns);

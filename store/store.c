@@ -49,8 +49,6 @@ store_fail(struct store *store, int result)
 		break;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-	case SQLITE_SCHEMA:
-	case SQLITE_ERROR: /* a table is missing, say */
 		store->error = -EUCLEAN;
 		break;
 	case SQLITE_BUSY:
@@ -186,6 +184,18 @@ make_file(const char *path)
 	return 0;
 }
 
+/* With what belongs to it. What cannot be removed is told when it is opened. */
+static void
+remove_file(const char *path)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", "-journal"};
+	char name[4096 + 16];
+
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (snprintf(name, sizeof(name), "%s%s", path, ends[i]) < (int)sizeof(name))
+			unlink(name);
+}
+
 static int
 set_up(struct store *store, enum store_mode mode)
 {
@@ -196,15 +206,20 @@ set_up(struct store *store, enum store_mode mode)
 					"PRAGMA journal_size_limit = " WAL_BYTES ";"
 					"PRAGMA temp_store = MEMORY;"
 					"PRAGMA trusted_schema = OFF;";
+	static const char anew_sql[] = "PRAGMA journal_mode = MEMORY;"
+				       "PRAGMA synchronous = OFF;"
+				       "PRAGMA temp_store = MEMORY;"
+				       "PRAGMA trusted_schema = OFF;";
 	static const char read_sql[] = "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF;";
 
 	sqlite3_busy_timeout(store->db, BUSY_MS);
 	sqlite3_extended_result_codes(store->db, 1);
-	int r = sqlite3_exec(
-		store->db, mode == STORE_WRITE ? write_sql : read_sql, NULL, NULL, NULL);
+	static const char *const sql[] = {
+		[STORE_READ] = read_sql, [STORE_WRITE] = write_sql, [STORE_ANEW] = anew_sql};
+	int r = sqlite3_exec(store->db, sql[mode], NULL, NULL, NULL);
 	if (r != SQLITE_OK)
 		return store_fail(store, r);
-	return mode == STORE_WRITE ? store_migrate(store) : store_check_version(store);
+	return mode == STORE_READ ? store_check_version(store) : store_migrate(store);
 }
 
 /*
@@ -217,7 +232,7 @@ open_database(struct store *store, const char *path, enum store_mode mode)
 	char uri[4096 * 3 + 32] = "file:", wal[4096 + 8];
 	size_t n = strlen(uri);
 
-	if (mode == STORE_WRITE)
+	if (mode != STORE_READ)
 		return sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READWRITE, NULL);
 	int r = sqlite3_open_v2(path, &store->db, SQLITE_OPEN_READONLY, NULL);
 	if (r != SQLITE_OK)
@@ -251,7 +266,9 @@ store_open(struct store **out, const char *path, enum store_mode mode, char *why
 	int r = store ? 0 : -ENOMEM;
 
 	*out = NULL;
-	if (r == 0 && mode == STORE_WRITE)
+	if (r == 0 && mode == STORE_ANEW)
+		remove_file(path);
+	if (r == 0 && mode != STORE_READ)
 		r = make_file(path);
 	else if (r == 0 && access(path, R_OK) != 0)
 		r = -errno;

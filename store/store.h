@@ -1,8 +1,8 @@
 /*
  * store: incidents, the alerts that are their evidence, and how far each exporter has come, in an
  * SQLite file. control writes it, one process at a time; `smtap incidents` and its kin read it
- * meanwhile (WAL). Its alerts are the outbox of exporters: numbered without gaps in the order in
- * which they were told.
+ * meanwhile (WAL). Its alerts are the outbox of exporters: numbered in the
+ * order in which they were told.
  *
  * Synchronous, for one thread. Every function that may fail returns 0 or -errno, and store_error
  * says it in words: -ENOSPC full, -EROFS read-only, -EUCLEAN damaged, -EBUSY somebody else writes,
@@ -22,6 +22,8 @@ struct store;
 enum store_mode {
 	STORE_READ,  /* the file must be there */
 	STORE_WRITE, /* made when it is not; an older version is migrated */
+	STORE_ANEW,  /* what was there goes; what is written can be made again, so no disk is waited
+			for */
 };
 
 /* Opens it, or says why not. Also -ENOENT, -EACCES. */

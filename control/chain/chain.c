@@ -300,7 +300,7 @@ start(struct chain *c)
 	uint32_t slot = c->free[--c->free_len];
 
 	memset(&c->slots[slot], 0, sizeof(c->slots[slot]));
-	c->slots[slot].incident.id = ++c->opened;
+	c->slots[slot].incident.id = c->before + ++c->opened;
 	c->slots[slot].incident.severity = UINT8_MAX;
 	c->slots[slot].first = CHAIN_NONE;
 	return slot;

@@ -62,6 +62,7 @@ struct chain {
 	struct table tie_table;
 	struct chain_tie *ties; /* owned */
 	uint64_t opened;
+	uint64_t before; /* the highest id of earlier runs */
 	uint64_t merged;
 	uint64_t reopened;
 	uint64_t held; /* alerts that were held back for the next interval */

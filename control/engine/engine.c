@@ -69,6 +69,13 @@ engine_touch_memory(struct engine *engine)
 }
 
 void
+engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding)
+{
+	engine->chain.before = incident;
+	engine->book.before = finding;
+}
+
+void
 engine_close_finding(struct engine *engine, struct book_entry *entry)
 {
 	struct finding *i = &entry->finding;

@@ -45,6 +45,9 @@ void engine_close(struct engine *engine);
  */
 void engine_touch_memory(struct engine *engine);
 
+/* Ids go on after these, of an earlier run; before the first event. */
+void engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding);
+
 #define ENGINE_AHEAD 16 /* events that can be announced at once */
 
 /*
@@ -57,10 +60,10 @@ void engine_ahead(struct engine *engine, const struct event *events, unsigned n)
 /* One validated event, in merge order. */
 void engine_event(struct engine *engine, const struct event *event);
 
-/* How many losses the sensor knows of so far (intake_lost); stamped on findings. */
 /* No event before clock_ns will come any more: findings that are over by then close. */
 void engine_clock(struct engine *engine, uint64_t clock_ns);
 
+/* How many losses the sensor knows of so far (intake_lost); stamped on findings. */
 void engine_set_loss(struct engine *engine, uint64_t loss);
 
 /* No event follows: close what is open (state closed, as of the last event's time). */

@@ -244,8 +244,8 @@ line_finding(const struct finding *finding, enum finding_state state,
 	return o;
 }
 
-static const char *
-incident_state_name(enum incident_state state)
+const char *
+line_incident_state(enum incident_state state)
 {
 	static const char *const names[INCIDENT_STATE_COUNT] = {[INCIDENT_OPEN] = "open",
 		[INCIDENT_UPDATE] = "update",
@@ -268,16 +268,15 @@ eve_finding(struct eve *eve, const struct engine_telling *telling)
 		.mitre = info->mitre,
 		.severity = telling->incident->severity,
 		.confidence = finding->confidence};
-	json_t *line = line_start("alert",
-		telling->event ? telling->event->head.time_ns : finding->last_seen_ns, flow);
+	uint64_t time_ns = telling->event ? telling->event->head.time_ns : finding->last_seen_ns;
+	json_t *line = line_start("alert", time_ns, flow);
 	json_t *smtap = line_finding(finding, telling->finding_state, eve->patterns, eve->enrich);
 
 	line_put_number(smtap, "incident_id", telling->incident->id);
-	line_put_string(smtap, "state", incident_state_name(telling->incident_state));
+	line_put_string(smtap, "state", line_incident_state(telling->incident_state));
 	json_object_set_new(smtap, "incident", line_incident(telling->incident));
 	json_object_set_new(line, "alert", line_alert(&rule));
 	json_object_set_new(line, "smtap", smtap);
-	line_end(eve, line);
-	eve->counters.alerts++;
+	line_end_alert(eve, line, telling, time_ns);
 	eve_flush(eve);
 }

@@ -22,6 +22,7 @@
 #include "control/enrich/enrich.h"
 #include "control/incident/finding.h"
 #include "control/intake/intake.h"
+#include "control/outbox/outbox.h"
 #include "patterns/pattern.h"
 
 /* X(field, "name", "help"): export's own counters. */
@@ -43,11 +44,26 @@ struct eve_counters {
 
 struct eve;
 
+/*
+ * An alert as it was written: its line without a newline, what it tells of, and when (packet time).
+ * telling is NULL for an alert of a pattern or about the sensor, which is of no incident.
+ */
+struct eve_alert {
+	const struct engine_telling *telling;
+	uint64_t time_ns;
+	const char *line;
+	size_t line_len;
+};
+
+typedef void eve_alert_fn(void *arg, const struct eve_alert *alert);
+
 struct eve_options {
 	int fd; /* where lines go; the caller's, until eve_close */
 	const struct config *config;
 	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
 	struct enrich *enrich;              /* the same; NULL: no databases */
+	eve_alert_fn *alert;                /* told of each alert; NULL: nobody */
+	void *arg;                          /* of alert */
 };
 
 /* How often a pattern of role signature matched. */
@@ -66,7 +82,8 @@ struct eve_stats {
 	const struct engine_totals *engine;
 	uint64_t first_ns; /* packet time of the first and last event; 0: none */
 	uint64_t last_ns;
-	const struct suppress *rules; /* NULL: none */
+	const struct suppress *rules;        /* NULL: none */
+	const struct outbox_counters *store; /* NULL: none */
 };
 
 /* NULL when out of memory. */

@@ -22,6 +22,8 @@ eve_open(const struct eve_options *options)
 	eve->config = options->config;
 	eve->patterns = options->patterns;
 	eve->enrich = options->enrich;
+	eve->alert = options->alert;
+	eve->arg = options->arg;
 	eve->buffer = malloc(BUFFER_BYTES);
 	eve->rcpt = rcpt_open();
 	eve->signatures = calloc(eve->patterns->count + 1, sizeof(*eve->signatures));
@@ -102,6 +104,25 @@ line_end(struct eve *eve, json_t *line)
 	line_write("\n", 1, eve);
 	json_decref(line);
 	eve->counters.lines++;
+}
+
+void
+line_end_alert(
+	struct eve *eve, json_t *line, const struct engine_telling *telling, uint64_t time_ns)
+{
+	char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
+
+	json_decref(line);
+	if (!text)
+		return;
+	size_t len = strlen(text);
+	line_write(text, len, eve);
+	line_write("\n", 1, eve);
+	eve->counters.lines++;
+	eve->counters.alerts++;
+	if (eve->alert)
+		eve->alert(eve->arg, &(struct eve_alert){telling, time_ns, text, len});
+	free(text);
 }
 
 void

@@ -27,6 +27,8 @@ struct eve {
 	const struct config *config;
 	const struct pattern_set *patterns;
 	struct enrich *enrich;
+	eve_alert_fn *alert; /* NULL: nobody is told */
+	void *arg;
 	struct suppress *rules; /* NULL: none */
 	struct rcpt_table *rcpt;
 	struct eve_counters counters;
@@ -40,6 +42,10 @@ json_t *line_start(const char *event_type, uint64_t time_ns, const struct event_
 
 /* Write the object, and drop it. */
 void line_end(struct eve *eve, json_t *line);
+
+/* The same for an alert: whoever wants alerts is told of it. telling as in struct eve_alert. */
+void line_end_alert(
+	struct eve *eve, json_t *line, const struct engine_telling *telling, uint64_t time_ns);
 
 /* Text that need not end with NUL; nothing is added when it is empty. */
 void line_put_text(json_t *object, const char *key, const char *text, size_t len);
@@ -73,6 +79,9 @@ json_t *line_alert(const struct alert_rule *rule);
 
 /* "open", "update", "closed". */
 const char *line_state(enum finding_state state);
+
+/* The same of an incident. */
+const char *line_incident_state(enum incident_state state);
 
 /* What an alert, or the report, says of the incident that a finding is part of. */
 json_t *line_incident(const struct incident *incident);

@@ -29,7 +29,6 @@ eve_sensor_loss(struct eve *eve, const struct eve_loss *loss, uint64_t time_ns)
 			"of the stats lines; give it more workers (dataplane.workers), CPUs of "
 			"their own, or larger buffers (dataplane.rx_descriptors).");
 	json_object_set_new(line, "smtap", smtap);
-	line_end(eve, line);
-	eve->counters.alerts++;
+	line_end_alert(eve, line, NULL, time_ns);
 	eve_flush(eve);
 }

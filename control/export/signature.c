@@ -109,12 +109,11 @@ eve_signature(struct eve *eve, const struct event *event)
 	json_t *line = line_start("alert", event->head.time_ns, flow);
 	json_object_set_new(line, "alert", line_alert(&rule));
 	json_object_set_new(line, "smtap", signature_object(eve, told, pattern, event));
-	line_end(eve, line);
+	line_end_alert(eve, line, NULL, event->head.time_ns);
 	told->told = true;
 	told->clock_ns = event->head.clock_ns;
 	told->suppressed = 0;
 	counted->alerts++;
-	eve->counters.alerts++;
 }
 
 size_t

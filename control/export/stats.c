@@ -18,6 +18,11 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 #define X(field, name, help) line_put_number(o, name, eve->field);
 	EVE_COUNTERS(X)
 #undef X
+	if (stats->store) {
+#define X(field, name, help) line_put_number(o, name, stats->store->field);
+		OUTBOX_COUNTERS(X)
+#undef X
+	}
 	line_put_number(o, "engine_sources", stats->engine->sources);
 	line_put_number(o, "engine_accounts", stats->engine->accounts);
 	line_put_number(o, "engine_servers", stats->engine->servers);

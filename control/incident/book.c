@@ -85,7 +85,7 @@ book_add(struct book *book, unsigned severity)
 		return NULL;
 	}
 	memset(entry, 0, sizeof(*entry));
-	entry->finding.id = ++book->opened;
+	entry->finding.id = book->before + ++book->opened;
 	entry->at = BOOK_NOT_IN_HEAP;
 	entry->severity = severity < BOOK_SEVERITIES ? severity : BOOK_SEVERITIES;
 	return entry;

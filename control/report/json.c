@@ -213,7 +213,8 @@ report_json(const struct report *report, FILE *out)
 		.intake = report->intake,
 		.engine = &totals,
 		.first_ns = report->first_ns,
-		.last_ns = report->last_ns};
+		.last_ns = report->last_ns,
+		.store = report->store};
 	json_t *o = json_object();
 
 	engine_totals(report->engine, &totals);

@@ -25,6 +25,7 @@ struct report {
 	const struct counters *workers; /* added up */
 	const struct intake_counters *intake;
 	const struct eve_counters *eve;
+	const struct outbox_counters *store;    /* NULL: none */
 	const struct eve_signature *signatures; /* those that matched, by id */
 	size_t signature_count;
 	const struct suppress *rules; /* NULL: none */

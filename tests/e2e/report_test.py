@@ -199,7 +199,8 @@ def a_run_makes_its_report():
             "not the sentence",
         )
         expect(
-            sorted(p.name for p in path.parent.iterdir()) == ["eve.json", "report.html"],
+            sorted(p.name for p in path.parent.iterdir())
+            == ["eve.json", "report.html", "smtap.db"],
             "other files",
         )
 

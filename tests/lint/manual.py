@@ -146,6 +146,7 @@ def counters_mdoc():
     for path, macro in (
         ("control/intake/intake.h", "INTAKE_COUNTERS"),
         ("control/export/eve.h", "EVE_COUNTERS"),
+        ("control/outbox/outbox.h", "OUTBOX_COUNTERS"),
     ):
         rows += [(name, "", text) for name, text in x_rows(path, macro)]
     out = [".Bl -tag -width Ds -compact"]

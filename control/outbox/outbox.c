@@ -1,0 +1,485 @@
+/*
+ * Theory of operation.
+ *
+ * Keeps: a queue of alerts that are not in the store yet, what is newest of sources and accounts,
+ * and the state of the store, all under one lock; the store itself belongs to the thread alone.
+ *
+ * Always holds: alerts are written in the order of their numbers. One leaves the queue when its
+ * transaction was committed, or when the bound is reached: then an update of a finding goes first,
+ * since a later alert says all that it said, and if there is none the oldest. Each is counted.
+ *
+ * When the store fails it is closed, and opened again after 1, 2, 4 .. RETRY_MAX_S seconds. A file
+ * that SQLite calls damaged is put aside under another name, for whoever wants to rescue it, and a
+ * new one begun: an attack is not the time to wait for a person. Numbers go on from memory; where
+ * the store could not be read at the start, from a number that grows with the clock, so that no
+ * incident gets the id of another.
+ *
+ * Limits: memory_bytes of waiting alerts. At the end, one last try.
+ */
+#include "control/outbox/outbox.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/duration.h"
+#include "control/outbox/item.h"
+
+#define BATCH 128       /* alerts in one transaction */
+#define RETRY_MAX_S 30u /* longest pause between tries */
+#define RETIRE_S 60u    /* between looks for what is too old */
+#define CLOCK_SHIFT 20  /* ids made of the clock: so many each second */
+
+enum { KIND_SOURCE, KIND_ACCOUNT, KINDS };
+
+static const char *const kind_names[KINDS] = {"source", "account"};
+
+struct outbox {
+	struct outbox_options options;
+	char *path;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	/* Under the lock. */
+	struct outbox_item *first;
+	struct outbox_item **end;
+	struct outbox_item *writing_end; /* up to here the thread has them in hand; NULL: none */
+	uint64_t bytes;
+	struct outbox_rows *rows[KINDS]; /* NULL: nothing new */
+	struct outbox_counters counters;
+	bool stop;
+	bool failing;
+	bool news; /* of failing, not told yet */
+	int error;
+	char why[OUTBOX_WHY_MAX];
+	/* Of whoever puts. */
+	struct store_last last;
+	uint64_t next_seq;
+	/* The thread's. */
+	struct store *store; /* NULL: closed */
+	unsigned tries;      /* that failed, one after another */
+};
+
+static uint64_t
+clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+/* Under the lock. */
+static void
+set_failing(struct outbox *o, int error, const char *why)
+{
+	bool failing = error != 0;
+
+	o->news |= failing != o->failing;
+	o->failing = failing;
+	o->error = error;
+	snprintf(o->why, sizeof(o->why), "%s", why);
+}
+
+static void
+fail(struct outbox *o, int error, const char *why)
+{
+	pthread_mutex_lock(&o->lock);
+	o->counters.errors++;
+	set_failing(o, error, why);
+	pthread_mutex_unlock(&o->lock);
+	store_close(o->store);
+	o->store = NULL;
+	o->tries++;
+}
+
+/* A damaged file, with its log, out of the way. */
+static void
+put_aside(struct outbox *o)
+{
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	uint64_t now_s = clock_ns(CLOCK_REALTIME) / NS_PER_S;
+	char from[4096], to[4096];
+
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(from, sizeof(from), "%s%s", o->path, ends[i]);
+		snprintf(to, sizeof(to), "%s.damaged-%llu%s", o->path, (unsigned long long)now_s,
+			ends[i]);
+		if (rename(from, to) != 0 && i == 0)
+			return;
+	}
+	pthread_mutex_lock(&o->lock);
+	o->counters.damaged++;
+	pthread_mutex_unlock(&o->lock);
+}
+
+static int
+open_store(struct outbox *o)
+{
+	char why[OUTBOX_WHY_MAX] = "";
+	enum store_mode mode = o->options.anew ? STORE_ANEW : STORE_WRITE;
+	int r = store_open(&o->store, o->path, mode, why, sizeof(why));
+
+	if (r != 0)
+		fail(o, r, why);
+	else
+		o->options.anew = false; /* what we wrote ourselves stays */
+	if (r == -EUCLEAN)
+		put_aside(o);
+	return r;
+}
+
+/* What the store said of its last call. */
+static int
+store_said(struct outbox *o, int r)
+{
+	char why[OUTBOX_WHY_MAX];
+
+	if (r == 0)
+		return 0;
+	snprintf(why, sizeof(why), "%s: %s", o->path, store_error(o->store));
+	fail(o, r, why);
+	if (r == -EUCLEAN)
+		put_aside(o);
+	return r;
+}
+
+/* The first of the queue, up to a batch; they stay there until they are written. */
+static size_t
+take(struct outbox *o, struct store_alert alerts[BATCH])
+{
+	struct outbox_item *item;
+	size_t n = 0;
+
+	pthread_mutex_lock(&o->lock);
+	for (item = o->first; item && n < BATCH; item = item->next) {
+		alerts[n++] = item->alert;
+		o->writing_end = item;
+	}
+	pthread_mutex_unlock(&o->lock);
+	return n;
+}
+
+/* Under the lock: the first leaves the queue. */
+static void
+drop_first(struct outbox *o)
+{
+	struct outbox_item *item = o->first;
+
+	o->first = item->next;
+	if (!o->first)
+		o->end = &o->first;
+	o->bytes -= item->bytes;
+	o->counters.waiting--;
+	free(item);
+}
+
+static void
+written(struct outbox *o, size_t n, bool done)
+{
+	pthread_mutex_lock(&o->lock);
+	o->writing_end = NULL;
+	for (size_t i = 0; done && i < n; i++)
+		drop_first(o);
+	if (done) {
+		o->counters.written += n;
+		set_failing(o, 0, "");
+		o->tries = 0;
+	}
+	pthread_mutex_unlock(&o->lock);
+}
+
+static int
+write_alerts(struct outbox *o)
+{
+	struct store_alert alerts[BATCH];
+	size_t n;
+	int r = 0;
+
+	while (r == 0 && (n = take(o, alerts)) > 0) {
+		r = store_said(o, store_append(o->store, alerts, n));
+		written(o, n, r == 0);
+	}
+	return r;
+}
+
+static int
+write_subjects(struct outbox *o)
+{
+	int r = 0;
+
+	for (unsigned kind = 0; kind < KINDS && r == 0; kind++) {
+		pthread_mutex_lock(&o->lock);
+		struct outbox_rows *rows = o->rows[kind];
+		o->rows[kind] = NULL;
+		pthread_mutex_unlock(&o->lock);
+		if (!rows)
+			continue;
+		/* When it fails, the next ones come soon. */
+		r = store_said(o, store_put_subjects(
+					  o->store, kind_names[kind], rows->subjects, rows->count));
+		outbox_rows_free(rows);
+	}
+	return r;
+}
+
+static int
+retire(struct outbox *o)
+{
+	uint64_t undelivered = 0;
+	int r = store_said(o,
+		store_retire(o->store, &o->options.keep, clock_ns(CLOCK_REALTIME), &undelivered));
+
+	pthread_mutex_lock(&o->lock);
+	o->counters.undelivered += undelivered;
+	pthread_mutex_unlock(&o->lock);
+	return r;
+}
+
+static int
+work(struct outbox *o, bool retires)
+{
+	int r = o->store ? 0 : open_store(o);
+
+	if (r == 0)
+		r = write_alerts(o);
+	if (r == 0)
+		r = write_subjects(o);
+	/* Also what makes room again on a full disk. */
+	if ((r == 0 || r == -ENOSPC) && retires && o->store)
+		r = retire(o);
+	if (r == 0)
+		written(o, 0, true);
+	return r;
+}
+
+/* Wait for something to do, at most until then. True: there is. */
+static bool
+await(struct outbox *o, uint64_t until_ns)
+{
+	struct timespec until = {
+		.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
+	int r = 0;
+
+	pthread_mutex_lock(&o->lock);
+	while (!o->stop && r == 0 && (o->failing || (!o->first && !o->rows[0] && !o->rows[1])))
+		r = pthread_cond_timedwait(&o->more, &o->lock, &until);
+	bool more = !o->stop;
+	pthread_mutex_unlock(&o->lock);
+	return more;
+}
+
+static void *
+run(void *arg)
+{
+	struct outbox *o = arg;
+	uint64_t retire_ns = clock_ns(CLOCK_MONOTONIC);
+
+	for (;;) {
+		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), until_ns = retire_ns;
+
+		if (o->tries > 0) {
+			unsigned wait_s = o->tries < 6 ? 1u << (o->tries - 1) : RETRY_MAX_S;
+
+			until_ns = now_ns + wait_s * NS_PER_S;
+		}
+		if (!await(o, until_ns))
+			break;
+		now_ns = clock_ns(CLOCK_MONOTONIC);
+		bool retires = now_ns >= retire_ns;
+		if (retires)
+			retire_ns = now_ns + RETIRE_S * NS_PER_S;
+		work(o, retires);
+	}
+	work(o, false);
+	return NULL;
+}
+
+/* The numbers before ours, and those of the ids. */
+static void
+read_last(struct outbox *o)
+{
+	bool anew = o->options.anew;
+	uint64_t made = anew ? 0 : clock_ns(CLOCK_REALTIME) / NS_PER_S << CLOCK_SHIFT;
+
+	if (open_store(o) == 0 && store_said(o, store_last(o->store, &o->last)) == 0)
+		o->tries = 0;
+	else
+		o->last = (struct store_last){.seq = made, .incident = made, .finding = made};
+	o->next_seq = o->last.seq + 1;
+}
+
+static int
+start(struct outbox *o)
+{
+	pthread_condattr_t attr;
+	sigset_t all, old;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->more, &attr);
+	pthread_condattr_destroy(&attr);
+	read_last(o);
+	/* Signals are for the thread that has the signalfd. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int r = pthread_create(&o->thread, NULL, run, o);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -r;
+}
+
+struct outbox *
+outbox_open(const struct outbox_options *options)
+{
+	struct outbox *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->options = *options;
+	o->end = &o->first;
+	o->path = strdup(options->path);
+	if (!o->path || start(o) != 0) {
+		store_close(o->store);
+		free(o->path);
+		free(o);
+		return NULL;
+	}
+	return o;
+}
+
+struct store_last
+outbox_last(const struct outbox *outbox)
+{
+	return outbox->last;
+}
+
+static bool
+is_update(const struct outbox_item *item)
+{
+	return item->alert.finding_state && strcmp(item->alert.finding_state, "update") == 0;
+}
+
+/* Under the lock: the link to an alert that can be spared; NULL: the thread has all in hand. */
+static struct outbox_item **
+find_spare(struct outbox *o)
+{
+	struct outbox_item **oldest = o->writing_end ? &o->writing_end->next : &o->first;
+
+	for (struct outbox_item **p = oldest; *p; p = &(*p)->next)
+		if (is_update(*p))
+			return p;
+	return *oldest ? oldest : NULL;
+}
+
+/* Under the lock: room for so many bytes. */
+static bool
+make_room(struct outbox *o, uint64_t bytes)
+{
+	while (o->bytes + bytes > o->options.memory_bytes) {
+		struct outbox_item **spare = find_spare(o);
+
+		if (!spare)
+			return false;
+		struct outbox_item *item = *spare;
+		*spare = item->next;
+		if (o->end == &item->next)
+			o->end = spare;
+		o->bytes -= item->bytes;
+		o->counters.waiting--;
+		o->counters.dropped++;
+		free(item);
+	}
+	return true;
+}
+
+void
+outbox_put(struct outbox *o, const struct store_alert *alert)
+{
+	struct outbox_item *item = outbox_item_copy(alert);
+
+	pthread_mutex_lock(&o->lock);
+	if (!item || !make_room(o, item->bytes)) {
+		o->counters.dropped++;
+		pthread_mutex_unlock(&o->lock);
+		free(item);
+		return;
+	}
+	item->alert.seq = o->next_seq++;
+	item->alert.told_ns = clock_ns(CLOCK_REALTIME);
+	*o->end = item;
+	o->end = &item->next;
+	o->bytes += item->bytes;
+	o->counters.waiting++;
+	pthread_cond_signal(&o->more);
+	pthread_mutex_unlock(&o->lock);
+}
+
+void
+outbox_put_subjects(
+	struct outbox *o, const char *kind, const struct store_subject *subjects, size_t n)
+{
+	struct outbox_rows *rows = outbox_rows_copy(subjects, n), *old;
+	unsigned which = strcmp(kind, kind_names[KIND_ACCOUNT]) == 0 ? KIND_ACCOUNT : KIND_SOURCE;
+
+	if (!rows)
+		return;
+	pthread_mutex_lock(&o->lock);
+	old = o->rows[which];
+	o->rows[which] = rows;
+	pthread_cond_signal(&o->more);
+	pthread_mutex_unlock(&o->lock);
+	outbox_rows_free(old);
+}
+
+bool
+outbox_trouble(struct outbox *o, char why[OUTBOX_WHY_MAX])
+{
+	pthread_mutex_lock(&o->lock);
+	bool news = o->news;
+	if (news && o->failing)
+		snprintf(why, OUTBOX_WHY_MAX, "%.400s; alerts are kept in memory and tried again",
+			o->why);
+	else if (news)
+		snprintf(why, OUTBOX_WHY_MAX, "%.400s: works again", o->path);
+	o->news = false;
+	pthread_mutex_unlock(&o->lock);
+	return news;
+}
+
+void
+outbox_counters(struct outbox *o, struct outbox_counters *out)
+{
+	pthread_mutex_lock(&o->lock);
+	*out = o->counters;
+	pthread_mutex_unlock(&o->lock);
+}
+
+int
+outbox_close(struct outbox *o, struct outbox_counters *counters)
+{
+	int r = 0;
+
+	pthread_mutex_lock(&o->lock);
+	o->stop = true;
+	pthread_cond_signal(&o->more);
+	pthread_mutex_unlock(&o->lock);
+	pthread_join(o->thread, NULL);
+	*counters = o->counters;
+	if (o->counters.waiting > 0 || o->counters.dropped > 0)
+		r = o->error ? o->error : -ENOBUFS;
+	while (o->first)
+		drop_first(o);
+	for (unsigned kind = 0; kind < KINDS; kind++)
+		outbox_rows_free(o->rows[kind]);
+	store_close(o->store);
+	pthread_cond_destroy(&o->more);
+	pthread_mutex_destroy(&o->lock);
+	free(o->path);
+	free(o);
+	return r;
+}

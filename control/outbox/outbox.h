@@ -1,0 +1,72 @@
+/*
+ * outbox: the way of alerts into the store. Detection never waits for a disk: alerts are queued in
+ * memory, and a thread writes them. What the store cannot take stays there, up to a bound, and is
+ * tried again; the theory is in outbox.c.
+ */
+#ifndef SMTAP_CONTROL_OUTBOX_OUTBOX_H
+#define SMTAP_CONTROL_OUTBOX_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/store.h"
+
+/* X(field, "name", "help"): outbox's own counters. */
+#define OUTBOX_COUNTERS(X)                                                                       \
+	X(written, "store_alerts", "Alerts written to the store")                                \
+	X(waiting, "store_waiting", "Alerts in memory, still to be written")                     \
+	X(dropped, "store_dropped", "Alerts that no memory was left for while the store failed") \
+	X(errors, "store_errors", "Writes that failed; what they held is tried again")           \
+	X(damaged, "store_damaged", "Damaged files that were put aside for a new one")           \
+	X(undelivered, "store_undelivered",                                                      \
+		"Alerts that went for age or size before each exporter had delivered them")
+
+struct outbox_counters {
+#define X(field, name, help) uint64_t field;
+	OUTBOX_COUNTERS(X)
+#undef X
+};
+
+struct outbox;
+
+struct outbox_options {
+	const char *path;
+	struct store_keep keep;
+	uint64_t memory_bytes; /* of alerts that wait; about */
+	bool anew;             /* of captures: what was there goes, and ids are from 1 */
+};
+
+/*
+ * Opens the store, and begins with the numbers after those in it. A store that cannot be opened is
+ * no failure: outbox_trouble tells, and it is tried again. NULL: out of memory.
+ */
+struct outbox *outbox_open(const struct outbox_options *options);
+
+/* The highest ids that were given before this run; to be called before the first outbox_put. */
+struct store_last outbox_last(const struct outbox *outbox);
+
+/* One more alert; its number and the time it is told are filled in here. Never waits for a disk. */
+void outbox_put(struct outbox *outbox, const struct store_alert *alert);
+
+/* These take the place of the store's sources or accounts, unless newer ones come first. */
+void outbox_put_subjects(
+	struct outbox *outbox, const char *kind, const struct store_subject *subjects, size_t n);
+
+#define OUTBOX_WHY_MAX 512
+
+/*
+ * What is to be told since the last call, in one line: that the store fails, or that it works
+ * again. False: nothing new.
+ */
+bool outbox_trouble(struct outbox *outbox, char why[OUTBOX_WHY_MAX]);
+
+void outbox_counters(struct outbox *outbox, struct outbox_counters *out);
+
+/*
+ * Writes what waits, and ends. 0; or, when alerts were lost, -errno of the store, -ENOBUFS if it
+ * works by now. The counters as they are then go to *counters.
+ */
+int outbox_close(struct outbox *outbox, struct outbox_counters *counters);
+
+#endif

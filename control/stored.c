@@ -1,0 +1,153 @@
+#include "control/stored.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "control/detect/info.h"
+#include "control/export/line.h"
+
+#define SUBJECTS_MAX 256u            /* sources, and accounts, that are stored */
+#define SUBJECTS_EVERY_NS NS_PER_MIN /* finding them reads all tables */
+#define MEGABYTE (UINT64_C(1) << 20)
+
+int
+stored_open(struct stored *stored, const struct options *options)
+{
+	const struct config *config = &options->config;
+	struct outbox_options o = {.path = options->store,
+		.keep = {.keep_ns = config->store_keep, .bytes = config->store_size * MEGABYTE},
+		.memory_bytes = config->store_memory * MEGABYTE,
+		.anew = !options->live};
+
+	*stored = (struct stored){0};
+	if (!options->store[0])
+		return 0;
+	stored->outbox = outbox_open(&o);
+	return stored->outbox ? 0 : -ENOMEM;
+}
+
+void
+stored_begin_ids(const struct stored *stored, struct engine *engine)
+{
+	struct store_last last = {0};
+
+	if (stored->outbox)
+		last = outbox_last(stored->outbox);
+	engine_begin_after(engine, last.incident, last.finding);
+}
+
+static void
+put_telling(struct store_alert *a, const struct engine_telling *telling)
+{
+	const struct incident *incident = telling->incident;
+	const struct finding *finding = telling->finding;
+
+	a->incident = incident->id;
+	a->state = line_incident_state(telling->incident_state);
+	a->stage = stage_name(incident->stage);
+	a->severity = incident->severity;
+	a->first_ns = incident->first_seen_ns;
+	a->last_ns = incident->last_seen_ns;
+	a->merged_into = incident->merged_into;
+	a->finding = finding->id;
+	a->finding_state = line_state(telling->finding_state);
+	a->detector = detector_info(finding->detector)->name;
+	a->subject_type = line_subject_type(finding->subject_type);
+	a->subject = finding->subject;
+	a->finding_first_ns = finding->first_seen_ns;
+	a->finding_last_ns = finding->last_seen_ns;
+	a->attempts = finding->attempts;
+	a->failures = finding->failures;
+	a->successes = finding->successes;
+	a->confidence = finding->confidence;
+}
+
+void
+stored_alert(void *arg, const struct eve_alert *alert)
+{
+	struct stored *stored = arg;
+	struct store_alert a = {
+		.time_ns = alert->time_ns, .line = alert->line, .line_len = alert->line_len};
+
+	if (!stored->outbox)
+		return;
+	if (alert->telling)
+		put_telling(&a, alert->telling);
+	outbox_put(stored->outbox, &a);
+}
+
+static void
+put_subjects(struct stored *stored, const struct engine *engine, enum subject_type type)
+{
+	struct engine_row *rows = calloc(SUBJECTS_MAX, sizeof(*rows));
+	struct store_subject *subjects = calloc(SUBJECTS_MAX, sizeof(*subjects));
+	size_t n = rows && subjects ? engine_top(engine, type, rows, SUBJECTS_MAX) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		subjects[i] = (struct store_subject){.name = rows[i].name,
+			.attempts = rows[i].attempts,
+			.failures = rows[i].failures,
+			.successes = rows[i].successes,
+			.others = rows[i].accounts,
+			.first_ns = rows[i].first_ns,
+			.last_ns = rows[i].last_ns};
+	if (rows && subjects)
+		outbox_put_subjects(stored->outbox, line_subject_type(type), subjects, n);
+	free(rows);
+	free(subjects);
+}
+
+static void
+tell_trouble(struct stored *stored)
+{
+	char why[OUTBOX_WHY_MAX];
+
+	if (outbox_trouble(stored->outbox, why))
+		fprintf(stderr, "smtap-control: store: %s\n", why);
+}
+
+void
+stored_look(struct stored *stored, const struct engine *engine, uint64_t now_ns)
+{
+	if (!stored->outbox)
+		return;
+	tell_trouble(stored);
+	if (now_ns < stored->next_subjects_ns)
+		return;
+	stored->next_subjects_ns = now_ns + SUBJECTS_EVERY_NS;
+	put_subjects(stored, engine, SUBJECT_SOURCE);
+	put_subjects(stored, engine, SUBJECT_ACCOUNT);
+}
+
+const struct outbox_counters *
+stored_counters(struct stored *stored)
+{
+	if (stored->outbox)
+		outbox_counters(stored->outbox, &stored->counters);
+	return &stored->counters;
+}
+
+int
+stored_close(struct stored *stored, const struct engine *engine)
+{
+	int r;
+
+	if (!stored->outbox)
+		return 0;
+	tell_trouble(stored);
+	if (engine) {
+		put_subjects(stored, engine, SUBJECT_SOURCE);
+		put_subjects(stored, engine, SUBJECT_ACCOUNT);
+	}
+	r = outbox_close(stored->outbox, &stored->counters);
+	stored->outbox = NULL;
+	if (r != 0)
+		fprintf(stderr,
+			"smtap-control: store: alerts were not stored: %s; they are in the EVE "
+			"file\n",
+			strerror(-r));
+	return r;
+}

@@ -1,0 +1,37 @@
+/* stored: what control puts into the store: alerts as they are told, and who fails most. */
+#ifndef SMTAP_CONTROL_STORED_H
+#define SMTAP_CONTROL_STORED_H
+
+#include "control/engine/engine.h"
+#include "control/export/eve.h"
+#include "control/options.h"
+#include "control/outbox/outbox.h"
+
+struct stored {
+	struct outbox *outbox;           /* NULL: not opened, or closed */
+	struct outbox_counters counters; /* as of the last look */
+	uint64_t next_subjects_ns;
+};
+
+/*
+ * Live, the store goes on where it was, ids too; of captures it is begun anew. Its trouble is told
+ * on standard error and is no failure of ours. 0, or -ENOMEM.
+ */
+int stored_open(struct stored *stored, const struct options *options);
+
+/* Ids go on after those of the store. */
+void stored_begin_ids(const struct stored *stored, struct engine *engine);
+
+/* An eve_alert_fn; its arg is the struct stored. */
+void stored_alert(void *arg, const struct eve_alert *alert);
+
+/* What is due at that monotonic time: sources and accounts, and what is to be told of trouble. */
+void stored_look(struct stored *stored, const struct engine *engine, uint64_t now_ns);
+
+const struct outbox_counters *stored_counters(struct stored *stored);
+
+/* The last of it; the counters stay. engine may be NULL: it never ran. 0, or -errno when alerts
+ * were lost, which is told. */
+int stored_close(struct stored *stored, const struct engine *engine);
+
+#endif
