@@ -48,7 +48,7 @@ struct book {
 	uint32_t closed_len;
 	uint64_t opened;
 	uint64_t expires_ns; /* no deadline is earlier */
-	uint64_t before; /* the highest id of earlier runs */
+	uint64_t before;     /* the highest id of earlier runs */
 };
 
 int book_open(struct book *book, const struct config *config);
