@@ -42,7 +42,12 @@
 void
 decode_config_add_port(struct decode_config *cfg, uint16_t port)
 {
+	if (decode_is_mail_port(cfg, port))
+		return;
 	cfg->mail_ports[port >> 6] |= 1ULL << (port & 63);
+	if (cfg->ports_count < DECODE_PORTS_FEW)
+		cfg->few_ports[cfg->ports_count] = port;
+	cfg->ports_count++;
 }
 
 enum decode_layer

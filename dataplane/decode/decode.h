@@ -23,8 +23,13 @@ enum decode_link {
 /* Tunnels, tags and IP headers that one packet may nest. */
 #define DECODE_DEPTH_MAX 16
 
+/* As many mail ports as are looked for in all packets without a thought. */
+#define DECODE_PORTS_FEW 8
+
 struct decode_config {
 	uint64_t mail_ports[65536 / 64]; /* a bit per TCP port */
+	uint16_t few_ports[DECODE_PORTS_FEW];
+	uint32_t ports_count; /* of all: more than few_ports holds, perhaps */
 };
 
 static inline bool
@@ -77,12 +82,15 @@ struct decode_packet {
 };
 
 /*
- * A quick answer for most of the traffic: whether an Ethernet frame (with one
- * VLAN tag or none) is plain IPv4 or IPv6 with a TCP or UDP segment that is no
- * business of ours. True only where decode_packet would say DECODE_OTHER; false
- * means: ask decode_packet.
+ * A quick answer for most of the traffic: which of n <= 32 Ethernet frames (with
+ * one VLAN tag or none) are plain IPv4 or IPv6 with a TCP or UDP segment that is no
+ * business of ours: a bit for each. Set only where decode_packet would say
+ * DECODE_OTHER; clear means: ask decode_packet. All are when there are more than
+ * DECODE_PORTS_FEW mail ports. They are looked at by eights: len[] goes on to the
+ * next multiple of that, with 0.
  */
-bool decode_is_plain_other(const struct decode_config *cfg, const uint8_t *data, uint32_t len);
+uint32_t decode_plain_others(const struct decode_config *cfg, const uint8_t *const frames[],
+	const uint32_t len[], unsigned n);
 
 /*
  * Decode one packet whose first len bytes are contiguous at data. Every byte

@@ -157,6 +157,20 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 }
 
 /*
+ * May this mbuf go back to its pool as it is? Whole, nobody else's, its bytes its own: then there
+ * is nothing to undo, and its second cache line, with the pointer to the next of a chain, need not
+ * be read.
+ */
+static uint32_t
+worker_is_simple(const struct rte_mbuf *m, const struct rte_mempool *pool)
+{
+	uint64_t shared = m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
+	unsigned other = (m->refcnt ^ 1u) | (m->nb_segs ^ 1u) | (unsigned)(m->pool != pool);
+
+	return (shared | other) == 0;
+}
+
+/*
  * Count a burst and find those that need a closer look: a bit for each. Nothing here branches on
  * what a packet says: a mispredicted branch would wait for the memory, and all the packets
  * after it too.
@@ -165,26 +179,28 @@ static uint32_t
 worker_sieve(struct worker *w, struct rte_mbuf *const mbufs[], unsigned count,
 	struct worker_tally *tally)
 {
-	uint32_t rest = 0;
+	const struct rte_mempool *pool = mbufs[0]->pool;
+	const uint8_t *frames[WORKER_BURST];
+	uint32_t len[WORKER_BURST] = {0};
+	uint32_t simple = 0;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct rte_mbuf *m = mbufs[i];
+		const struct rte_mbuf *m = mbufs[i];
+		uint32_t ethernet = m->packet_type == DECODE_LINK_ETHERNET;
 		/* Who wrote them ran on another core. */
 		if (i + MBUFS_AHEAD < count)
 			rte_prefetch0(mbufs[i + MBUFS_AHEAD]);
-		/* The headers of the next packet, while this one is decoded. */
-		if (i + 1 < count)
-			rte_prefetch0(rte_pktmbuf_mtod(mbufs[i + 1], void *));
-		const uint8_t *data = rte_pktmbuf_mtod(m, const uint8_t *);
-		bool plain = packet_link(m) == DECODE_LINK_ETHERNET &&
-			     decode_is_plain_other(w->decode, data, m->data_len);
-		/* The fragments of what was rebuilt were counted as they came. */
-		tally->pkts += !packet_is_rebuilt(m);
-		tally->bytes += packet_is_rebuilt(m) ? 0 : m->pkt_len;
-		rest |= (uint32_t)!plain << i;
+		frames[i] = rte_pktmbuf_mtod(m, const uint8_t *);
+		len[i] = m->data_len;
+		/* The headers, for the loop over all of them. */
+		rte_prefetch0(frames[i]);
+		tally->bytes += m->pkt_len;
+		simple |= (ethernet & worker_is_simple(m, pool)) << i;
 	}
-	tally->verdicts[DECODE_OTHER] += count - (unsigned)__builtin_popcount(rest);
-	return rest;
+	uint32_t plain = decode_plain_others(w->decode, frames, len, count) & simple;
+	tally->pkts += count;
+	tally->verdicts[DECODE_OTHER] += (unsigned)__builtin_popcount(plain);
+	return plain;
 }
 
 static void
@@ -211,23 +227,44 @@ worker_advance(struct worker *w, uint64_t clock_ns)
 	ring_writer_flush(&w->ring, clock_ns);
 }
 
+/* Give back the mbufs of the bits that are set, all of them simple: run by run. */
+static void
+worker_free_simple(struct rte_mbuf *mbufs[], uint32_t bits)
+{
+	while (bits) {
+		unsigned first = (unsigned)__builtin_ctz(bits);
+		uint64_t from_first = ~((uint64_t)bits >> first);
+		unsigned run = (unsigned)__builtin_ctzll(from_first);
+
+		rte_mempool_put_bulk(mbufs[first]->pool, (void **)&mbufs[first], run);
+		bits &= (uint32_t)(~0ull << (first + run));
+	}
+}
+
 /* Take a burst: mail is kept from place `mail` on, the rest is freed. How much is kept now. */
 static unsigned
 worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned mail,
 	struct worker_tally *tally)
 {
 	stages_enter(w->emit.stages, PATH_SIEVE);
-	uint32_t rest = worker_sieve(w, mbufs, count, tally);
+	uint32_t plain = worker_sieve(w, mbufs, count, tally);
+	uint32_t all = (uint32_t)(~0ull >> (64 - count));
+
 	stages_enter(w->emit.stages, PATH_DECODE);
-	for (; rest; rest &= rest - 1) {
+	for (uint32_t rest = all & ~plain; rest; rest &= rest - 1) {
 		unsigned i = (unsigned)__builtin_ctz(rest);
-		if (!worker_decode(w, &mbufs[i], mail, tally))
-			continue;
-		w->mail[mail++] = mbufs[i];
-		mbufs[i] = NULL;
+		/* The fragments of what was rebuilt were counted as they came. */
+		if (packet_is_rebuilt(mbufs[i])) {
+			tally->pkts--;
+			tally->bytes -= mbufs[i]->pkt_len;
+		}
+		if (worker_decode(w, &mbufs[i], mail, tally))
+			w->mail[mail++] = mbufs[i];
+		else
+			rte_pktmbuf_free(mbufs[i]);
 	}
 	stages_enter(w->emit.stages, PATH_FREE);
-	rte_pktmbuf_free_bulk(mbufs, count);
+	worker_free_simple(mbufs, plain);
 	return mail;
 }
 

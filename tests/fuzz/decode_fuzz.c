@@ -30,7 +30,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	decode_config_add_port(&config, 25);
 	enum decode_verdict verdict = decode_packet(&config, link, frame, frame_len, &p);
-	if (link == DECODE_LINK_ETHERNET && decode_is_plain_other(&config, frame, frame_len))
+	const uint8_t *const frames[8] = {frame};
+	const uint32_t lens[8] = {frame_len};
+	if (link == DECODE_LINK_ETHERNET && decode_plain_others(&config, frames, lens, 1) != 0)
 		require(verdict == DECODE_OTHER);
 	if (p.has_ip)
 		require(p.l3_offset < frame_len);

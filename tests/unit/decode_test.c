@@ -194,6 +194,16 @@ whatever_a_tunnel_port_carries_is_not_malformed(void **state)
 	}
 }
 
+/* The quick answer for one frame. */
+static bool
+plain_other(const struct decode_config *cfg, const uint8_t *frame, uint32_t len)
+{
+	const uint8_t *frames[8] = {frame};
+	uint32_t lens[8] = {len};
+
+	return decode_plain_others(cfg, frames, lens, 1) != 0;
+}
+
 /* Wherever the quick answer is yes, decode_packet must agree; and it is yes for plain traffic. */
 static void
 the_quick_answer_agrees(void **state)
@@ -228,7 +238,7 @@ the_quick_answer_agrees(void **state)
 		uint32_t len = round >= 1760 && seed >> 31 ? (seed >> 8) % (uint32_t)b.len
 							   : (uint32_t)b.len;
 		memcpy(end - len, b.data, len);
-		bool plain = decode_is_plain_other(&config, end - len, len);
+		bool plain = plain_other(&config, end - len, len);
 		if (plain)
 			assert_int_equal(
 				decode_packet(&config, DECODE_LINK_ETHERNET, end - len, len, &p),
@@ -239,6 +249,57 @@ the_quick_answer_agrees(void **state)
 			assert_int_equal(plain, udp ? port < 2000 || port == 65535 : port != 25);
 	}
 	assert_true(yes > 1000);
+}
+
+static void
+each_frame_of_a_burst_has_its_own_quick_answer(void **state)
+{
+	static struct packet_build builds[32];
+	const uint8_t *frames[32];
+	uint32_t lens[32] = {0};
+	uint32_t plain = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 32; i++) {
+		struct packet_build *b = &builds[i];
+		build_start(b, "0123456789", 10);
+		build_tcp(b, i * 2654435761u >> 31 ? 25 : 80, 0);
+		if (i & 1)
+			build_ipv6(b, 6);
+		else
+			build_ipv4(b, 6, build_tunnel_v4, 0);
+		uint16_t type = i & 1 ? 0x86dd : 0x0800;
+		if (i & 2)
+			BUILD_PUSH(b, 0, 7, (uint8_t)(type >> 8), (uint8_t)type);
+		build_ethernet(b, i & 2 ? 0x8100 : type);
+		frames[i] = b->data;
+		lens[i] = (uint32_t)b->len;
+		plain |= (uint32_t)plain_other(&config, b->data, lens[i]) << i;
+	}
+	assert_true(plain != 0 && plain != UINT32_MAX);
+	assert_int_equal(decode_plain_others(&config, frames, lens, 32), plain);
+	/* Those past the end of a burst have no length. */
+	lens[13] = lens[14] = lens[15] = 0;
+	assert_int_equal(decode_plain_others(&config, frames, lens, 13), plain & 0x1fff);
+}
+
+static void
+more_mail_ports_than_a_few_have_no_quick_answer(void **state)
+{
+	static struct decode_config many;
+	struct packet_build b;
+
+	(void)state;
+	for (uint16_t i = 0; i < DECODE_PORTS_FEW; i++)
+		decode_config_add_port(&many, (uint16_t)(1000 + i));
+	decode_config_add_port(&many, 1000); /* again */
+	build_start(&b, "0123456789", 10);
+	build_tcp(&b, 80, 0);
+	build_ipv4(&b, 6, build_tunnel_v4, 0);
+	build_ethernet(&b, 0x0800);
+	assert_true(plain_other(&many, b.data, (uint32_t)b.len));
+	decode_config_add_port(&many, 80);
+	assert_false(plain_other(&many, b.data, (uint32_t)b.len));
 }
 
 static void
@@ -502,6 +563,8 @@ main(void)
 		cmocka_unit_test(either_port_makes_it_mail),
 		cmocka_unit_test(whatever_a_tunnel_port_carries_is_not_malformed),
 		cmocka_unit_test(the_quick_answer_agrees),
+		cmocka_unit_test(each_frame_of_a_burst_has_its_own_quick_answer),
+		cmocka_unit_test(more_mail_ports_than_a_few_have_no_quick_answer),
 		cmocka_unit_test(gre_that_is_not_understood_is_other),
 		cmocka_unit_test(nesting_up_to_the_bound_is_read_and_no_further),
 		cmocka_unit_test(bombs_of_ip_headers_end),
