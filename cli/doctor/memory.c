@@ -49,7 +49,7 @@ static const struct cost costs[] = {
 	{offsetof(struct config, incident_table), 17450},
 };
 
-#define SESSION_BYTES 348
+#define SESSION_BYTES 249
 /* Room for what sessions say; that of the first is in the base. */
 #define TALK_BYTES 1024
 #define TALK_IN_BASE 65536

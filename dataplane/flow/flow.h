@@ -20,10 +20,9 @@
 struct flow_key {
 	struct addr addr[2];
 	uint16_t port[2]; /* host order */
-	uint16_t reserved[2];
 };
 
-_Static_assert(sizeof(struct flow_key) == 40, "flow_key has no padding");
+_Static_assert(sizeof(struct flow_key) == 36, "flow_key has no padding");
 
 /* Returns whether src is endpoint 1 (the order was swapped). */
 bool flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
@@ -37,26 +36,27 @@ enum flow_class {
 };
 
 /*
- * The head of each entry; what follows it is the owner's. One cache line: a
- * lookup reads its key, the wheel the rest.
+ * The head of each entry; what follows it is the owner's. A lookup reads its key, the wheel
+ * the rest.
  */
 struct flow {
 	struct flow_key key;
-	uint32_t hash;
 	uint32_t deadline_s; /* idle deadline, seconds of the capture's clock */
 	uint32_t timer_next; /* FLOW_NONE-terminated; the table's */
 	uint32_t timer_prev;
-	uint32_t timer_slot_s; /* the wheel's slot that it is in */
-	uint8_t class;         /* enum flow_class */
-	uint8_t in_use;
-	uint16_t tag; /* more of the hash; the table's */
+	uint16_t timer_slot : 12; /* the wheel's slot that it is in */
+	uint16_t timer_far : 1;   /* it is beyond the wheel */
+	uint16_t class : 1;       /* enum flow_class */
+	uint16_t in_use : 1;
+	uint8_t owner[2]; /* the owner's */
 };
 
-_Static_assert(sizeof(struct flow) == 64, "the head of an entry is one cache line");
+_Static_assert(sizeof(struct flow) == 52, "what the head of an entry costs");
+_Static_assert(FLOW_CLASS_COUNT <= 2, "a class is one bit");
 
 struct flow_table_config {
 	uint32_t capacity;    /* entries; any number up to 2^30 */
-	uint32_t entry_bytes; /* sizeof(struct flow) and the owner's state, multiple of 64 */
+	uint32_t entry_bytes; /* sizeof(struct flow) and the owner's state, multiple of 32 */
 	struct siphash_key hash_key;
 };
 

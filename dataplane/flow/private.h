@@ -23,7 +23,8 @@ struct order {
 	uint32_t prev;
 };
 
-#define HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t))
+/* The key's, and one more that is 0: the hash takes them in pairs. */
+#define HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t) + 1)
 
 struct wheel {
 	uint32_t now_s;     /* where it stands: no entry is filed before */
@@ -39,7 +40,7 @@ struct flow_table {
 	/* Read by every lookup: two cache lines. */
 	struct bucket *buckets;
 	uint8_t *entries;
-	uint32_t bucket_mask;
+	uint32_t bucket_count;
 	uint32_t entry_bytes;
 	uint64_t hash_key[HASH_WORDS];
 	/* Changed with the entries. */
@@ -53,9 +54,10 @@ struct flow_table {
 	struct wheel wheel;
 };
 
-/* timer_slot_s of an entry beyond the wheel, and a deadline that never comes. */
-#define WHEEL_FAR UINT32_MAX
+/* A deadline that never comes. */
 #define WHEEL_NEVER (UINT32_MAX - 1)
+
+_Static_assert(WHEEL_SLOTS <= 1u << 12, "an entry has twelve bits for its slot");
 
 static inline struct flow *
 flow_at(const struct flow_table *t, uint32_t index)

@@ -12,10 +12,11 @@
  *
  * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
  * keys: hash all and prefetch their buckets, compare tags and prefetch the entries
- * (a wrong tag passes in about 10 of 65536), compare keys. All lines of an entry are
+ * (a wrong tag passes in about 10 of 65536), compare keys. An entry does not keep its hash: it is
+ * made anew of the key when the entry goes. All lines of an entry are
  * asked for, not the head alone: the owner reads most of them next, and each would be a miss.
  *
- * Cost of an entry: entry_bytes, 13 to 26 bytes of bucket, 8 of order.
+ * Cost of an entry: entry_bytes, 13 bytes of bucket, 8 of order.
  *
  * Always: an entry in use has exactly one slot, in its home or at most `reach` buckets on;
  * it is filed in the wheel or beyond it (timer.c); it is in the order list if and only if
@@ -23,7 +24,7 @@
  *
  * The hash. Peers choose addresses and ports; they must not choose collisions. Multilinear-HM
  * (Lemire and Kaser, Strongly universal string hashing is fast, 2014): the sum of
- * (k[2i] + w[2i]) * (k[2i+1] + w[2i+1]) modulo 2^64 over the key's ten 32-bit words, with
+ * (k[2i] + w[2i]) * (k[2i+1] + w[2i+1]) modulo 2^64 over the key's nine 32-bit words and a 0, with
  * secret 64-bit k. Two keys chosen without knowledge of k agree in the upper 32 bits with
  * probability 2^-32, whichever they are. The sum is close to linear, so keys in arithmetic
  * progression could fall into a pattern; a bijective mixer (xor-shift, multiply) takes
@@ -45,6 +46,7 @@
 /* Slots used at most in a bucket on average: half. */
 #define BUCKET_LOAD (BUCKET_SLOTS / 2)
 #define CAPACITY_MAX (1u << 30)
+#define CACHE_LINE 64u
 /* Of an entry's cache lines: what a lookup asks the memory for ahead of its use. */
 #define PREFETCH_LINES_MAX 8u
 
@@ -60,17 +62,13 @@ static bool
 config_sane(const struct flow_table_config *cfg)
 {
 	return cfg->capacity > 0 && cfg->capacity <= CAPACITY_MAX &&
-	       cfg->entry_bytes >= sizeof(struct flow) && cfg->entry_bytes % 64 == 0;
+	       cfg->entry_bytes >= sizeof(struct flow) && cfg->entry_bytes % 32 == 0;
 }
 
 static uint32_t
 bucket_count(uint32_t capacity)
 {
-	uint32_t n = 1;
-
-	while ((uint64_t)n * BUCKET_LOAD < capacity)
-		n *= 2;
-	return n;
+	return (capacity + BUCKET_LOAD - 1) / BUCKET_LOAD;
 }
 
 size_t
@@ -99,7 +97,7 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	t->order = (struct order *)(void *)at;
 	at += round_up((size_t)cfg->capacity * sizeof(struct order), 64);
 	t->entries = at;
-	t->bucket_mask = buckets - 1;
+	t->bucket_count = buckets;
 	t->entry_bytes = cfg->entry_bytes;
 	t->capacity = cfg->capacity;
 	t->free_head = FLOW_NONE;
@@ -122,8 +120,6 @@ flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	key->addr[!swapped] = *dst;
 	key->port[swapped] = src_port;
 	key->port[!swapped] = dst_port;
-	key->reserved[0] = 0;
-	key->reserved[1] = 0;
 	return swapped;
 }
 
@@ -134,7 +130,8 @@ key_hash(const struct flow_table *t, const struct flow_key *key)
 	uint32_t w[HASH_WORDS];
 	uint64_t h = 0;
 
-	memcpy(w, key, sizeof(w));
+	memcpy(w, key, sizeof(*key));
+	w[HASH_WORDS - 1] = 0;
 	for (unsigned i = 0; i < HASH_WORDS; i += 2)
 		h += (k[i] + w[i]) * (k[i + 1] + w[i + 1]);
 	h ^= h >> 32;
@@ -155,12 +152,14 @@ hash_tag(uint64_t hash)
 static bool
 key_equal(const struct flow_key *a, const struct flow_key *b)
 {
-	uint64_t x[5];
-	uint64_t y[5];
+	uint64_t x[4], y[4];
+	uint32_t v, w; /* the ports */
 
-	memcpy(x, a, sizeof(x));
-	memcpy(y, b, sizeof(y));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4])) == 0;
+	memcpy(x, a->addr, sizeof(x));
+	memcpy(y, b->addr, sizeof(y));
+	memcpy(&v, a->port, sizeof(v));
+	memcpy(&w, b->port, sizeof(w));
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (v ^ w)) == 0;
 }
 
 /*
@@ -189,7 +188,10 @@ bucket_match(const struct bucket *b, uint16_t tag)
 static struct bucket *
 bucket_at(const struct flow_table *t, uint64_t hash, unsigned step)
 {
-	return &t->buckets[((uint32_t)hash + step) & t->bucket_mask];
+	/* The low half of the hash as a fraction of the buckets. */
+	uint32_t at = (uint32_t)((hash & UINT32_MAX) * t->bucket_count >> 32) + step;
+
+	return &t->buckets[at < t->bucket_count ? at : at - t->bucket_count];
 }
 
 static uint32_t
@@ -234,13 +236,13 @@ flow_table_holds(const struct flow_table *t, uint32_t index, const struct flow_k
 static void
 entry_prefetch(const struct flow_table *t, uint32_t index)
 {
-	const struct flow *f = flow_at(t, index);
-	size_t lines = t->entry_bytes / sizeof(*f);
+	const uint8_t *entry = t->entries + (size_t)index * t->entry_bytes;
+	size_t lines = (t->entry_bytes + CACHE_LINE - 1) / CACHE_LINE;
 
 	if (lines > PREFETCH_LINES_MAX)
 		lines = PREFETCH_LINES_MAX;
 	for (size_t i = 0; i < lines; i++)
-		__builtin_prefetch(f + i, 1);
+		__builtin_prefetch(entry + i * CACHE_LINE, 1);
 }
 
 void
@@ -302,7 +304,7 @@ table_place(struct flow_table *t, uint64_t hash, uint32_t index)
 {
 	struct bucket *home = bucket_at(t, hash, 0);
 
-	for (unsigned step = 0; step < PROBE_MAX && step <= t->bucket_mask; step++) {
+	for (unsigned step = 0; step < PROBE_MAX && step < t->bucket_count; step++) {
 		struct bucket *b = bucket_at(t, hash, step);
 		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
 			if (b->tag[slot])
@@ -333,9 +335,7 @@ flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class
 		t->fresh++;
 	memset(f, 0, t->entry_bytes);
 	f->key = *key;
-	f->hash = (uint32_t)hash;
-	f->tag = hash_tag(hash);
-	f->class = (uint8_t) class;
+	f->class = class & 1;
 	f->in_use = 1;
 	f->deadline_s = WHEEL_NEVER;
 	timer_file(t, index);
@@ -348,12 +348,14 @@ flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class
 static void
 table_unplace(struct flow_table *t, const struct flow *f, uint32_t index)
 {
-	struct bucket *home = bucket_at(t, f->hash, 0);
+	uint64_t hash = key_hash(t, &f->key);
+	struct bucket *home = bucket_at(t, hash, 0);
+	uint16_t tag = hash_tag(hash);
 
 	for (unsigned step = 0; step <= home->reach; step++) {
-		struct bucket *b = bucket_at(t, f->hash, step);
+		struct bucket *b = bucket_at(t, hash, step);
 		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
-			if (b->tag[slot] != f->tag || b->index[slot] != index)
+			if (b->tag[slot] != tag || b->index[slot] != index)
 				continue;
 			b->tag[slot] = 0;
 			home->strayed -= step > 0;
@@ -390,7 +392,7 @@ flow_table_set_class(struct flow_table *t, uint32_t index, enum flow_class class
 		return;
 	if (f->class == FLOW_HALF_OPEN)
 		order_unlink(t, index);
-	f->class = (uint8_t) class;
+	f->class = class & 1;
 	if (class == FLOW_HALF_OPEN)
 		order_append(t, index);
 }

@@ -2,16 +2,16 @@
  * The timer wheel: 4096 lists, one for each of the seconds from now_s on, and one list
  * for everything beyond. See table.c for the table around it.
  *
- * An entry is filed under timer_slot_s, which is its deadline or, when the deadline has
+ * An entry is filed under a second, which is its deadline or, when the deadline has
  * moved later since (every packet does that, with one store), earlier. When that second
  * comes up the entry is either due, exactly then, or filed anew. So an entry costs the
  * wheel at most one filing for each second in which it saw packets, and usually one for
  * each idle time that it lives.
  *
- * Always: now_s <= timer_slot_s < now_s + 4096 and timer_slot_s <= deadline_s for an
- * entry in the wheel; far_min_s <= deadline_s for one beyond it. A bit tells which lists
- * are not empty, and a bit which words of those bits, so the next second that has anything
- * is found in two steps, however far the clock jumps. When now_s reaches far_min_s the
+ * Always: now_s <= that second < now_s + 4096, so the slot (the second modulo 4096) names it,
+ * and it is <= deadline_s, for an entry in the wheel; far_min_s <= deadline_s for one beyond it. A
+ * bit tells which lists are not empty, and a bit which words of those bits, so the next second that
+ * has anything is found in two steps, however far the clock jumps. When now_s reaches far_min_s the
  * far list is read once, what falls into the next 4096 seconds moves into the wheel and
  * far_min_s becomes exact again: at most once in 4096 seconds, or for each such run
  * of seconds in a jump that has anything in it.
@@ -93,9 +93,9 @@ timer_file(struct flow_table *t, uint32_t index)
 	struct flow *f = flow_at(t, index);
 	uint32_t *head = &w->far_head;
 
-	f->timer_slot_s = WHEEL_FAR;
-	if (f->deadline_s - w->now_s < WHEEL_SLOTS) {
-		f->timer_slot_s = f->deadline_s;
+	f->timer_far = f->deadline_s - w->now_s >= WHEEL_SLOTS;
+	if (!f->timer_far) {
+		f->timer_slot = f->deadline_s % WHEEL_SLOTS;
 		head = &w->head[f->deadline_s % WHEEL_SLOTS];
 		slot_mark(w, f->deadline_s % WHEEL_SLOTS, true);
 	} else if (f->deadline_s < w->far_min_s) {
@@ -113,7 +113,7 @@ timer_unfile(struct flow_table *t, uint32_t index)
 {
 	struct wheel *w = &t->wheel;
 	const struct flow *f = flow_at(t, index);
-	uint32_t slot = f->timer_slot_s % WHEEL_SLOTS;
+	uint32_t slot = f->timer_slot;
 
 	if (f->timer_next != FLOW_NONE)
 		flow_at(t, f->timer_next)->timer_prev = f->timer_prev;
@@ -121,7 +121,7 @@ timer_unfile(struct flow_table *t, uint32_t index)
 		flow_at(t, f->timer_prev)->timer_next = f->timer_next;
 		return;
 	}
-	if (f->timer_slot_s == WHEEL_FAR) {
+	if (f->timer_far) {
 		w->far_head = f->timer_next;
 		return;
 	}
@@ -146,8 +146,9 @@ flow_table_arm(struct flow_table *t, uint32_t index, uint32_t deadline_s)
 		deadline_s = t->wheel.now_s;
 	if (deadline_s > WHEEL_NEVER)
 		deadline_s = WHEEL_NEVER;
-	bool is_far = f->timer_slot_s == WHEEL_FAR;
-	bool stays = is_far ? deadline_s >= f->deadline_s : deadline_s >= f->timer_slot_s;
+	uint32_t now_s = t->wheel.now_s;
+	uint32_t filed_s = now_s + (f->timer_slot - now_s) % WHEEL_SLOTS;
+	bool stays = deadline_s >= (f->timer_far ? f->deadline_s : filed_s);
 	f->deadline_s = deadline_s;
 	if (!stays)
 		timer_refile(t, index);

@@ -2,7 +2,7 @@
  * pipeline: one worker's core.
  *
  * It keeps a table of sessions: for each the flow key and timer, the TCP
- * connection, the SMTP session, and the identity that its events carry. Packets
+ * connection, the SMTP session, and what it sums up. Packets
  * come in bursts, in the order of the capture; the table is asked for a whole
  * burst at once, then each packet runs to completion.
  *
@@ -37,12 +37,10 @@
 
 #define CACHE_LINE 64u
 #define LINGER_S 5u
+#define ORDER_MASK ((1ULL << 55) - 1) /* packets of a thousand years */
 /* tcp decides on what it holds when a segment comes, and after this when none does: else a
    few hundred sessions that fell silent would keep its arena from all others. */
 #define HOLD_S 30u
-
-/* JSON consumers keep integers exact up to here. */
-#define FLOW_ID_MASK ((1ULL << 53) - 1)
 
 static size_t
 align_up(size_t n)
@@ -50,18 +48,12 @@ align_up(size_t n)
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
-static size_t
-session_bytes(void)
-{
-	return align_up(sizeof(struct session));
-}
-
 static struct flow_table_config
 table_config(const struct pipeline_config *cfg)
 {
 	struct flow_table_config t = {
 		.capacity = cfg->sessions,
-		.entry_bytes = (uint32_t)session_bytes(),
+		.entry_bytes = sizeof(struct session),
 		.hash_key = cfg->flow_hash_key,
 	};
 
@@ -122,20 +114,8 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->smtp.counters = counters;
 	p->smtp.password_key = cfg->password_key;
 	p->smtp.proxy_protocol = cfg->proxy_protocol;
+	p->smtp.flow = &p->flow;
 	return p;
-}
-
-static uint64_t
-flow_id_of(const struct flow_key *key, uint64_t time_ns)
-{
-	static const struct siphash_key fixed = {{0, 0}}; /* the same in each run */
-	struct {
-		struct flow_key key;
-		uint64_t time_ns;
-	} input = {*key, time_ns};
-	uint64_t id = siphash(&fixed, &input, sizeof(input)) & FLOW_ID_MASK;
-
-	return id ? id : 1;
 }
 
 /* Make room when the table is full: 0, or -1 when nothing can go. */
@@ -178,24 +158,6 @@ packet_from_client(const struct pipeline *p, const struct decode_packet *d, bool
 	return d->src_port > d->dst_port || (d->src_port == d->dst_port && !(d->seq & 1));
 }
 
-static void
-session_identify(
-	struct session *s, const struct pipeline_packet *pkt, bool from_client, bool guessed)
-{
-	const struct decode_packet *d = &pkt->decoded;
-	struct event_flow *id = &s->identity;
-
-	id->flow_id = flow_id_of(&s->flow.key, pkt->time_ns);
-	id->client = from_client ? d->src : d->dst;
-	id->server = from_client ? d->dst : d->src;
-	id->client_port = from_client ? d->src_port : d->dst_port;
-	id->server_port = from_client ? d->dst_port : d->src_port;
-	id->flags = guessed ? EVENT_FLOW_SIDES_GUESSED : 0;
-	s->start_ns = pkt->time_ns;
-	s->last_ns = pkt->time_ns;
-	s->first_order = pkt->order;
-}
-
 /* Open a session for a packet that has none; FLOW_NONE when it is not to have one. */
 static uint32_t
 session_open(struct pipeline *p, const struct flow_key *key, const struct pipeline_packet *pkt,
@@ -219,7 +181,10 @@ session_open(struct pipeline *p, const struct flow_key *key, const struct pipeli
 	p->table_changed = true;
 	struct session *s = session_at(p, index);
 	s->client_end = from_client ? swapped : !swapped;
-	session_identify(s, pkt, from_client, guessed);
+	s->guessed = guessed;
+	s->start_ns = pkt->time_ns;
+	s->last_ns = pkt->time_ns;
+	s->first_order = pkt->order & ORDER_MASK;
 	counter_add(p->counters, COUNTER_FLOW_NEW, 1);
 	if (guessed)
 		counter_add(p->counters, COUNTER_FLOW_MIDSTREAM, 1);
@@ -249,7 +214,8 @@ session_settle(struct pipeline *p, uint32_t index, struct session *s, uint64_t c
 		session_arm(p, index, s, clock_ns);
 		return;
 	}
-	if (s->flow.class == FLOW_HALF_OPEN && (s->bytes[0] || s->bytes[1]) && !s->reset)
+	if (s->flow.class == FLOW_HALF_OPEN && (session_bytes(s, 0) || session_bytes(s, 1)) &&
+		!s->reset)
 		flow_table_set_class(p->table, index, FLOW_ESTABLISHED);
 	if (s->fins == 3) {
 		counter_add(p->counters, COUNTER_FLOW_CLOSED, 1);
@@ -277,8 +243,8 @@ packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct f
 		bool reopens = s->ended && (d->tcp_flags & TCP_SYN) && !(d->tcp_flags & TCP_ACK);
 
 		if (!reopens) {
-			s->packets[dir]++;
-			s->tcp_flags[dir] |= d->tcp_flags;
+			s->packets[dir] += s->packets[dir] < UINT32_MAX;
+			s->flow.owner[dir] |= d->tcp_flags;
 			s->last_ns = pkt->time_ns;
 			bool another = !s->ended && session_packet(p, s, dir, pkt) == TCP_NEW_CONN;
 			stages_enter(p->emit->stages, PATH_FLOW);

@@ -9,26 +9,38 @@
 #include "dataplane/smtp/smtp.h"
 #include "dataplane/tcp/tcp.h"
 
+/*
+ * What a worker keeps of a session: three and a half cache lines, so always four. Its identity
+ * is not kept: the key, the side and the start make it (session_flow).
+ */
 struct session {
-	struct flow flow; /* must be first: the table's */
-	struct tcp_conn tcp;
-	struct smtp_session smtp;
-	struct event_flow identity;
+	struct flow flow;       /* must be first: the table's; owner: TCP flags seen, by side */
+	uint16_t bytes_high[2]; /* of 48 bits; see session_bytes */
+	uint32_t packets[2];    /* saturate */
 	uint64_t start_ns;
 	uint64_t last_ns;
-	uint64_t first_order;
-	uint64_t packets[2];
-	uint64_t bytes[2];
+	uint64_t first_order : 55;
+	uint64_t client_end : 1; /* which endpoint of the key is the client */
+	uint64_t guessed : 1;    /* and that was inferred */
+	uint64_t smtp_open : 1;
+	uint64_t fins : 2;    /* by side: who said its last byte */
+	uint64_t ended : 1;   /* its event is out: it lingers */
+	uint64_t reset : 1;   /* a credible RST came last */
+	uint64_t refused : 1; /* RST in answer to the SYN */
+	uint64_t holds : 1;   /* the timer is for the bytes that tcp holds */
+	struct smtp_session smtp;
+	struct tcp_conn tcp;
+	uint32_t bytes_low[2];
 	uint32_t gap_bytes[2];
-	uint8_t tcp_flags[2];
-	uint8_t client_end; /* which endpoint of the key is the client */
-	uint8_t smtp_open;
-	uint8_t fins;    /* by side: who said its last byte */
-	uint8_t ended;   /* its event is out: it lingers */
-	uint8_t reset;   /* a credible RST came last */
-	uint8_t refused; /* RST in answer to the SYN */
-	uint8_t holds;   /* the timer is for the bytes that tcp holds */
 };
+
+_Static_assert(sizeof(struct session) == 224, "what an open session costs here");
+
+static inline uint64_t
+session_bytes(const struct session *s, unsigned side)
+{
+	return (uint64_t)s->bytes_high[side] << 32 | s->bytes_low[side];
+}
 
 struct pipeline {
 	struct pipeline_config cfg;
@@ -40,7 +52,8 @@ struct pipeline {
 	struct smtp_ctx smtp;
 	struct blocks tcp_arena;
 	struct slabs smtp_arena;
-	uint32_t *due; /* cfg.sessions indices: scratch for timers and the end */
+	struct event_flow flow; /* of the session that runs now */
+	uint32_t *due;          /* cfg.sessions indices: scratch for timers and the end */
 	uint32_t now_s;
 	bool table_changed; /* in this burst: bulk results may be stale */
 };
@@ -50,6 +63,12 @@ session_at(const struct pipeline *p, uint32_t index)
 {
 	return (struct session *)(void *)flow_table_at(p->table, index);
 }
+
+/*
+ * Make the session's identity in p->flow, but for its id, which costs more than the rest and
+ * is made when an event asks for it.
+ */
+void session_flow(struct pipeline *p, const struct session *s);
 
 /* Run one packet through tcp and smtp; TCP_NEW_CONN: it was not, the caller reopens. */
 enum tcp_verdict session_packet(

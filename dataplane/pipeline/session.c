@@ -17,22 +17,70 @@ _Static_assert((int)DECODE_CHECKSUM_UNKNOWN == (int)TCP_CHECKSUM_UNKNOWN &&
 _Static_assert((int)TCP_TO_SERVER == (int)SMTP_CLIENT && (int)TCP_TO_CLIENT == (int)SMTP_SERVER,
 	"what goes to the server is the client's");
 
-static void
-identity_flags(struct session *s)
+/* JSON consumers keep integers exact up to here. */
+#define FLOW_ID_MASK ((1ULL << 53) - 1)
+#define BYTES_MAX ((1ULL << 48) - 1)
+
+/* The same in each run over the same capture. */
+static uint64_t
+flow_id(const void *of)
 {
-	uint8_t flags = s->identity.flags & EVENT_FLOW_SIDES_GUESSED;
+	static const struct siphash_key fixed = {{0, 0}};
+	const struct session *s = of;
+	struct {
+		struct flow_key key;
+		uint32_t zero;
+		uint64_t time_ns;
+	} input = {s->flow.key, 0, s->start_ns};
+	uint64_t id = siphash(&fixed, &input, sizeof(input)) & FLOW_ID_MASK;
+
+	return id ? id : 1;
+}
+
+static void
+flow_flags(struct pipeline *p, const struct session *s)
+{
+	uint8_t flags = s->guessed ? EVENT_FLOW_SIDES_GUESSED : 0;
 
 	if (tcp_syn_seen(&s->tcp, TCP_TO_SERVER) || tcp_syn_seen(&s->tcp, TCP_TO_CLIENT))
 		flags |= EVENT_FLOW_FROM_START;
-	if (s->bytes[SMTP_CLIENT])
+	if (session_bytes(s, SMTP_CLIENT))
 		flags |= EVENT_FLOW_CLIENT_SEEN;
-	if (s->bytes[SMTP_SERVER])
+	if (session_bytes(s, SMTP_SERVER))
 		flags |= EVENT_FLOW_SERVER_SEEN;
 	if (tcp_gap_seen(&s->tcp))
 		flags |= EVENT_FLOW_GAP;
 	if (tcp_conflict_seen(&s->tcp))
 		flags |= EVENT_FLOW_CONFLICT;
-	s->identity.flags = flags;
+	p->flow.flags = flags;
+}
+
+void
+session_flow(struct pipeline *p, const struct session *s)
+{
+	const struct flow_key *key = &s->flow.key;
+	unsigned client = s->client_end;
+
+	p->flow = (struct event_flow){
+		.client = key->addr[client],
+		.server = key->addr[!client],
+		.client_port = key->port[client],
+		.server_port = key->port[!client],
+	};
+	p->smtp.flow_id = flow_id;
+	p->smtp.flow_of = s;
+	flow_flags(p, s);
+}
+
+static void
+bytes_add(struct session *s, enum smtp_side side, uint32_t len)
+{
+	uint64_t bytes = session_bytes(s, side) + len;
+
+	if (bytes > BYTES_MAX)
+		bytes = BYTES_MAX;
+	s->bytes_low[side] = (uint32_t)bytes;
+	s->bytes_high[side] = (uint16_t)(bytes >> 32);
 }
 
 /* Hand what tcp has ready to smtp. */
@@ -46,18 +94,18 @@ session_deliver(struct pipeline *p, struct session *s)
 
 		if (chunk.kind == TCP_CHUNK_RST) {
 			s->reset = 1;
-			s->refused |= !s->smtp_open && chunk.dir == TCP_TO_CLIENT;
+			if (!s->smtp_open && chunk.dir == TCP_TO_CLIENT)
+				s->refused = 1;
 			continue;
 		}
 		s->reset = 0; /* they talk on: whatever said RST was not believed */
 		if (chunk.kind == TCP_CHUNK_DATA)
-			s->bytes[side] += chunk.len;
+			bytes_add(s, side, chunk.len);
 		else if (chunk.kind == TCP_CHUNK_GAP)
 			s->gap_bytes[side] += chunk.len;
-		identity_flags(s);
-		p->smtp.flow = &s->identity;
+		session_flow(p, s);
 		if (!s->smtp_open) {
-			smtp_open(&p->smtp, &s->smtp, s->identity.flags & EVENT_FLOW_FROM_START);
+			smtp_open(&p->smtp, &s->smtp, p->flow.flags & EVENT_FLOW_FROM_START);
 			s->smtp_open = 1;
 		}
 		enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
@@ -66,7 +114,7 @@ session_deliver(struct pipeline *p, struct session *s)
 		} else if (chunk.kind == TCP_CHUNK_GAP) {
 			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
 		} else {
-			s->fins |= (uint8_t)(1u << side);
+			s->fins |= 1u << side & 3u;
 			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
 		}
 		stages_enter(p->emit->stages, before);
@@ -85,7 +133,7 @@ static void
 session_emit_end(struct pipeline *p, struct session *s, const struct event *closing,
 	enum event_session_end end)
 {
-	struct event *e = emit_begin(p->emit, EVENT_SESSION, s->last_ns, &s->identity);
+	struct event *e = emit_begin(p->emit, EVENT_SESSION, s->last_ns, &p->flow);
 	struct event_session *out = &e->session;
 
 	*out = closing->session;
@@ -93,14 +141,15 @@ session_emit_end(struct pipeline *p, struct session *s, const struct event *clos
 	out->start_ns = s->start_ns;
 	for (unsigned i = 0; i < 2; i++) {
 		out->packets[i] = s->packets[i];
-		out->bytes[i] = s->bytes[i];
+		out->bytes[i] = session_bytes(s, i);
 		out->gap_bytes[i] = s->gap_bytes[i];
-		out->tcp_flags[i] = s->tcp_flags[i];
+		out->tcp_flags[i] = s->flow.owner[i];
 	}
 	out->end = (uint8_t)end;
 	if (s->refused)
 		out->flags |= SESSION_REFUSED_CONNECT;
-	if (!(s->tcp_flags[TCP_TO_CLIENT] & TCP_SYN) && !s->bytes[0] && !s->bytes[1])
+	if (!(s->flow.owner[TCP_TO_CLIENT] & TCP_SYN) && !session_bytes(s, 0) &&
+		!session_bytes(s, 1))
 		out->flags |= SESSION_SYN_ONLY;
 	emit_commit(p->emit);
 }
@@ -116,12 +165,12 @@ session_end(struct pipeline *p, struct session *s, enum event_session_end end)
 	session_deliver(p, s);
 	tcp_close(&p->tcp, &s->tcp);
 	memset(&closing, 0, sizeof(closing));
-	identity_flags(s);
+	session_flow(p, s);
 	if (s->smtp_open) {
-		p->smtp.flow = &s->identity;
 		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
 		s->smtp_open = 0;
 	}
+	p->flow.flow_id = flow_id(s);
 	session_emit_end(p, s, &closing, end);
 	s->ended = 1;
 }

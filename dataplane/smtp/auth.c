@@ -100,7 +100,7 @@ attempt_end(struct run *r, const struct reply *reply)
 
 	forget_provisional(r);
 	const struct deeds *deeds = smtp_deeds_peek(r);
-	struct event *event = emit_begin(r->ctx->emit, EVENT_AUTH, r->time_ns, r->ctx->flow);
+	struct event *event = smtp_emit(r, EVENT_AUTH);
 	struct event_auth *auth = &event->auth;
 
 	auth->outcome = OUTCOME_UNKNOWN;

@@ -37,7 +37,7 @@ mail_end(struct run *r, const struct reply *reply)
 
 	if (!(s->mail_flags & M_OPEN))
 		return;
-	struct event *event = emit_begin(r->ctx->emit, EVENT_MAIL, r->time_ns, r->ctx->flow);
+	struct event *event = smtp_emit(r, EVENT_MAIL);
 	struct event_mail *mail = &event->mail;
 	mail->body_bytes = deeds->mail_bytes;
 	mail->transaction_no = deeds->transactions;
@@ -131,7 +131,7 @@ rcpt_reply(struct run *r, const struct reply *reply, const struct queued *comman
 	struct deeds *deeds = smtp_deeds(r);
 	deeds->rcpt_accepted += accepted;
 	deeds->rcpt_refused += !accepted;
-	struct event *event = emit_begin(r->ctx->emit, EVENT_RCPT, r->time_ns, r->ctx->flow);
+	struct event *event = smtp_emit(r, EVENT_RCPT);
 	event->rcpt.transaction_no = deeds->transactions;
 	event->rcpt.reply_code = reply->code;
 	smtp_enhanced_unpack(reply->enhanced, event->rcpt.enhanced);

@@ -26,7 +26,7 @@ struct note {
 };
 
 _Static_assert(sizeof(struct deeds) <= sizeof(((struct smtp_ctx *)0)->nothing), "room for it");
-_Static_assert(sizeof(struct note) + sizeof(struct deeds) + 7 * (2 + SMTP_STRING_MAX) + 2 +
+_Static_assert(sizeof(struct note) + sizeof(struct deeds) + 8 * (2 + SMTP_STRING_MAX) + 2 +
 			       4 * SMTP_SIGNATURES_MAX <=
 		       SLABS_MAX_BYTES,
 	"all of a note fits a piece");

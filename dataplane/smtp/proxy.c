@@ -1,7 +1,7 @@
 /*
  * proxy: the PROXY protocol's header (version 1 and 2, as HAProxy documents it),
  * which a load balancer sends before anything the client says. It names the
- * client; whatever is emitted of the session from here on does.
+ * client; whatever is emitted of the session from here on does: it is in the note.
  *
  * Only when switched on: otherwise any client could name another as the
  * attacker. A header that makes no sense is counted and the bytes are taken
@@ -22,6 +22,29 @@
 
 static const uint8_t v1_prefix[6] = "PROXY ";
 static const uint8_t v2_prefix[12] = "\r\n\r\n\0\r\nQUIT\n";
+
+static void
+named(struct run *r, const struct addr *client, uint16_t port)
+{
+	uint8_t text[sizeof(*client) + sizeof(port)];
+
+	memcpy(text, client, sizeof(*client));
+	memcpy(text + sizeof(*client), &port, sizeof(port));
+	if (smtp_note_put(r, NOTE_CLIENT, text, sizeof(text)))
+		r->s->flags |= S_PROXIED;
+}
+
+void
+smtp_proxy_apply(struct run *r)
+{
+	struct span text = smtp_note_get(r, NOTE_CLIENT);
+	struct event_flow *flow = r->ctx->flow;
+
+	if (text.len != sizeof(flow->client) + sizeof(flow->client_port))
+		return;
+	memcpy(&flow->client, text.data, sizeof(flow->client));
+	memcpy(&flow->client_port, text.data + sizeof(flow->client), sizeof(flow->client_port));
+}
 
 static size_t
 no_header(struct run *r, const uint8_t *data, size_t len)
@@ -72,8 +95,7 @@ v1_step(struct run *r, const uint8_t *data, size_t len)
 	text[text_len] = '\0';
 	smtp_client_enter(r, CLIENT_COMMAND);
 	if (v1_parse(text, &client, &port)) {
-		r->ctx->flow->client = client;
-		r->ctx->flow->client_port = port;
+		named(r, &client, port);
 	} else if (text_len < 13 || memcmp(text, "PROXY UNKNOWN", 13) != 0) {
 		counter_add(r->ctx->counters, COUNTER_SMTP_MALFORMED, 1);
 	}
@@ -83,7 +105,7 @@ v1_step(struct run *r, const uint8_t *data, size_t len)
 static size_t
 v2_step(struct run *r, const uint8_t *data, size_t len)
 {
-	struct event_flow *flow = r->ctx->flow;
+	struct addr client;
 
 	if (len < V2_HEAD)
 		return 0;
@@ -96,11 +118,11 @@ v2_step(struct run *r, const uint8_t *data, size_t len)
 		return 0;
 	const uint8_t *a = data + V2_HEAD;
 	if (want == 12) {
-		flow->client = addr_from_v4(a);
-		flow->client_port = load_be16(a + 8);
+		client = addr_from_v4(a);
+		named(r, &client, load_be16(a + 8));
 	} else if (want == 36) {
-		memcpy(flow->client.bytes, a, 16);
-		flow->client_port = load_be16(a + 32);
+		memcpy(client.bytes, a, 16);
+		named(r, &client, load_be16(a + 32));
 	}
 	r->s->chunk_left = (uint32_t)(rest - want); /* what it adds in TLVs */
 	if (r->s->chunk_left == 0)

@@ -112,6 +112,18 @@ smtp_unsure(const struct state *s)
 	return (s->flags & S_UNSURE) || !(s->flags & S_CLIENT_SEEN);
 }
 
+struct event *
+smtp_emit(struct run *r, enum event_type type)
+{
+	struct event_flow *flow = r->ctx->flow;
+
+	if (flow->flow_id == 0)
+		flow->flow_id = r->ctx->flow_id(r->ctx->flow_of);
+	if (r->s->flags & S_PROXIED)
+		smtp_proxy_apply(r);
+	return emit_begin(r->ctx->emit, type, r->time_ns, flow);
+}
+
 uint8_t
 smtp_text_put(struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags)
 {
@@ -182,8 +194,7 @@ smtp_match(struct run *r, enum event_context context, const struct line *line, b
 		if (!signature_new(r, hits.id[i]))
 			continue;
 		size_t used = 0;
-		struct event *event =
-			emit_begin(r->ctx->emit, EVENT_SIGNATURE, r->time_ns, r->ctx->flow);
+		struct event *event = smtp_emit(r, EVENT_SIGNATURE);
 		event->signature.pattern_id = hits.id[i];
 		event->signature.context = (uint8_t)context;
 		event->signature.from_server =
@@ -562,6 +573,8 @@ smtp_close(struct smtp_ctx *ctx, struct smtp_session *session, uint64_t time_ns,
 	out->helo_len = smtp_note_text(&r, session_event, &used, NOTE_HELO);
 	out->banner_len = smtp_note_text(&r, session_event, &used, NOTE_BANNER);
 	smtp_note_signatures(&r, out->signatures);
+	if (s->flags & S_PROXIED)
+		smtp_proxy_apply(&r);
 	smtp_note_close(&r);
 	nothing_forget(ctx);
 }

@@ -30,9 +30,12 @@ struct smtp_ctx {
 	struct counters *counters;
 	struct siphash_key password_key; /* drawn at start, never written anywhere */
 	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
-	/* The session's identity for what is emitted. PROXY may rewrite client address and port
-	   in place; the owner keeps the struct with the session's life. */
+	/* The session's identity for what is emitted: the owner's, for each call. Where a PROXY
+	   header named the client, the call writes that in its place. flow_id 0: it is what
+	   flow_id(flow_of) returns, asked when there is an event. */
 	struct event_flow *flow;
+	uint64_t (*flow_id)(const void *of);
+	const void *flow_of;
 	/* Private: what a session does for which there is no memory. */
 	_Alignas(8) uint8_t nothing[56];
 	bool nothing_used;

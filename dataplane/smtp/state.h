@@ -101,6 +101,7 @@ enum command_kind {
 #define S_LAST_CHUNK 0x00010000u    /* BDAT ... LAST */
 #define S_CHUNKING 0x08000000u      /* between the chunks of a message */
 #define S_SERVER_TLS 0x00020000u
+#define S_PROXIED 0x00040000u   /* the note has the client that a PROXY header named */
 #define S_REPLY_GAP 0x00080000u /* a gap inside a multi-line reply */
 #define S_BANNER 0x00100000u    /* the reply under way is the greeting */
 #define S_AUTHENTICATED 0x00200000u
@@ -233,6 +234,7 @@ enum note_kind {
 	NOTE_DOMAIN,
 	NOTE_MECHANISM,  /* when it is not the name that sasl.c knows */
 	NOTE_SIGNATURES, /* ids, 32 bits each */
+	NOTE_CLIENT,     /* address and port, of a PROXY header */
 };
 
 _Static_assert(SMTP_LINE_MAX + 4 < SLABS_MAX_BYTES, "a line that is held fits a piece");
@@ -275,6 +277,8 @@ void smtp_missed(struct run *r, enum smtp_side side, uint64_t len);
 uint8_t smtp_text_put(
 	struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags);
 /* The same of the note's. */
+/* Open an event of this session. */
+struct event *smtp_emit(struct run *r, enum event_type type);
 /* The first four patterns that matched in the session; the rest of out stays. */
 void smtp_note_signatures(const struct run *r, uint32_t out[4]);
 uint8_t smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind);
@@ -397,6 +401,8 @@ void smtp_mail_close(struct run *r);
 void smtp_mail_data_queue(struct run *r, enum command_kind kind);
 
 /* proxy.c */
+/* Put the client that the header named, if it did, into the identity. */
+void smtp_proxy_apply(struct run *r);
 size_t smtp_proxy_step(struct run *r, const uint8_t *data, size_t len);
 
 #endif

@@ -26,7 +26,7 @@ held_has_room(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 
 	return blocks < ctx->hold_pkts_max &&
 	       (uint64_t)(blocks + 1) * TCP_BLOCK_BYTES <= ctx->hold_bytes_max &&
-	       blocks < (left + 3) / 4 && blocks < UINT16_MAX;
+	       blocks < (left + 3) / 4 && blocks < HELD_BLOCKS_MAX;
 }
 
 uint32_t
@@ -183,7 +183,7 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 		.ack = hand->ack,
 		.time_ns = hand->time_ns,
 		.tick = (uint32_t)(ctx->now_ns >> TICK_SHIFT),
-		.segments = {s->segments, conn->stream[!hand->dir].segments},
+		.segments = {conn->segments[hand->dir], conn->segments[!hand->dir]},
 		.kind = (uint8_t)kind,
 		.has_ack = hand->has_ack,
 	};

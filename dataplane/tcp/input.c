@@ -144,14 +144,14 @@ input_note(struct tcp_conn *conn, unsigned dir, uint32_t end)
 {
 	struct tcp_stream *s = &conn->stream[dir];
 
-	if (conn->segments < UINT8_MAX)
-		conn->segments++;
 	s->flags |= STREAM_SEEN;
 	s->flags &= (uint16_t)~STREAM_ABSENT;
 	if (!stream_is(s, STREAM_SHOWN) || seq_past(end, s->shown_seq) > 0)
 		s->shown_seq = end;
 	s->flags |= STREAM_SHOWN;
-	s->segments++;
+	conn->segments[dir]++;
+	if (conn->segments[0] + conn->segments[1] >= START_SEGMENTS)
+		conn->stream[0].flags |= CONN_BEGUN;
 	s->strays = 0;
 	conn->stream[!dir].strays = 0;
 }

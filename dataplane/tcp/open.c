@@ -50,6 +50,15 @@ open_late(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t first)
 	s->shown_seq = first;
 }
 
+/* Note the SYN; the other side's answer tells whether it was meant. */
+static void
+open_ask(struct tcp_conn *conn, unsigned dir, uint32_t first)
+{
+	conn->stream[dir].flags |= STREAM_ASKED;
+	conn->stream[!dir].flags &= (uint16_t)~STREAM_ASKED;
+	conn->syn_seq = first;
+}
+
 /* Nothing was delivered in either direction. */
 static enum tcp_verdict
 open_handshake(
@@ -62,8 +71,7 @@ open_handshake(
 	if (stream_is(s, STREAM_SYN | STREAM_SEEN)) {
 		if (open_hidden(peer))
 			return TCP_NEW_CONN;
-		conn->syn_asked = (uint8_t)(dir + 1);
-		conn->syn_seq = first;
+		open_ask(conn, dir, first);
 		return TCP_IGNORED;
 	}
 	if (segment->flags & TCP_ACK) {
@@ -90,7 +98,8 @@ open_syn(
 		return TCP_ACCEPTED; /* again */
 	if (tcp_finished(conn))
 		return TCP_NEW_CONN;
-	if (with_ack && conn->syn_asked == (uint8_t)(!dir + 1) && segment->ack == conn->syn_seq)
+	if (with_ack && stream_is(&conn->stream[!dir], STREAM_ASKED) &&
+		segment->ack == conn->syn_seq)
 		return TCP_NEW_CONN;
 	if (!open_live(conn))
 		return open_handshake(ctx, conn, dir, segment);
@@ -112,8 +121,7 @@ open_syn(
 	if (open_hidden(&conn->stream[!dir]))
 		return seq_near(first, s->next_seq) ? TCP_IGNORED : TCP_NEW_CONN;
 	if (!with_ack) {
-		conn->syn_asked = (uint8_t)(dir + 1);
-		conn->syn_seq = first;
+		open_ask(conn, dir, first);
 	}
 	return TCP_IGNORED;
 }

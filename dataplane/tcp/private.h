@@ -15,6 +15,8 @@ enum {
 	STREAM_SEEN = 1 << 0,     /* a segment of this side was accepted */
 	STREAM_SYN = 1 << 1,      /* base_seq is ISN + 1 */
 	STREAM_PLACED = 1 << 2,   /* next_seq is valid */
+	CONN_BEGUN = 1 << 3,      /* of stream[0]: the connection's first segments have come */
+	CONN_DRAINING = 1 << 3,   /* of stream[1]: tcp_drain was called */
 	STREAM_MOVED = 1 << 4,    /* next_seq has passed bytes: delivered or missed */
 	STREAM_FIN = 1 << 5,      /* its FIN was delivered */
 	STREAM_RST = 1 << 6,      /* its RST was delivered */
@@ -23,6 +25,7 @@ enum {
 	STREAM_GAP = 1 << 9,      /* bytes were missed */
 	STREAM_ACKED = 1 << 10,   /* acked_seq is valid */
 	STREAM_SHOWN = 1 << 11,   /* shown_seq is valid */
+	STREAM_ASKED = 1 << 12,   /* conn.syn_seq is of a SYN of this side */
 	CSUM_GOOD = 1 << 13,      /* this side's checksums verify: bad ones are not its */
 	CSUM_ONCE = 1 << 14,      /* one good frame among bad ones: may be chance */
 	CSUM_BAD = 1 << 15,       /* bad ones were accepted as offloaded */
@@ -50,6 +53,11 @@ struct held {
 
 _Static_assert(sizeof(struct held) == 40, "the head of a held block");
 
+/* What a connection's first segments, in whatever order, will have shown by then. */
+#define START_SEGMENTS 12
+
+#define HELD_BLOCKS_MAX 8191u /* what their number has bits for */
+
 #define HELD_BYTES (TCP_BLOCK_BYTES - sizeof(struct held))
 
 /* Serial arithmetic (RFC 9293 3.4, RFC 1982): how far a is past b, negative when before. */
@@ -75,6 +83,12 @@ static inline bool
 stream_is(const struct tcp_stream *s, unsigned flags)
 {
 	return (s->flags & flags) == flags;
+}
+
+static inline bool
+conn_draining(const struct tcp_conn *conn)
+{
+	return stream_is(&conn->stream[1], CONN_DRAINING);
 }
 
 static inline struct held *

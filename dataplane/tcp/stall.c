@@ -11,8 +11,6 @@
 #define REORDER_TICKS TICKS(300)
 /* A sender's first retransmissions come within this (RFC 6298 2: RTO of 1 s, doubling). */
 #define RETRANSMIT_TICKS TICKS(3000)
-/* What a connection's first segments, in whatever order, will have shown by then. */
-#define START_SEGMENTS 12
 #define START_TICKS TICKS(5000)
 
 enum stall_action {
@@ -40,9 +38,9 @@ stall_past(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 {
 	const struct held *head = held_head(ctx, &conn->stream[dir]);
 	uint32_t age = stall_age(ctx, head);
-	unsigned segments = (uint16_t)(conn->stream[dir].segments - head->segments[0]);
+	unsigned segments = (uint16_t)(conn->segments[dir] - head->segments[0]);
 
-	segments += (uint16_t)(conn->stream[!dir].segments - head->segments[1]);
+	segments += (uint16_t)(conn->segments[!dir] - head->segments[1]);
 	return (segments >= REORDER_SEGMENTS && age >= ticks) ||
 	       age >= (uint32_t)(ctx->hold_ns_max >> TICK_SHIFT);
 }
@@ -51,7 +49,7 @@ stall_past(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 static bool
 stall_answered(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
-	return held_head(ctx, &conn->stream[dir])->segments[1] != conn->stream[!dir].segments;
+	return held_head(ctx, &conn->stream[dir])->segments[1] != conn->segments[!dir];
 }
 
 static bool
@@ -59,7 +57,8 @@ stall_started(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned d
 {
 	uint32_t age = stall_age(ctx, held_head(ctx, &conn->stream[dir]));
 
-	return (conn->segments >= START_SEGMENTS && age >= REORDER_TICKS) || age >= START_TICKS;
+	return (stream_is(&conn->stream[0], CONN_BEGUN) && age >= REORDER_TICKS) ||
+	       age >= START_TICKS;
 }
 
 /* The other side has received bytes that this stream lacks. */
@@ -76,7 +75,7 @@ stall_hole(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 	const struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
-	if (conn->draining)
+	if (conn_draining(conn))
 		return STALL_SKIP;
 	if (stall_acked_past(s))
 		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_SKIP : STALL_NONE;
@@ -101,7 +100,7 @@ stall_wait_silent(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsign
 		return force || stall_started(ctx, conn, dir) ? STALL_FORGET_PEER : STALL_NONE;
 	if (!stream_is(peer, STREAM_PLACED))
 		return force || stall_started(ctx, conn, dir) ? STALL_SKIP_PEER : STALL_NONE;
-	if (conn->draining)
+	if (conn_draining(conn))
 		return STALL_SKIP_PEER;
 	if (stream_is(peer, STREAM_SHOWN) && seq_past(peer->shown_seq, peer->next_seq) > 0 &&
 		seq_past(ack, peer->next_seq) > 0)
@@ -115,7 +114,7 @@ stall_wait_silent(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsign
 static enum stall_action
 stall_decide(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool pressed)
 {
-	bool force = pressed || conn->draining;
+	bool force = pressed || conn_draining(conn);
 
 	switch (stream_state(ctx, conn, dir)) {
 	case STREAM_EMPTY:
@@ -153,7 +152,7 @@ stall_skip_peer(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct
 		stream_place(peer, seq);
 		return STALL_MOVED;
 	}
-	if (!conn->draining)
+	if (!conn_draining(conn))
 		seq = seq_min(seq, peer->shown_seq);
 	out->time_ns = head->time_ns;
 	stream_gap(ctx, conn, !dir, seq, out);
@@ -168,7 +167,7 @@ stall_skip(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_
 	uint32_t seq = head->seq;
 
 	/* What the peer did not acknowledge may still come. */
-	if (!conn->draining && stall_acked_past(s))
+	if (!conn_draining(conn) && stall_acked_past(s))
 		seq = seq_min(seq, s->acked_seq);
 	out->time_ns = head->time_ns;
 	stream_gap(ctx, conn, dir, seq, out);

@@ -430,7 +430,7 @@ void
 tcp_drain(struct tcp_ctx *ctx, struct tcp_conn *conn)
 {
 	(void)ctx;
-	conn->draining = 1;
+	conn->stream[1].flags |= CONN_DRAINING;
 }
 
 void

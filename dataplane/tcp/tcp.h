@@ -95,25 +95,20 @@ struct tcp_stream {
 	uint32_t acked_seq; /* the other side has received all before this */
 	uint32_t shown_seq; /* this side has sent all before this */
 	uint16_t flags;
-	uint16_t held_blocks;
-	uint16_t last_len;  /* of the bytes delivered last, which end at next_seq */
-	uint16_t last_hash; /* and their hash, to notice a different copy */
-	uint16_t segments;  /* accepted of this side, modulo 2^16 */
-	uint8_t strays;     /* outside any window, in a row */
-	uint8_t reserved;
+	uint16_t held_blocks : 13;
+	uint16_t strays : 3; /* outside any window, in a row */
+	uint16_t last_len;   /* of the bytes delivered last, which end at next_seq */
+	uint16_t last_hash;  /* and their hash, to notice a different copy */
 };
 
 /* One connection. Zero bytes are "nothing seen". */
 struct tcp_conn {
 	struct tcp_stream stream[2];
-	uint32_t syn_seq;  /* ISN + 1 of a SYN that came while the connection was open */
-	uint8_t segments;  /* seen so far, up to 255 */
-	uint8_t draining;  /* tcp_drain was called */
-	uint8_t syn_asked; /* syn_seq holds one */
-	uint8_t reserved;
+	uint32_t syn_seq;     /* ISN + 1 of a SYN that came while the connection was open */
+	uint16_t segments[2]; /* accepted of each side, modulo 2^16 */
 };
 
-_Static_assert(sizeof(struct tcp_conn) == 72, "what an open session costs here");
+_Static_assert(sizeof(struct tcp_conn) == 64, "what an open session costs here");
 
 enum tcp_chunk_kind {
 	TCP_CHUNK_DATA, /* data, len: the next bytes of dir */

@@ -11,10 +11,10 @@
 
 struct entry {
 	struct flow flow;
-	uint64_t owner[8];
+	uint64_t owner[5];
 };
 
-_Static_assert(sizeof(struct entry) == 128, "a multiple of 64");
+_Static_assert(sizeof(struct entry) == 96, "a multiple of 32");
 
 static uint64_t random_state = 88172645463325252;
 
@@ -100,7 +100,7 @@ a_senseless_configuration_is_refused(void **state)
 	static const struct flow_table_config bad[] = {
 		{.capacity = 0, .entry_bytes = 64},
 		{.capacity = 1, .entry_bytes = 0},
-		{.capacity = 1, .entry_bytes = 96},
+		{.capacity = 1, .entry_bytes = 72},
 		{.capacity = (1u << 30) + 1, .entry_bytes = 64},
 	};
 	uint64_t memory[8] = {0};
@@ -144,12 +144,12 @@ the_owners_part_is_zeroed_for_each_new_session(void **state)
 	uint32_t index = add(t, 1, FLOW_HALF_OPEN);
 	struct entry *e = (struct entry *)flow_table_at(t, index);
 
-	e->owner[7] = 42;
+	e->owner[4] = 42;
 	flow_table_remove(t, index);
 	flow_table_remove(t, index);
 	assert_int_equal(flow_table_count(t), 0);
 	assert_int_equal(add(t, 2, FLOW_ESTABLISHED), index);
-	assert_int_equal(e->owner[7], 0);
+	assert_int_equal(e->owner[4], 0);
 	free(t);
 }
 
