@@ -237,19 +237,19 @@ static int
 nic_make_pool(const struct nic_set *set, struct nic *nic)
 {
 	unsigned n = nic_mbufs(set, nic);
+	unsigned cache = n > 4 * NIC_CACHE ? NIC_CACHE : 0;
+	uint16_t room = (uint16_t)(nic_room(nic) + RTE_PKTMBUF_HEADROOM);
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	if (nic->pool)
 		return 0;
 	snprintf(name, sizeof(name), "port%u", nic->port);
-	nic->pool = rte_pktmbuf_pool_create(name, n, n > 4 * NIC_CACHE ? NIC_CACHE : 0, 0,
-		(uint16_t)(nic_room(nic) + RTE_PKTMBUF_HEADROOM), nic->node);
+	nic->pool = rte_pktmbuf_pool_create(name, n, cache, 0, room, nic->node);
 	if (!nic->pool && nic->node >= 0) {
 		fprintf(stderr,
 			"smtap: %s: no memory on its node %d: its packets cross between nodes\n",
 			nic->name, nic->node);
-		nic->pool = rte_pktmbuf_pool_create(name, n, NIC_CACHE, 0,
-			(uint16_t)(nic_room(nic) + RTE_PKTMBUF_HEADROOM), SOCKET_ID_ANY);
+		nic->pool = rte_pktmbuf_pool_create(name, n, cache, 0, room, SOCKET_ID_ANY);
 	}
 	return nic->pool ? 0 : -rte_errno;
 }
@@ -280,8 +280,6 @@ nic_set_up(struct nic_set *set, struct nic *nic, struct rte_eth_dev_info *info,
 {
 	int r = rte_eth_dev_info_get(nic->port, info);
 
-	if (r == 0)
-		r = nic_make_pool(set, nic);
 	if (r != 0)
 		return r;
 	snprintf(nic->driver, sizeof(nic->driver), "%s", info->driver_name);
@@ -296,23 +294,40 @@ nic_set_up(struct nic_set *set, struct nic *nic, struct rte_eth_dev_info *info,
 	return r == 0 ? rte_eth_dev_start(nic->port) : r;
 }
 
+/* Why it does not start, and what to do instead. */
+static void
+nic_tell_failure(const struct nic *nic, int r, const char *reason, char *why, size_t why_len)
+{
+	char instead[48] = "";
+
+	if (nic->kind == NIC_AF_XDP)
+		snprintf(instead, sizeof(instead), "; without AF_XDP: -i %s", nic->interface);
+	if (r == -E2BIG)
+		snprintf(why, why_len,
+			"%s: it has more than %d queues, which one lcore cannot read", nic->name,
+			NIC_QUEUES_MAX);
+	else
+		snprintf(why, why_len, "%s: %s does not take %u queue%s: %s%s%s", nic->name,
+			nic->driver, nic->queues, nic->queues == 1 ? "" : "s", strerror(-r), reason,
+			instead);
+}
+
 /* Configure and start it for set->dispatch, or not. */
 static int
 nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 {
 	struct rte_eth_dev_info info;
 	struct rte_eth_conf conf;
-	int r = nic_set_up(set, nic, &info, &conf);
+	struct nic_noise noise;
+	char reason[200];
 
-	if (r == -E2BIG) {
-		snprintf(why, why_len,
-			"%s: it has more than %d queues, which one lcore cannot read", nic->name,
-			NIC_QUEUES_MAX);
-		return r;
-	}
+	int r = nic_make_pool(set, nic);
+	nic_noise_begin(&noise);
+	if (r == 0)
+		r = nic_set_up(set, nic, &info, &conf);
+	nic_noise_end(&noise, reason, sizeof(reason));
 	if (r != 0) {
-		snprintf(why, why_len, "%s: %s does not take %u queue%s: %s", nic->name,
-			nic->driver, nic->queues, nic->queues == 1 ? "" : "s", strerror(-r));
+		nic_tell_failure(nic, r, reason, why, why_len);
 		return r;
 	}
 	nic->started = true;
@@ -322,7 +337,6 @@ nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 	nic_tell_limits(nic);
 	if (!nic_spreads(set))
 		return 0;
-	char reason[200] = "";
 	if (nic_rss_check(nic->port, &info, nic->queues, reason, sizeof(reason)))
 		return 0;
 	snprintf(why, why_len, "%s: %s", nic->name, reason);

@@ -130,6 +130,15 @@ bool nic_rss_check(uint16_t port, const struct rte_eth_dev_info *info, unsigned 
 /* nic_filter.c: rules that drop what is certainly no mail; in words what was accepted. */
 void nic_filter_set(struct nic *nic, const struct config_ports *mail, char *said, size_t said_len);
 
+/* nic_noise.c: keep from standard error what libraries write there, until the end; reason: the
+   kernel's, if they told one, in brackets after a space, else empty. */
+struct nic_noise {
+	int kept_fd;
+	int file_fd;
+};
+void nic_noise_begin(struct nic_noise *noise);
+void nic_noise_end(struct nic_noise *noise, char *reason, size_t reason_len);
+
 /* nic_kernel.c: what the kernel knows of an interface. */
 int nic_kernel_node(const struct nic *nic);
 /* Find the driver's sockets, once its queues are set up. */

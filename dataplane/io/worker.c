@@ -91,32 +91,27 @@ worker_checksum(const struct rte_mbuf *m)
 	return DECODE_CHECKSUM_UNKNOWN;
 }
 
-static unsigned
-worker_list_segments(const struct rte_mbuf *m, struct span segments[])
-{
-	unsigned n = 0;
-
-	for (m = m->next; m && n < WORKER_SEGMENTS_MAX; m = m->next) {
-		segments[n].data = rte_pktmbuf_mtod(m, const uint8_t *);
-		segments[n++].len = m->data_len;
-	}
-	return n;
-}
-
 /*
- * A chained mbuf. A super-segment that tells no length (an IPv4 total length of 0, as Linux' BIG
- * TCP has it) ends with its frame, of which decode was given the first segment only.
+ * A chained mbuf; false: it has more segments than are looked at. A super-segment that tells no
+ * length (an IPv4 total length of 0, as Linux' BIG TCP has it) ends with its frame, of which decode
+ * was given the first segment only.
  */
-static void
+static bool
 worker_add_segments(struct worker *w, const struct rte_mbuf *m, unsigned n)
 {
 	struct pipeline_packet *p = &w->packets[n];
 	struct decode_packet *d = &p->decoded;
+	const struct rte_mbuf *more = m->next;
+	unsigned count = 0;
 
-	p->more_count = worker_list_segments(m, w->segments[n]);
+	for (; more && count < WORKER_SEGMENTS_MAX; more = more->next)
+		w->segments[n][count++] = (struct span){
+			.data = rte_pktmbuf_mtod(more, const uint8_t *), .len = more->data_len};
+	p->more_count = count;
 	if (d->payload_offset + d->payload_len == m->data_len &&
 		d->payload_wire_len == d->payload_len)
 		d->payload_wire_len += m->pkt_len - m->data_len;
+	return !more;
 }
 
 /* Decode one packet into slot n; true when it is mail and the slot is taken. A fragment gives
@@ -146,7 +141,7 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 	p->more = w->segments[n];
 	p->more_count = 0;
 	if (m->next)
-		worker_add_segments(w, m, n);
+		tally->cut += !worker_add_segments(w, m, n);
 	else
 		tally->cut += p->decoded.payload_wire_len > p->decoded.payload_len;
 	p->checksum = (uint8_t)worker_checksum(m);

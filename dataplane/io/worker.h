@@ -23,8 +23,9 @@
 #define WORKER_TURN_MAX 1024
 #define WORKER_MAIL_ENOUGH 32
 #define WORKER_MAIL_MAX (WORKER_MAIL_ENOUGH - 1 + WORKER_BURST)
-/* Segments of an mbuf that are looked at; what follows is a gap to TCP. */
-#define WORKER_SEGMENTS_MAX 8
+/* Segments of an mbuf that are looked at, after the first: what a merged packet of 64 KiB has in
+   buffers of 2 KiB. What follows is counted as cut, and a gap to TCP. */
+#define WORKER_SEGMENTS_MAX 32
 
 _Static_assert(WORKER_MAIL_MAX <= PIPELINE_BURST_MAX, "a turn is one burst of the pipeline");
 

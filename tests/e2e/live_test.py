@@ -119,8 +119,8 @@ def devices(lab):
     return run
 
 
-def mirror(lab, ingress="mirror0", egress="mirror0"):
-    run = devices(lab)
+def mirror(lab, ingress="mirror0", egress="mirror0", run=None):
+    run = run or devices(lab)
     servers.run(*run, "tc", "qdisc", "add", "dev", "wire", "clsact")
     all_of_it = ["protocol", "all", "u32", "match", "u32", "0", "0"]
     for way, to in (("ingress", ingress), ("egress", egress)):

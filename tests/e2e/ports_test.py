@@ -6,11 +6,15 @@ usage: ports_test.py SMTAP [UNPACKED] [MEMIF-PEER] [PART-OF-A-NAME]   (prints TA
 UNPACKED: as for realserver_test.py. The ports: sockets, veths and taps in a namespace of its own,
 files, and a memif whose peer is another DPDK process. Skipped where something is missing.
 """
+import base64
 import contextlib
 import functools
+import json
 import os
 import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -21,11 +25,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from golden import Tap  # noqa: E402
 import lab as servers  # noqa: E402
 from lab import Lab, Missing  # noqa: E402
-from live_test import AF_PACKET, AF_XDP, CAPTURE, SEEN, Live, devices  # noqa: E402
+from pcapgen import Session, Wire  # noqa: E402
+from live_test import AF_PACKET, AF_XDP, ATTACKER, CAPTURE, SEEN  # noqa: E402
+from live_test import Live, devices, mirror  # noqa: E402
 
 # What is in CAPTURE.
 PACKETS, ATTEMPTS, SOURCE = 695, 26, "198.51.100.17"
 LOST = [*SEEN[1:], "decode_cut"]
+# What of a capture is the same whatever brings it.
+ALIKE = ["rx_packets", "smtp_bytes", "smtp_commands", "auth_attempts", "tcp_gap_bytes", "sessions"]
 
 
 class Port:
@@ -35,7 +43,9 @@ class Port:
         self.tap, self.name, self.lab, self.smtap = tap, name, lab, smtap
         lab.cable()
         lab.users()
-        devices(lab)
+        off = "net.ipv6.conf.all.disable_ipv6=1"  # no strays
+        servers.run("ip", "netns", "exec", lab.server, "sysctl", "-qw", off)
+        self.inside = devices(lab)
 
     def run(self, port, *options):
         self.live = Live(self.lab, self.smtap, port, *options)
@@ -74,6 +84,25 @@ class Port:
 
     def said(self, words):
         self.lab.until(words, lambda: words in self.live.said.read_text())
+
+    def oracle(self, capture):
+        """What a replay of it counts: the reader of captures never loses anything."""
+        out = self.lab.path / "replayed"
+        command = [self.smtap, "replay", "-o", str(out), str(capture)]
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True, timeout=60)
+        line = (out / "eve.json").read_text().splitlines()[-1]
+        return json.loads(line)["smtap"]["counters"]
+
+    def counts_as_a_replay(self, capture, *keys):
+        """The run ends well and what it saw of the capture is what a replay sees."""
+        want = self.oracle(capture)
+        self.received(want["rx_packets"])
+        status, said = self.live.end()
+        c = self.live.counters()
+        off = [f"status {status}: {said[-600:]}"] if status else []
+        off += [f"{k}: {c[k]}, not {want[k]}" for k in (*ALIKE, *keys) if c[k] != want[k]]
+        off += [f"{k}: {c[k]}" for k in LOST if c[k]]
+        self.tap.point(self.name, off)
 
     def received(self, packets):
         with contextlib.suppress(TimeoutError):
@@ -237,6 +266,283 @@ def a_libpcap_port_is_taken_up_again(port):
     comes_back(port, "net_pcap0,rx_iface=mirror1")
 
 
+def long_mail(port, mss):
+    """A capture: guesses, and between them a message in segments of mss bytes."""
+    wire = Wire()
+    s = Session(wire, "198.51.100.9").open()
+    s.talk("S: 220 mx1 ESMTP", "C: EHLO c.example", "S: 250-mx1\r\n250 AUTH PLAIN")
+    guess = base64.b64encode(b"\0dave\0guess").decode()
+    for _ in range(4):
+        s.talk("C: MAIL FROM:<a@c.example>", "S: 250 ok", "C: RCPT TO:<b@s.example>", "S: 250 ok")
+        s.talk("C: DATA", "S: 354 go on")
+        text = (b"Subject: long\r\n\r\n" + b"All work and no play. " * 40 + b"\r\n") * 70
+        text += b".\r\n"
+        for at in range(0, len(text), mss):
+            s.c(text[at : at + mss])
+        s.talk("S: 250 queued", f"C: AUTH PLAIN {guess}", "S: 535 5.7.8 no")
+    s.close()
+    wire.write(f"{port.lab.path}/long.pcap")
+    return f"{port.lab.path}/long.pcap"
+
+
+def servers_shell(smtap, device):
+    return f"mount -t bpf bpf /sys/fs/bpf; exec {smtap} run -i {device}"
+
+
+JUMBO = 9000
+
+
+def widen(port, *names):
+    for name in names or ("mirror0", "mirror1"):
+        port.ip("link", "set", name, "mtu", str(JUMBO))
+
+
+def jumbo_frames(port, device, *options):
+    widen(port)
+    port.run(device, *options)
+    capture = long_mail(port, JUMBO - 40)
+    port.play(capture=capture)
+    port.counts_as_a_replay(capture, "rx_bytes")
+
+
+@case
+def jumbo_frames_are_read_from_af_packet(port):
+    jumbo_frames(port, AF_PACKET)
+
+
+@case
+def jumbo_frames_are_read_for_two_workers(port):
+    jumbo_frames(port, AF_PACKET, "--workers", "2")
+
+
+@case
+def jumbo_frames_are_read_from_libpcap(port):
+    jumbo_frames(port, "net_pcap0,rx_iface=mirror1")
+
+
+@case
+def jumbo_frames_are_read_from_a_tap(port):
+    port.run("net_tap0,iface=smtap0")
+    widen(port, "smtap0")
+    capture = long_mail(port, JUMBO - 40)
+    port.play("smtap0", capture)
+    port.counts_as_a_replay(capture, "rx_bytes")
+
+
+@case
+def frames_of_60000_bytes_are_read_from_a_memif_in_chains(port):
+    port.run("net_memif0,role=server,socket=smtap-test")
+    capture = long_mail(port, 60000)
+    port.peer(PEER[0], 1, capture)
+    port.counts_as_a_replay(capture, "rx_bytes")
+
+
+@case
+def frames_of_60000_bytes_are_read_from_a_memif_for_two_workers(port):
+    port.run("net_memif0,role=server,socket=smtap-test", "--workers", "2")
+    capture = long_mail(port, 60000)
+    port.peer(PEER[0], 1, capture)
+    port.counts_as_a_replay(capture, "rx_bytes")
+
+
+@case
+def frames_longer_than_those_of_the_socket_are_counted_as_cut(port):
+    widen(port)
+    live = port.run("net_af_packet0,iface=mirror1,framesz=2048,blocksz=4096,framecnt=512")
+    capture = long_mail(port, JUMBO - 40)
+    port.play(capture=capture)
+    want = port.oracle(capture)
+    port.received(want["rx_packets"])
+    status, said = live.end()
+    c = live.counters()
+    cut = 4 * 7  # those of a message that are full
+    off = [] if status == 0 and "longer than 2048 bytes is cut" in said else [said[-800:]]
+    if c["decode_cut"] != cut or c["auth_attempts"] != want["auth_attempts"]:
+        off.append(f"cut {c['decode_cut']} of {cut}, {c['auth_attempts']} attempts")
+    missing = want["smtp_bytes"] - c["smtp_bytes"]
+    if c["tcp_gap_bytes"] != missing or missing < cut * (JUMBO - 2048):
+        off.append(f"{missing} bytes are missing, {c['tcp_gap_bytes']} are in gaps")
+    port.tap.point(port.name, off)
+
+
+@case
+def frames_too_long_for_af_xdp_are_told_in_one_line(port):
+    widen(port)
+    command = ["ip", "netns", "exec", port.lab.server, "sh", "-c"]
+    command += [servers_shell(port.smtap, AF_XDP), "sh"]
+    r = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=port.lab.path)
+    lines = r.stderr.splitlines()
+    good = r.returncode == 1 and len(lines) == 1 and "MTU is too large" in lines[0]
+    good = good and "without AF_XDP: -i mirror1" in lines[0]
+    port.tap.point(port.name, [] if good else [f"{r.returncode}: {r.stderr[-600:]}"])
+
+
+def answer(line):
+    """What a small server says; None: more is to come."""
+    verb = line[:4].upper()
+    replies = {b"EHLO": b"250-mx1\r\n250 AUTH PLAIN", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
+    return replies.get(verb, b"535 5.7.8 no" if verb == b"AUTH" else b"250 ok") + b"\r\n"
+
+
+def serve_one(listener):
+    """One client, to its end."""
+    with listener.accept()[0] as s, s.makefile("rb") as lines:
+        s.sendall(b"220 mx1 ESMTP\r\n")
+        for line in lines:
+            s.sendall(answer(line))
+            if line.startswith(b"QUIT"):
+                return
+            if line.startswith(b"DATA"):
+                while lines.readline() != b".\r\n":
+                    pass
+                s.sendall(b"250 queued\r\n")
+
+
+def speak(s):
+    """A client: how many bytes went either way."""
+    lines, told = s.makefile("rb"), 0
+
+    def say(text):
+        s.sendall(text)
+        return len(text)
+
+    def hear():
+        line = lines.readline()
+        return len(line) + (hear() if line[3:4] == b"-" else 0)
+
+    told += hear() + say(b"EHLO c.example\r\n") + hear()
+    text = b"Subject: long\r\n\r\n" + b"All work and no play makes Jack a dull boy.\r\n" * 20000
+    for _ in range(3):
+        for line in (b"MAIL FROM:<a@c.example>", b"RCPT TO:<b@s.example>", b"DATA"):
+            told += say(line + b"\r\n") + hear()
+        told += say(text + b".\r\n") + hear()
+        told += say(b"AUTH PLAIN AGRhdmUAZ3Vlc3M=\r\n") + hear()
+    return told + say(b"QUIT\r\n") + hear()
+
+
+def in_namespace(lab, name, function):
+    """In a child: a namespace is for ever. Its pid, and what it writes."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        with contextlib.suppress(Exception):
+            servers.enter(name)
+            os.write(write, str(function()).encode())
+            status = 0
+        os._exit(status)
+    os.close(write)
+    lab.stack.callback(os.close, read)
+    return pid, read
+
+
+def real_session(port, *options):
+    """Merged by the sender into packets of up to 64 KiB, on a wire of 9000."""
+    lab = port.lab
+    for namespace in (lab.server, lab.client):
+        servers.run("ip", "-n", namespace, "link", "set", "wire", "mtu", str(JUMBO))
+    widen(port)
+    mirror(lab, run=port.inside)
+    lab.source(ATTACKER)
+    live = port.run(AF_PACKET, *options)
+    ready, go = os.pipe()
+
+    def server():
+        with socket.create_server((servers.SERVER, 25)) as listener:
+            os.write(go, b"!")
+            serve_one(listener)
+
+    def client():
+        with socket.create_connection((servers.SERVER, 25), 20, (ATTACKER, 0)) as s:
+            return speak(s)
+
+    ours, _ = in_namespace(lab, lab.server, server)
+    os.read(ready, 1)
+    theirs, told = in_namespace(lab, lab.client, client)
+    off = [f"{pid} failed" for pid in (theirs, ours) if os.waitpid(pid, 0)[1]]
+    want = int(os.read(told, 64) or 0)
+    with contextlib.suppress(TimeoutError):
+        lab.until("the end", lambda: live.counters()["smtp_bytes"] >= want)
+    status, said = live.end()
+    c = live.counters()
+    if status or c["smtp_bytes"] != want or c["auth_attempts"] != 3 or c["tcp_gap_bytes"]:
+        off.append(f"{want} bytes were said; {c}; {said[-300:]}")
+    off += [f"{k}: {c[k]}" for k in LOST if c[k]]
+    mean = c["rx_bytes"] // max(1, c["rx_packets"])
+    if mean < 2000:
+        off.append(f"packets of {mean} bytes prove nothing")
+    port.tap.point(port.name, off)
+
+
+@case
+def a_session_on_a_wire_of_9000_bytes_is_read_whole(port):
+    real_session(port)
+
+
+@case
+def a_session_on_a_wire_of_9000_bytes_is_read_whole_by_two_workers(port):
+    real_session(port, "--workers", "2")
+
+
+def tagged(port, *tags):
+    """CAPTURE with these tags in each frame."""
+    wire = Wire()
+    head, rest = CAPTURE.read_bytes()[:24], CAPTURE.read_bytes()[24:]
+    order = "<" if head[:4] in (b"\x4d\x3c\xb2\xa1", b"\xd4\xc3\xb2\xa1") else ">"
+    while rest:
+        size = struct.unpack(f"{order}IIII", rest[:16])[2]
+        frame, rest = rest[16 : 16 + size], rest[16 + size :]
+        between = b"".join(struct.pack(">HH", kind, number) for kind, number in tags)
+        wire.put(frame[:12] + between + frame[12:])
+    wire.write(f"{port.lab.path}/tagged.pcap")
+    return f"{port.lab.path}/tagged.pcap"
+
+
+ONE_TAG, TWO_TAGS = [(0x8100, 7)], [(0x88A8, 100), (0x8100, 7)]
+
+
+def tagged_frames(port, device, *tags, into="mirror0"):
+    port.run(device)
+    capture = tagged(port, *tags)
+    port.play(into, capture)
+    port.counts_as_a_replay(capture, "rx_bytes")
+
+
+@case
+def tagged_frames_are_read_from_af_packet(port):
+    tagged_frames(port, AF_PACKET, *ONE_TAG)
+
+
+@case
+def twice_tagged_frames_are_read_from_af_packet(port):
+    tagged_frames(port, AF_PACKET, *TWO_TAGS)
+
+
+@case
+def twice_tagged_frames_are_read_from_af_xdp(port):
+    tagged_frames(port, AF_XDP, *TWO_TAGS)
+
+
+@case
+def twice_tagged_frames_are_read_from_libpcap(port):
+    tagged_frames(port, "net_pcap0,rx_iface=mirror1", *TWO_TAGS)
+
+
+@case
+def twice_tagged_frames_are_read_from_a_tap(port):
+    tagged_frames(port, "net_tap0,iface=smtap0", *TWO_TAGS, into="smtap0")
+
+
+@case
+def a_tag_that_the_kernel_took_off_is_put_back(port):
+    """A mirror (tc) sees packets whose tag the kernel keeps beside them."""
+    servers.run(*port.inside, "tc", "qdisc", "add", "dev", "other1", "clsact")
+    rule = ["dev", "other1", "ingress", "protocol", "all", "u32", "match", "u32", "0", "0"]
+    mirror = ["action", "mirred", "egress", "mirror", "dev", "mirror0"]
+    servers.run(*port.inside, "tc", "filter", "add", *rule, *mirror)
+    tagged_frames(port, AF_PACKET, *ONE_TAG, into="other0")
+
+
 def main():
     smtap = os.path.abspath(sys.argv[1])
     unpacked = os.path.abspath(sys.argv[2]) if len(sys.argv) > 2 else "/nonexistent"
@@ -256,7 +562,7 @@ def main():
             with tempfile.TemporaryDirectory(prefix="smtap-") as path:
                 os.chmod(path, 0o755)
                 with contextlib.ExitStack() as stack:
-                    function(tap, name, Lab(path, unpacked, stack), smtap)
+                    function(tap, name, Lab(path, unpacked, stack, [ATTACKER]), smtap)
         except Missing as e:
             tap.skip(name, str(e))
         except (AssertionError, TimeoutError, subprocess.TimeoutExpired) as e:
