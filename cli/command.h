@@ -16,6 +16,9 @@ int command_report(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_rules(int argc, char **argv);
+int command_incidents(int argc, char **argv);
+int command_sources(int argc, char **argv);
+int command_accounts(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 
 /* Where the configuration is when -c does not say. It may be missing. */

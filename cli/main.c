@@ -16,6 +16,9 @@ static const struct verb verbs[] = {
 	{"report", command_report, "make one HTML file of what a run found"},
 	{"doctor", command_doctor, "say what live ports lack on this machine"},
 	{"run", command_run, "watch live ports"},
+	{"incidents", command_incidents, "list incidents, show one, export its alerts"},
+	{"sources", command_sources, "list who failed to log in most"},
+	{"accounts", command_accounts, "list the accounts with the most failed logins"},
 	{"check", command_check, "validate a configuration file"},
 	{"rules", command_rules, "validate pattern files"},
 };
@@ -32,7 +35,7 @@ print_help(FILE *out)
 	      "\n",
 		out);
 	for (size_t i = 0; i < VERBS; i++)
-		fprintf(out, "  %-8s %s\n", verbs[i].name, verbs[i].summary);
+		fprintf(out, "  %-9s %s\n", verbs[i].name, verbs[i].summary);
 	fputs("\n"
 	      "  smtap COMMAND --help     options and examples of a command\n"
 	      "  smtap --version\n"

@@ -22,7 +22,17 @@ TOP = source.TOP
 MAN = TOP / "doc/man"
 EXAMPLE = TOP / "packaging/smtap.yaml"
 CAPTURE = "tests/golden/17-base-bf-success-relay.pcap"
-VERBS = ["replay", "run", "report", "doctor", "check", "rules"]
+VERBS = [
+    "replay",
+    "run",
+    "report",
+    "incidents",
+    "sources",
+    "accounts",
+    "doctor",
+    "check",
+    "rules",
+]
 
 EXAMPLE_HEAD = """\
 # Every setting of smtap with its default; remove a # to change one. The maps that hold a changed

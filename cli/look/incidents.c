@@ -1,0 +1,268 @@
+/* smtap incidents: what the store knows of them. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/duration.h"
+#include "cli/command.h"
+#include "cli/look/look.h"
+#include "cli/look/show.h"
+
+static const char incidents_help[] =
+	"usage: smtap incidents [list] [OPTION...]\n"
+	"       smtap incidents show ID [OPTION...]\n"
+	"       smtap incidents export [ID...] [OPTION...]\n"
+	"\n"
+	"The incidents of a running or finished instance, from its store. list has the newest\n"
+	"first; show tells one in full; export writes the alerts of these, or of all, as EVE\n"
+	"lines.\n"
+	"\n" LOOK_HELP "  -n, --number N         list at most so many (50; 0: all)\n"
+	"      --open             list only those that are not closed\n"
+	"      --severity WORD    list only critical, major or better, minor or better\n"
+	"      --days N           list only those seen in the last N days\n"
+	"      --help\n"
+	"\n"
+	"Exit status: 0 done; 1 failed while reading; 2 bad usage, no such incident, or there is\n"
+	"no store.\n"
+	"\n"
+	"Examples:\n"
+	"  smtap incidents --open\n"
+	"  smtap incidents show 3\n"
+	"  smtap incidents list --json --days 7 | jq .sources\n";
+
+#define SHOWN 50
+
+enum { OPT_OPEN = LOOK_OWN, OPT_SEVERITY, OPT_DAYS };
+
+static const struct option options[] = {LOOK_OPTIONS, {"number", required_argument, NULL, 'n'},
+	{"open", no_argument, NULL, OPT_OPEN}, {"severity", required_argument, NULL, OPT_SEVERITY},
+	{"days", required_argument, NULL, OPT_DAYS}, {NULL, 0, NULL, 0}};
+
+struct request {
+	struct look look;
+	struct store_filter filter;
+	unsigned seen;
+};
+
+static int
+take_severity(struct store_filter *filter, const char *word)
+{
+	for (unsigned severity = 1; severity <= 3; severity++) {
+		if (strcmp(word, show_severity(severity)) != 0)
+			continue;
+		filter->severity = severity;
+		return 0;
+	}
+	return command_fail(COMMAND_BAD, "--severity %s: critical, major or minor is needed", word);
+}
+
+static int
+take(struct request *q, int option, char **argv)
+{
+	uint64_t n;
+
+	switch (option) {
+	case 'n':
+		if (look_number("-n", optarg, &n) != 0)
+			return COMMAND_BAD;
+		q->filter.max = n < UINT32_MAX ? (unsigned)n : UINT32_MAX;
+		return 0;
+	case OPT_OPEN:
+		q->filter.open = true;
+		return 0;
+	case OPT_SEVERITY:
+		return take_severity(&q->filter, optarg);
+	case OPT_DAYS:
+		if (look_number("--days", optarg, &n) != 0)
+			return COMMAND_BAD;
+		n = n < 100000 ? n * 24 * 3600 : 0;
+		q->filter.since_ns = n ? ((uint64_t)time(NULL) - n) * NS_PER_S : 0;
+		return 0;
+	}
+	return look_take(&q->look, option) ? 0 : command_bad_option(option, argv);
+}
+
+static void
+print_json(const struct store_incident *i, json_t *smtap)
+{
+	char time[3][LOOK_TIME_MAX];
+	json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:I}", "incident_id",
+		(json_int_t)i->id, "state", i->state, "severity", show_severity(i->severity),
+		"stage", i->stage, "first_seen", look_json_time(i->first_ns, time[0]), "last_seen",
+		look_json_time(i->last_ns, time[1]), "alerts", (json_int_t)i->alerts);
+	json_t *incident = json_object_get(smtap, "incident");
+	static const char *const keys[] = {"sources", "accounts", "servers", "stages", "advice"};
+
+	if (i->merged_into)
+		json_object_set_new(o, "merged_into", json_integer((json_int_t)i->merged_into));
+	if (i->acked_ns) {
+		json_object_set_new(o, "acked", json_string(look_json_time(i->acked_ns, time[2])));
+		json_object_set_new(o, "acked_by", json_string(i->acked_by));
+		json_object_set_new(o, "note", json_string(i->note));
+	}
+	for (unsigned k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
+		json_object_set(o, keys[k], json_object_get(incident, keys[k]));
+	if (o)
+		json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+static int
+print_row(void *arg, const struct store_incident *i)
+{
+	struct request *q = arg;
+	json_t *smtap = show_read(i);
+	char time[LOOK_TIME_MAX];
+
+	q->seen++;
+	if (q->look.json) {
+		print_json(i, smtap);
+	} else {
+		printf("%6" PRIu64 " %-13s %-6s ", i->id, show_severity(i->severity), i->state);
+		look_put_text(stdout, i->stage, 11);
+		printf(" %s ", look_time(i->last_ns, time));
+		show_names(stdout, smtap, "sources", 22);
+		putchar(' ');
+		show_names(stdout, smtap, "accounts", 0);
+		putchar('\n');
+	}
+	json_decref(smtap);
+	return 0;
+}
+
+static int
+list(struct request *q)
+{
+	if (!q->look.json)
+		printf("%6s %-13s %-6s %-11s %-19s %-22s %s\n", "ID", "SEVERITY", "STATE", "STAGE",
+			"LAST SEEN (UTC)", "SOURCES", "ACCOUNTS");
+	return store_incidents(q->look.store, &q->filter, print_row, q);
+}
+
+static int
+show_one(void *arg, const struct store_incident *i)
+{
+	struct request *q = arg;
+	json_t *smtap = show_read(i);
+	int r = 0;
+
+	q->seen++;
+	if (q->look.json)
+		print_json(i, smtap);
+	else
+		r = show_incident(q->look.store, i, smtap, stdout);
+	json_decref(smtap);
+	return r;
+}
+
+static int
+print_line(void *arg, const struct store_alert *alert)
+{
+	(void)arg;
+	printf("%.*s\n", (int)alert->line_len, alert->line);
+	return 0;
+}
+
+static int
+export_one(struct request *q, uint64_t id)
+{
+	q->filter.id = id;
+	return store_read_incident(q->look.store, id, print_line, q);
+}
+
+static int
+count_one(void *arg, const struct store_incident *i)
+{
+	struct request *q = arg;
+
+	(void)i;
+	q->seen++;
+	return 0;
+}
+
+/* Each ID in turn. The last call's result; *status as long as an ID is wrong. */
+static int
+each(struct request *q, char **ids, bool shows, int *status)
+{
+	int r = 0;
+
+	for (; *ids && r >= 0; ids++) {
+		uint64_t id;
+
+		if (look_number("incident", *ids, &id) != 0) {
+			*status = COMMAND_BAD;
+			continue;
+		}
+		q->filter = (struct store_filter){.id = id ? id : UINT64_MAX >> 1};
+		q->seen = 0;
+		r = store_incidents(q->look.store, &q->filter, shows ? show_one : count_one, q);
+		if (r == 0 && q->seen == 0)
+			*status = command_fail(
+				COMMAND_BAD, "%s: there is no incident %" PRIu64, q->look.path, id);
+		else if (r == 0 && !shows)
+			r = export_one(q, id);
+	}
+	return r;
+}
+
+static int
+run(struct request *q, const char *what, char **operands)
+{
+	int status = COMMAND_DONE, r;
+	int opened = look_open(&q->look);
+
+	if (opened != 0)
+		return opened;
+	if (strcmp(what, "list") == 0)
+		r = list(q);
+	else if (operands[0] == NULL) /* export */
+		r = store_read(q->look.store, 0, UINT32_MAX, print_line, q);
+	else
+		r = each(q, operands, strcmp(what, "show") == 0, &status);
+	int closed = look_close(&q->look, r);
+	return closed ? closed : status;
+}
+
+static int
+check(const char *what, char **operands)
+{
+	bool lists = strcmp(what, "list") == 0, shows = strcmp(what, "show") == 0;
+
+	if (!lists && !shows && strcmp(what, "export") != 0)
+		return command_fail(COMMAND_BAD,
+			"incidents: %s: list, show or export is needed; see smtap incidents "
+			"--help",
+			what);
+	if (lists && operands[0])
+		return command_fail(
+			COMMAND_BAD, "incidents list: %s: no operand is expected", operands[0]);
+	if (shows && !operands[0])
+		return command_fail(COMMAND_BAD, "incidents show: the ID of an incident is needed");
+	return 0;
+}
+
+int
+command_incidents(int argc, char **argv)
+{
+	struct request q = {.filter = {.max = SHOWN}};
+	int option;
+
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, LOOK_SHORT_OPTIONS, options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(incidents_help, stdout);
+			return COMMAND_DONE;
+		}
+		if (take(&q, option, argv) != 0)
+			return COMMAND_BAD;
+	}
+	char **operands = argv + optind;
+	const char *what = operands[0] ? *operands++ : "list";
+	int status = check(what, operands);
+	return status ? status : run(&q, what, operands);
+}
