@@ -264,6 +264,28 @@ def control_that_dies_is_started_again(tap, name, lab, smtap):
     tap.point(name, off)
     got, want = smtap_view(live.events()), server_view(lab.read("mail.log"))
     tap.point(f"{name}_and_no_attempt_is_missed", compare(got, want, SECOND))
+    tap.point(f"{name}_and_gives_no_id_twice", ids_given_twice(live, smtap))
+
+
+def ids_given_twice(live, smtap):
+    """Incidents of two sources with one id, in the EVE file; and what of it is not stored."""
+    subjects = {}
+    for e in live.events("alert"):
+        if e["smtap"]["detector"] == "bruteforce":
+            subjects.setdefault(e["smtap"]["incident_id"], set()).add(e["smtap"]["subject"])
+    off = [f"incident {i} is about {s}" for i, s in subjects.items() if len(s) > 1]
+    listed = subprocess.run(
+        [smtap, "incidents", "--json", "-o", live.folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    stored = {json.loads(line)["incident_id"] for line in listed.split("\n")[:-1]}
+    if not set(subjects) <= stored:
+        off.append(f"stored are {stored}, told were {set(subjects)}")
+    if len(subjects) < 2:
+        off.append(f"one incident only: {subjects}")
+    return off
 
 
 def two_legs_of_a_tap_are_one(tap, name, lab, smtap):
