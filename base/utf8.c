@@ -107,6 +107,12 @@ utf8_escape(
 	size_t i = 0, used = 0;
 
 	while (i < len) {
+		if (len - i >= 8 && out_len - used >= 8 && eight_are_printable_ascii(in + i)) {
+			memcpy(out + used, in + i, 8);
+			used += 8;
+			i += 8;
+			continue;
+		}
 		size_t n = sequence_len(in + i, len - i);
 		bool escape = n == 0 || is_control(in + i);
 		if (n == 0)

@@ -206,6 +206,27 @@ long_body_before_the_354_is_taken_for_a_body(void **state)
 	expect_with(&(struct options){.quick = true}, script, want);
 }
 
+/* The body is searched in blocks: the end, and what looks like it, stands everywhere in them. */
+static void
+end_of_data_is_found_at_every_offset(void **state)
+{
+	static char script[4000], want[200], body[700];
+
+	(void)state;
+	memset(body, '.', sizeof(body));
+	body[0] = 'x';
+	for (unsigned len = 1; len < 600; len++) {
+		body[len] = '\0';
+		snprintf(script, sizeof(script),
+			HELLO ENVELOPE GO "C: \nC: %s\nC: ..\nC: .x\nC: .\n" DONE BYE, body);
+		snprintf(want, sizeof(want),
+			RCPT1 "mail 1 250 complete from=a@b.example ok=1 no=0 bytes=%u\n",
+			2 + len + 2 + 4 + 4);
+		expect_with(&(struct options){.quick = true}, script, want);
+		body[len] = '.';
+	}
+}
+
 static void
 early_refusal_belongs_to_the_message(void **state)
 {
@@ -477,6 +498,7 @@ main(void)
 		TEST(body_before_the_354_is_held_and_then_a_body),
 		TEST(body_after_a_refused_data_was_commands),
 		TEST(long_body_before_the_354_is_taken_for_a_body),
+		TEST(end_of_data_is_found_at_every_offset),
 		TEST(early_refusal_belongs_to_the_message),
 		TEST(bdat_octets_are_counted_not_read),
 		TEST(bdat_that_is_refused_still_has_its_octets),
