@@ -33,6 +33,8 @@
 
 #define NIC_FRAME_BYTES_DEFAULT 2048u /* the driver's own */
 
+#define NIC_FRAME_BYTES_MAX (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
+
 #define NIC_ROOM 2048u /* of a NIC's buffer; longer frames are chained */
 #define NIC_CACHE 256u
 #define NIC_XDP_MBUFS 8191u /* what the driver shares with the kernel */
@@ -70,8 +72,7 @@ nic_room(const struct nic *nic)
 	if (sscanf(nic->argument, "%*[^=]=%15s", text) == 1 &&
 		nic_argument(nic->argument, "framesz", text, sizeof(text)))
 		frame = (unsigned)strtoul(text, NULL, 10);
-	unsigned most = UINT16_MAX - RTE_PKTMBUF_HEADROOM;
-	return frame < most ? frame : most;
+	return frame < NIC_FRAME_BYTES_MAX ? frame : NIC_FRAME_BYTES_MAX;
 }
 
 static unsigned
@@ -262,7 +263,8 @@ nic_tell_limits(const struct nic *nic)
 
 	if (frame <= nic_room(nic))
 		return;
-	if (nic->kind == NIC_AF_PACKET)
+	/* Of the longest there can be, nothing can be mended. */
+	if (nic->kind == NIC_AF_PACKET && nic_room(nic) < NIC_FRAME_BYTES_MAX)
 		fprintf(stderr,
 			"smtap: %s: what is longer than %u bytes is cut (decode_cut), and %s has "
 			"frames of %u: name the interface alone, or give framesz=\n",
