@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define COUNTERS_VERSION 3
+#define COUNTERS_VERSION 4
 
 #define COUNTERS(X)                                                                                \
 	X(RX_PKTS, "rx_packets", "packets", "Packets received by the worker")                      \
@@ -75,7 +75,27 @@
 	X(PORT_REMOVED, "port_removed", "ports", "Live ports that were taken away")                \
 	X(PORT_RETURNED, "port_returned", "ports", "Live ports that came back")                    \
 	X(DISPATCH_FULL, "dispatch_full", "packets",                                               \
-		"Packets dropped between a live port and its worker: queue full")
+		"Packets dropped between a live port and its worker: queue full")                  \
+	X(SHED_LEVEL, "shed_level", "level",                                                       \
+		"What the worker under most overload sheds now: 0 nothing, 1 bodies, "             \
+		"2 deliveries too, 3 strangers too")                                               \
+	X(SHED_MS_BODIES, "shed_bodies_time", "milliseconds",                                      \
+		"Milliseconds at level 1, of all workers: bodies were shed")                       \
+	X(SHED_MS_DELIVERIES, "shed_deliveries_time", "milliseconds",                              \
+		"Milliseconds at level 2: new deliveries were shed too")                           \
+	X(SHED_MS_STRANGERS, "shed_strangers_time", "milliseconds",                                \
+		"Milliseconds at level 3: new sessions of strangers were shed too")                \
+	X(SHED_BODIES, "shed_bodies", "messages",                                                  \
+		"Messages whose body was not read whole: overload")                                \
+	X(SHED_BODY_BYTES, "shed_body_bytes", "bytes", "Bytes of bodies not read: overload")       \
+	X(SHED_LINES, "shed_lines", "lines", "Header lines not matched with rules: overload")      \
+	X(SHED_DELIVERIES, "shed_sessions_delivery", "sessions",                                   \
+		"New sessions shed under overload: of who only ever delivered mail")               \
+	X(SHED_USERS, "shed_sessions_user", "sessions",                                            \
+		"New sessions shed under overload: of who logs in and never failed")               \
+	X(SHED_STRANGERS, "shed_sessions_stranger", "sessions",                                    \
+		"New sessions shed under overload: of who is not known")                           \
+	X(SHED_PKTS, "shed_packets", "packets", "Packets of the sessions that were shed")
 
 enum counter {
 #define X(id, name, unit, help) COUNTER_##id,

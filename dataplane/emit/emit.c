@@ -42,6 +42,7 @@ emit_begin(struct emit *emit, enum event_type type, uint64_t time_ns, const stru
 	emit->lost = event == NULL;
 	if (!event)
 		event = &emit->scratch;
+	emit->open = event;
 	memset(event, 0, sizeof(*event));
 	event->head.type = (uint16_t)type;
 	event->head.version = EVENT_VERSION;
@@ -75,6 +76,8 @@ emit_lost_counter(unsigned type)
 void
 emit_commit(struct emit *emit)
 {
+	if (emit->tap)
+		emit->tap(emit->tap_arg, emit->open);
 	if (emit->lost) {
 		counter_add(emit->counters, emit_lost_counter(emit->scratch.head.type), 1);
 	} else {

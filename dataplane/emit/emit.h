@@ -26,12 +26,16 @@ struct emit {
 	struct counters *counters; /* the worker's, never NULL */
 	bool (*wait)(void *arg);   /* NULL: drop when full; false: give up */
 	void *wait_arg;
+	/* Who wants to see each record once it is whole, lost or not; NULL: nobody. */
+	void (*tap)(void *arg, const struct event *event);
+	void *tap_arg;
 	/* The merge key of whatever is emitted next; see contract/event.h. */
 	uint64_t clock_ns;
 	uint64_t order;
 	struct stages *stages; /* of the whole path, which all has emit; NULL: not timed */
 	enum path_stage stage; /* the one that opened the record */
 	bool lost;             /* the open record is scratch */
+	struct event *open;
 	struct event scratch;
 };
 

@@ -15,7 +15,7 @@ import tempfile
 import source
 
 # The core, lowest first: a part includes only parts before it, and never an EAL.
-CORE = ["decode", "frag", "flow", "tcp", "match", "emit", "smtp", "pipeline"]
+CORE = ["decode", "frag", "flow", "tcp", "match", "emit", "smtp", "shed", "pipeline"]
 CORE_PARTS = [f"dataplane/{part}" for part in CORE]
 
 # module: the modules that its files may include, besides itself.
