@@ -70,6 +70,7 @@ struct flow_table *flow_table_init(void *memory, const struct flow_table_config 
 
 struct flow *flow_table_at(const struct flow_table *t, uint32_t index);
 uint32_t flow_table_count(const struct flow_table *t);
+uint32_t flow_table_established(const struct flow_table *t);
 uint32_t flow_table_capacity(const struct flow_table *t);
 
 /* Look up n <= FLOW_BULK_MAX keys. out[i] = index or FLOW_NONE. */

@@ -51,6 +51,7 @@ struct flow_table {
 	struct order *order;
 	uint32_t half_open_head;
 	uint32_t half_open_tail;
+	uint32_t half_open; /* how many */
 	struct wheel wheel;
 };
 

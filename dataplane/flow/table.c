@@ -281,6 +281,7 @@ order_append(struct flow_table *t, uint32_t index)
 	else
 		t->order[last].next = index;
 	t->half_open_tail = index;
+	t->half_open++;
 }
 
 static void
@@ -288,6 +289,7 @@ order_unlink(struct flow_table *t, uint32_t index)
 {
 	struct order o = t->order[index];
 
+	t->half_open--;
 	if (o.prev == FLOW_NONE)
 		t->half_open_head = o.next;
 	else
@@ -413,6 +415,12 @@ uint32_t
 flow_table_count(const struct flow_table *t)
 {
 	return t->count;
+}
+
+uint32_t
+flow_table_established(const struct flow_table *t)
+{
+	return t->count - t->half_open;
 }
 
 uint32_t

@@ -22,6 +22,8 @@
  * Limits: capacity of the table (half-open sessions are evicted first, then
  * those idle longest; each is counted), arenas of tcp and smtp, PIPELINE_BURST_MAX.
  *
+ * Under overload shed says which new sessions are not opened; those that are in the table go on.
+ *
  * What an attacker would try: flood with SYNs (half-open entries are the first
  * to go), choose colliding addresses (the table's hash is keyed), forge RSTs
  * or replies (checksum and sequence rules of tcp), source port 25 (a SYN from a
@@ -118,6 +120,25 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	return p;
 }
 
+void
+pipeline_set_shed(struct pipeline *p, struct shed *shed)
+{
+	p->shed = shed;
+	p->emit->tap = shed_learn;
+	p->emit->tap_arg = shed;
+}
+
+uint32_t
+pipeline_fill(const struct pipeline *p)
+{
+	const struct slabs *said = &p->smtp_arena;
+	/* Half-open sessions are the first to go: they do not count. */
+	uint64_t sessions = (uint64_t)flow_table_established(p->table) * 1000 / p->cfg.sessions;
+	uint64_t pages = (uint64_t)said->pages_in_use * 1000 / (said->capacity - said->reserve);
+
+	return (uint32_t)(pages > sessions ? pages : sessions);
+}
+
 /* Make room when the table is full: 0, or -1 when nothing can go. */
 static int
 evict_one(struct pipeline *p)
@@ -158,6 +179,30 @@ packet_from_client(const struct pipeline *p, const struct decode_packet *d, bool
 	return d->src_port > d->dst_port || (d->src_port == d->dst_port && !(d->seq & 1));
 }
 
+/* A stray RST, FIN or ACK without data tells of nothing that is still to come. */
+static bool
+packet_is_stray(const struct decode_packet *d)
+{
+	return (d->tcp_flags & TCP_RST) || (!(d->tcp_flags & TCP_SYN) && d->payload_wire_len == 0);
+}
+
+/* Overload: is this packet of a session that is not followed? */
+static bool
+packet_is_shed(struct pipeline *p, const struct flow_key *key, const struct pipeline_packet *pkt,
+	bool from_client)
+{
+	const struct decode_packet *d = &pkt->decoded;
+	enum shed_packet kind = packet_is_stray(d) ? SHED_SIGNS : SHED_TALKS;
+
+	if (!p->shed || !shed_asks(p->shed, pkt->clock_ns))
+		return false;
+	if (d->tcp_flags & (TCP_FIN | TCP_RST))
+		kind = kind == SHED_SIGNS ? SHED_ENDS : kind;
+	else if ((d->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		kind = SHED_BEGINS;
+	return !shed_takes(p->shed, key, from_client ? &d->src : &d->dst, kind, pkt->clock_ns);
+}
+
 /* Open a session for a packet that has none; FLOW_NONE when it is not to have one. */
 static uint32_t
 session_open(struct pipeline *p, const struct flow_key *key, const struct pipeline_packet *pkt,
@@ -167,9 +212,7 @@ session_open(struct pipeline *p, const struct flow_key *key, const struct pipeli
 	bool guessed;
 	int from_client = packet_from_client(p, d, &guessed);
 
-	/* A stray RST, FIN or ACK without data tells of nothing that is still to come. */
-	if (from_client < 0 || (d->tcp_flags & TCP_RST) ||
-		(!(d->tcp_flags & TCP_SYN) && d->payload_wire_len == 0))
+	if (from_client < 0 || packet_is_shed(p, key, pkt, from_client) || packet_is_stray(d))
 		return FLOW_NONE;
 	uint32_t index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
 	if (index == FLOW_NONE && evict_one(p) == 0)
@@ -283,6 +326,7 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 			smtp_prefetch(&p->smtp, &session_at(p, index[i])->smtp);
 	}
 	p->table_changed = false;
+	p->smtp.skim = p->shed && p->shed->gauge.level >= SHED_BODIES;
 	for (unsigned i = 0; i < n; i++) {
 		pipeline_clock(p, packets[i].clock_ns);
 		p->emit->clock_ns = packets[i].clock_ns;

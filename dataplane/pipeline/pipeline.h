@@ -16,6 +16,7 @@
 #include "dataplane/decode/decode.h"
 #include "dataplane/emit/emit.h"
 #include "dataplane/match/match.h"
+#include "dataplane/shed/shed.h"
 
 #define PIPELINE_BURST_MAX 64
 
@@ -53,6 +54,12 @@ size_t pipeline_footprint(const struct pipeline_config *cfg);
 struct pipeline *pipeline_init(void *memory, const struct pipeline_config *cfg,
 	const struct decode_config *decode, struct emit *emit, struct match *match,
 	struct counters *counters);
+
+/* Under overload, leave out what shed says; borrowed. Without it nothing is left out. */
+void pipeline_set_shed(struct pipeline *p, struct shed *shed);
+
+/* Permille of the memory for sessions that talk, and for what they say, which is taken. */
+uint32_t pipeline_fill(const struct pipeline *p);
 
 /* n <= PIPELINE_BURST_MAX mail packets, in the order of the capture. */
 void pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n);

@@ -46,6 +46,7 @@ struct pipeline {
 	struct pipeline_config cfg;
 	const struct decode_config *decode;
 	struct emit *emit;
+	struct shed *shed; /* NULL: nothing is left out */
 	struct counters *counters;
 	struct flow_table *table;
 	struct tcp_ctx tcp;

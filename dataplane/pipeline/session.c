@@ -8,6 +8,8 @@
 
 /* Two of an Ethernet's frames do not fit in one: an offload merged them. */
 #define WIRE_L3_MAX 1500u
+/* Segments below this are not worth skipping, and end most messages. */
+#define SKIMMED_MIN 1024u
 
 _Static_assert((int)DECODE_CHECKSUM_UNKNOWN == (int)TCP_CHECKSUM_UNKNOWN &&
 		       (int)DECODE_CHECKSUM_GOOD == (int)TCP_CHECKSUM_GOOD &&
@@ -195,6 +197,17 @@ session_segment(
 	return verdict;
 }
 
+/* Overload: a segment inside a body, of which only the ends are read. Its checksum would read all
+   of it. */
+static bool
+segment_is_skimmed(const struct pipeline *p, const struct session *s, enum tcp_dir dir,
+	const struct decode_packet *d)
+{
+	return p->smtp.skim && dir == TCP_TO_SERVER && s->smtp_open &&
+	       d->payload_len >= SKIMMED_MIN && !(d->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
+	       smtp_body_passes(&s->smtp);
+}
+
 static struct tcp_segment
 segment_of(const struct pipeline_packet *pkt)
 {
@@ -225,7 +238,7 @@ session_packet(
 	uint8_t flags = seg.flags;
 	uint32_t left = seg.wire_len;
 
-	if (seg.checksum == TCP_CHECKSUM_UNKNOWN) {
+	if (seg.checksum == TCP_CHECKSUM_UNKNOWN && !segment_is_skimmed(p, s, dir, &pkt->decoded)) {
 		stages_enter(p->emit->stages, PATH_CHECKSUM);
 		seg.checksum = (uint8_t)decode_verify(
 			&pkt->decoded, pkt->data, pkt->more, pkt->more_count);

@@ -230,6 +230,14 @@ smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
 	__builtin_prefetch(note + SLABS_UNIT_BYTES, 1);
 }
 
+bool
+smtp_body_passes(const struct smtp_session *session)
+{
+	const struct state *s = (const struct state *)session->state;
+
+	return s->client == CLIENT_BODY || s->client == CLIENT_CHUNK;
+}
+
 static bool
 looks_tls(const uint8_t *data)
 {
@@ -407,7 +415,6 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 
 	if (len == 0)
 		return;
-	counter_add(ctx->counters, COUNTER_SMTP_BYTES, len);
 	if (side == SMTP_SERVER) {
 		server_seen(&r);
 	} else {
@@ -418,7 +425,11 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 			smtp_reply_end(&r); /* the client has read it to its end */
 		s->flags |= S_CLIENT_SEEN;
 	}
-	smtp_line_input(&r, side, data, len);
+	size_t passed = 0, read = 0;
+	if (ctx->skim && side == SMTP_CLIENT)
+		passed = smtp_data_skim(&r, data, len, &read);
+	counter_add(ctx->counters, COUNTER_SMTP_BYTES, len - passed + read);
+	smtp_line_input(&r, side, data + passed, len - passed);
 	nothing_forget(ctx);
 }
 

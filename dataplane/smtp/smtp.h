@@ -30,6 +30,7 @@ struct smtp_ctx {
 	struct counters *counters;
 	struct siphash_key password_key; /* drawn at start, never written anywhere */
 	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
+	bool skim;                       /* overload: bodies pass unread beyond their header */
 	/* The session's identity for what is emitted: the owner's, for each call. Where a PROXY
 	   header named the client, the call writes that in its place. flow_id 0: it is what
 	   flow_id(flow_of) returns, asked when there is an event. */
@@ -54,6 +55,9 @@ void smtp_open(struct smtp_ctx *ctx, struct smtp_session *s, bool from_start);
 
 /* Bytes of an open session come soon: ask the memory for what they will touch. */
 void smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *s);
+
+/* Do octets of a message pass now, beyond its header? */
+bool smtp_body_passes(const struct smtp_session *s);
 
 /* Bytes of one side, in order; any cutting. time_ns: of their packet. */
 void smtp_input(struct smtp_ctx *ctx, struct smtp_session *s, enum smtp_side side,
