@@ -4,6 +4,8 @@
  * Detection runs on packet time; a sensor's own health does not: a sensor that loses all packets
  * has no packet time at all. So here, and only here, control looks at a clock.
  *
+ * What is shed under overload is told likewise: when it begins, and after a minute without any.
+ *
  * An alert about loss opens with the first minute that lost at least `percent` of its packets, and
  * closes with the first that did not. It is no finding and no part of an incident: nobody attacked
  * the sensor for all that is known, and what counts attacks must not count it.
@@ -101,5 +103,54 @@ live_minute(struct live *live, const struct counters *sum, uint64_t now_ns)
 		return false;
 	live->losing = losing;
 	live->loss = (struct eve_loss){.packets = pkts, .lost = lost, .begins = losing};
+	return told;
+}
+
+static struct eve_shed
+shed_of(const struct counters *sum)
+{
+	return (struct eve_shed){
+		.level = sum->value[COUNTER_SHED_LEVEL],
+		.sessions = sum->value[COUNTER_SHED_DELIVERIES] + sum->value[COUNTER_SHED_USERS] +
+			    sum->value[COUNTER_SHED_STRANGERS],
+		.packets = sum->value[COUNTER_SHED_PKTS],
+		.bodies = sum->value[COUNTER_SHED_BODIES],
+	};
+}
+
+/* What the alert says: all since it opened. */
+static void
+shed_tell(struct live *live, const struct eve_shed *now)
+{
+	if (now->level > live->shed.level)
+		live->shed.level = now->level;
+	live->shed.begins = live->shedding;
+	live->shed.sessions = now->sessions - live->shed_before.sessions;
+	live->shed.packets = now->packets - live->shed_before.packets;
+	live->shed.bodies = now->bodies - live->shed_before.bodies;
+}
+
+bool
+live_shed(struct live *live, const struct counters *sum, uint64_t now_ns)
+{
+	const struct eve_shed now = shed_of(sum);
+	const struct eve_shed seen = live->shed_seen;
+	bool begun = live->shed_begun;
+	bool some = begun && (now.sessions != seen.sessions || now.bodies != seen.bodies);
+	bool told = false;
+
+	live->shed_begun = true;
+	live->shed_seen = now;
+	if (some)
+		live->shed_last_ns = now_ns;
+	if (some && !live->shedding) {
+		live->shed_before = seen;
+		live->shed = (struct eve_shed){0};
+		live->shedding = told = true;
+	} else if (live->shedding && now_ns - live->shed_last_ns >= NS_PER_MIN) {
+		live->shedding = false;
+		told = true;
+	}
+	shed_tell(live, &now);
 	return told;
 }

@@ -23,7 +23,13 @@ struct live {
 	bool losing; /* an alert is open */
 	uint64_t pkts;
 	uint64_t lost;
-	struct eve_loss loss; /* as told */
+	struct eve_loss loss;        /* as told */
+	bool shed_begun;             /* the same, of what was shed by the last look */
+	bool shedding;               /* an alert is open */
+	uint64_t shed_last_ns;       /* when something was shed last */
+	struct eve_shed shed_before; /* counters when it began */
+	struct eve_shed shed_seen;   /* counters at the last look */
+	struct eve_shed shed;        /* as told */
 };
 
 void live_init(struct live *live, const struct config *config);
@@ -41,6 +47,12 @@ bool live_due_stats(struct live *live, uint64_t now_ns);
  * ended a loss.
  */
 bool live_minute(struct live *live, const struct counters *sum, uint64_t now_ns);
+
+/*
+ * The counters as they are, once a second: an alert to tell, in live->shed, when something was
+ * shed for the first time, or nothing for a minute any more.
+ */
+bool live_shed(struct live *live, const struct counters *sum, uint64_t now_ns);
 
 /* Packets that were seen nowhere: lost by ports, or between them and their workers. */
 uint64_t live_lost(const struct counters *sum);

@@ -346,12 +346,10 @@ note_holes(struct run *run, const struct event *event)
 }
 
 static void
-count_losses(struct run *run)
+count_losses(struct run *run, struct counters *sum)
 {
-	struct counters sum;
-
-	intake_sum_counters(&run->intake, &sum);
-	run->losses = intake_lost(&run->intake, &sum);
+	intake_sum_counters(&run->intake, sum);
+	run->losses = intake_lost(&run->intake, sum);
 	tell_loss(run);
 }
 
@@ -396,10 +394,11 @@ look_at_clock(struct run *run)
 
 	if (!live_due_look(&run->live, now_ns))
 		return;
-	count_losses(run);
-	intake_sum_counters(&run->intake, &sum);
+	count_losses(run, &sum);
 	if (live_minute(&run->live, &sum, now_ns))
 		eve_sensor_loss(run->eve, &run->live.loss, live_wall_ns());
+	if (live_shed(&run->live, &sum, now_ns))
+		eve_sensor_shed(run->eve, &run->live.shed, live_wall_ns());
 	if (live_due_stats(&run->live, now_ns))
 		write_stats(run, &sum);
 	stored_look(&run->stored, run->engine, now_ns);
@@ -439,6 +438,8 @@ gather(struct run *run, enum intake_status *status)
 static void
 take_batch(struct run *run, unsigned n)
 {
+	struct counters sum;
+
 	engine_ahead(run->engine, run->batch, n);
 	for (unsigned i = 0; i < n; i++)
 		take_event(run, &run->batch[i]);
@@ -448,7 +449,7 @@ take_batch(struct run *run, unsigned n)
 	run->taken = 0;
 	look_around(run, 0);
 	if (!run->intake.replay)
-		count_losses(run);
+		count_losses(run, &sum);
 }
 
 static void
@@ -462,7 +463,6 @@ take_events(struct run *run)
 
 		if (run->options->live)
 			look_at_clock(run);
-
 		if (n > 0) {
 			vain = 0;
 			take_batch(run, n);
@@ -540,7 +540,7 @@ finish(struct run *run)
 	struct counters sum;
 	int status = EXIT_DONE;
 
-	count_losses(run);
+	count_losses(run, &sum);
 	engine_finish(run->engine);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);

@@ -110,6 +110,18 @@ struct eve_loss {
 /* The sensor lost packets, at that wall time. Flushes. */
 void eve_sensor_loss(struct eve *eve, const struct eve_loss *loss, uint64_t time_ns);
 
+/* What a live run sheds under overload, or has shed since it began to. */
+struct eve_shed {
+	uint64_t level; /* the highest that was seen */
+	uint64_t sessions;
+	uint64_t packets; /* of these sessions */
+	uint64_t bodies;
+	bool begins; /* else it has been over for a while */
+};
+
+/* The sensor began to shed, or ended, at that wall time. Flushes. */
+void eve_sensor_shed(struct eve *eve, const struct eve_shed *shed, uint64_t time_ns);
+
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
 
 /* How many losses the sensor knows of so far (intake_lost); stamped on signatures. */

@@ -203,10 +203,19 @@ intake_peer_gone(struct intake *intake)
 void
 intake_sum_counters(const struct intake *intake, struct counters *sum)
 {
+	uint64_t level = 0;
+
 	memset(sum, 0, sizeof(*sum));
-	for (unsigned i = 0; i < intake->ring_count; i++)
+	for (unsigned i = 0; i < intake->ring_count; i++) {
+		const struct counters *c = &intake->rings[i].reader.header->counters;
+
 		for (unsigned k = 0; k < COUNTER_COUNT; k++)
-			sum->value[k] += counter_read(&intake->rings[i].reader.header->counters, k);
+			sum->value[k] += counter_read(c, k);
+		if (counter_read(c, COUNTER_SHED_LEVEL) > level)
+			level = counter_read(c, COUNTER_SHED_LEVEL);
+	}
+	/* No sum: where the worker stands that is loaded most. */
+	sum->value[COUNTER_SHED_LEVEL] = level;
 }
 
 uint64_t
@@ -222,6 +231,10 @@ intake_lost(const struct intake *intake, const struct counters *sum)
 		COUNTER_PORT_NOMBUF,
 		COUNTER_PORT_ERRORS,
 		COUNTER_DISPATCH_FULL,
+		COUNTER_SHED_DELIVERIES,
+		COUNTER_SHED_USERS,
+		COUNTER_SHED_STRANGERS,
+		COUNTER_SHED_BODIES,
 		COUNTER_DECODE_TRUNCATED,
 		COUNTER_FRAG_DROP,
 		COUNTER_TCP_GAPS,

@@ -68,7 +68,7 @@ run_steps(struct run *run, int (*const steps[])(struct run *), size_t count)
 	return status;
 }
 
-static void *
+void *
 run_node_memory(const struct run *run, size_t bytes)
 {
 	void *memory = run_memory(bytes);

@@ -6,6 +6,7 @@
 #include "dataplane/io/edge.h"
 
 #include "dataplane/io/live.h"
+#include "dataplane/io/load.h"
 #include "dataplane/io/nic.h"
 #include "dataplane/io/peer.h"
 #include "dataplane/io/reader.h"
@@ -46,6 +47,7 @@ struct run {
 	/* live ports */
 	struct nic_set nics;
 	struct live live[HELLO_WORKERS_MAX]; /* one per worker, or the first for the reader */
+	struct load load[HELLO_WORKERS_MAX]; /* of each worker */
 	int control_fd;                      /* -1: no control now */
 	bool control_asked;                  /* it has our offer, and has not answered */
 	bool launched;
@@ -56,6 +58,8 @@ int run_fail(int status, const char *format, ...) __attribute__((format(printf, 
 
 /* Zeroed pages that cost nothing until they are touched. NULL: there are none. */
 void *run_memory(size_t bytes);
+/* The same, on the node of the ports. */
+void *run_node_memory(const struct run *run, size_t bytes);
 
 /* A run that has not done anything yet; NULL: out of memory, which is told. */
 struct run *run_begin(const struct options *options);

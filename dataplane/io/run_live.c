@@ -178,6 +178,42 @@ run_set_up_live(struct run *run, unsigned which, uint64_t wall_offset_ns)
 	return run_add_inputs(run, which);
 }
 
+/* What worker i leaves out when it cannot keep up. */
+static int
+run_set_up_shed(struct run *run, unsigned i)
+{
+	struct worker *w = &run->workers[i];
+	struct load *load = &run->load[i];
+	const struct shed_meter meter = {.read = load_read, .arg = load};
+	struct siphash_key key;
+
+	if (!run->options->config.shed)
+		return 0;
+	*load = (struct load){.live = w->live,
+		.queue = w->queue,
+		.slots = DISPATCH_LIVE_SLOTS,
+		.pipeline = w->pipeline,
+		.ports = &run->workers[0].ring.header->counters};
+	if (w->live)
+		load->slots = load_slots(w->live, run->nics.descriptors);
+	void *memory = run_node_memory(run, shed_footprint());
+	if (!memory || siphash_key_draw(&key) != 0)
+		return run_fail(EXIT_FAILED, "no memory for worker %u", i);
+	w->shed = shed_init(memory, &key, &meter, &w->ring.header->counters);
+	pipeline_set_shed(w->pipeline, w->shed);
+	return 0;
+}
+
+static int
+run_set_up_shedding(struct run *run)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < run->worker_count && r == 0; i++)
+		r = run_set_up_shed(run, i);
+	return r;
+}
+
 static int
 run_set_up_lcores(struct run *run)
 {
@@ -428,6 +464,7 @@ run_live(const struct options *options)
 		run_start_eal,
 		run_open_ports,
 		run_set_up_lcores,
+		run_set_up_shedding,
 		run_say_ready,
 		run_lcores,
 	};

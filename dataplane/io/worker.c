@@ -236,6 +236,17 @@ worker_free_simple(struct rte_mbuf *mbufs[], uint32_t bits)
 	}
 }
 
+/* How loaded is it? Then shed may leave something out. last: what the last receive brought. */
+static void
+worker_weigh(struct worker *w, unsigned packets, unsigned last, uint64_t clock_ns)
+{
+	/* Of several queues one that brings little says nothing of the next. */
+	bool dry = last == 0 || (last < WORKER_BURST && !(w->live && w->live->input_count > 1));
+
+	if (w->shed)
+		shed_turn(w->shed, packets, dry, clock_ns);
+}
+
 /* Take a burst: mail is kept from place `mail` on, the rest is freed. How much is kept now. */
 static unsigned
 worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned mail,
@@ -300,6 +311,7 @@ worker_poll(struct worker *w)
 	}
 	stages_enter(w->emit.stages, PATH_OTHER);
 	worker_count(w, &tally);
+	worker_weigh(w, total, n, clock_ns);
 	worker_advance(w, clock_ns + 1);
 	return (uint16_t)total;
 }
@@ -359,6 +371,7 @@ worker_run_queue(struct worker *w)
 			continue;
 		}
 		worker_count_absorbed(w);
+		worker_weigh(w, 0, 0, clock_ns);
 		if (clock_ns > w->watermark_ns)
 			worker_advance(w, clock_ns);
 		if (ended) {
@@ -379,8 +392,10 @@ worker_run_live(struct worker *w)
 		bool stopped = run_mode_get(w->run) == RUN_STOP;
 		worker_take_cursor(w);
 		uint16_t n = worker_poll(w);
-		if (n == 0)
+		if (n == 0) {
 			worker_advance(w, live_clock(w->live) + 1);
+			worker_weigh(w, 0, 0, w->live->clock_ns);
+		}
 		if (stopped && live_drained(w->live, n == 0)) {
 			worker_end(w, w->watermark_ns);
 			break;

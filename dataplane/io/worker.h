@@ -35,6 +35,7 @@ struct worker {
 	struct run_control *run;
 	const struct decode_config *decode;
 	struct pipeline *pipeline;
+	struct shed *shed; /* live ports; NULL: nothing is left out */
 	struct ring_writer ring;
 	struct emit emit;
 	struct match *match;

@@ -518,20 +518,6 @@ stats_hold_every_counter(void **state)
 }
 
 static void
-a_loss_of_the_sensor_is_an_alert_of_no_incident(void **state)
-{
-	struct rig *s = *state;
-
-	eve_sensor_loss(s->eve, &(struct eve_loss){1000, 20, true}, TIME_NS);
-	eve_sensor_loss(s->eve, &(struct eve_loss){1000, 0, false}, TIME_NS);
-	json_t *o = line(s, 0);
-	assert_int_equal(number_at(o, "smtap", "packets_lost"), 20);
-	assert_null(json_object_get(json_object_get(o, "smtap"), "incident_id"));
-	assert_non_null(strstr(text(s), "\"state\":\"closed\""));
-	json_decref(o);
-}
-
-static void
 many_lines_pass_the_buffer_unharmed(void **state)
 {
 	struct rig *s = *state;
@@ -591,7 +577,6 @@ main(void)
 		TEST(patterns_of_other_roles_make_no_alert),
 		TEST(a_signature_that_a_rule_hides_makes_no_alert_but_counts),
 		TEST(stats_hold_every_counter),
-		TEST(a_loss_of_the_sensor_is_an_alert_of_no_incident),
 		TEST(many_lines_pass_the_buffer_unharmed),
 		cmocka_unit_test(write_error_is_remembered),
 	};

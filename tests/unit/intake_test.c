@@ -384,11 +384,27 @@ counters_of_all_workers_are_added_up(void **state)
 }
 
 static void
+the_level_of_shedding_is_that_of_the_worker_under_most_load(void **state)
+{
+	struct rig s;
+	struct counters sum;
+
+	(void)state;
+	rig_open(&s, 2, 0);
+	counter_add(&s.w[0].header->counters, COUNTER_SHED_LEVEL, 2);
+	counter_add(&s.w[1].header->counters, COUNTER_SHED_LEVEL, 1);
+	intake_sum_counters(&s.in, &sum);
+	assert_int_equal(sum.value[COUNTER_SHED_LEVEL], 2);
+	rig_close(&s);
+}
+
+static void
 a_loss_counts_once_whatever_its_size(void **state)
 {
 	static const enum counter losses[] = {COUNTER_EVENTS_LOST_AUTH, COUNTER_DECODE_TRUNCATED,
 		COUNTER_FRAG_DROP, COUNTER_TCP_GAPS, COUNTER_TCP_HOLD_FULL, COUNTER_FLOW_EVICTED,
-		COUNTER_FLOW_FULL, COUNTER_SMTP_HOLD_FULL};
+		COUNTER_FLOW_FULL, COUNTER_SMTP_HOLD_FULL, COUNTER_SHED_DELIVERIES,
+		COUNTER_SHED_USERS, COUNTER_SHED_STRANGERS, COUNTER_SHED_BODIES};
 	static const enum counter others[] = {COUNTER_TCP_GAP_BYTES, COUNTER_TCP_DUPLICATE,
 		COUNTER_FLOW_EVICTED_HALF_OPEN, COUNTER_FLOW_IDLE, COUNTER_DECODE_OTHER};
 	struct rig s;
@@ -538,6 +554,7 @@ main(void)
 			full_ring_behind_a_watermark_that_never_moves_is_relieved_in_the_end),
 		cmocka_unit_test(live_ring_that_is_full_waits_for_order),
 		cmocka_unit_test(counters_of_all_workers_are_added_up),
+		cmocka_unit_test(the_level_of_shedding_is_that_of_the_worker_under_most_load),
 		cmocka_unit_test(a_loss_counts_once_whatever_its_size),
 		cmocka_unit_test(handshake_opens_each_ring_and_gives_its_cursor),
 		cmocka_unit_test(offer_that_does_not_fit_is_rejected_with_the_reason),

@@ -114,6 +114,39 @@ every_packet_lost_before_its_worker_counts(void **state)
 }
 
 static void
+shedding_is_told_when_it_begins_and_when_a_minute_went_without(void **state)
+{
+	struct live live = live_of(1);
+	struct counters sum = {{0}};
+	uint64_t now_ns = NS_PER_H;
+
+	(void)state;
+	sum.value[COUNTER_SHED_USERS] = 100; /* before this control came */
+	assert_false(live_shed(&live, &sum, now_ns));
+	sum.value[COUNTER_SHED_LEVEL] = 2;
+	assert_false(live_shed(&live, &sum, now_ns += NS_PER_S));
+	sum.value[COUNTER_SHED_DELIVERIES] = 5;
+	sum.value[COUNTER_SHED_PKTS] = 50;
+	assert_true(live_shed(&live, &sum, now_ns += NS_PER_S));
+	assert_true(live.shed.begins);
+	assert_int_equal(live.shed.level, 2);
+	assert_int_equal(live.shed.sessions, 5);
+	sum.value[COUNTER_SHED_LEVEL] = 3;
+	sum.value[COUNTER_SHED_STRANGERS] = 7;
+	sum.value[COUNTER_SHED_BODIES] = 3;
+	assert_false(live_shed(&live, &sum, now_ns += 59 * NS_PER_S));
+	sum.value[COUNTER_SHED_LEVEL] = 0;
+	assert_false(live_shed(&live, &sum, now_ns + 59 * NS_PER_S));
+	assert_true(live_shed(&live, &sum, now_ns += NS_PER_MIN));
+	assert_false(live.shed.begins);
+	assert_int_equal(live.shed.level, 3);
+	assert_int_equal(live.shed.sessions, 12);
+	assert_int_equal(live.shed.packets, 50);
+	assert_int_equal(live.shed.bodies, 3);
+	assert_false(live_shed(&live, &sum, now_ns += NS_PER_MIN));
+}
+
+static void
 stats_are_due_each_interval_and_once_after_a_pause(void **state)
 {
 	struct live live = live_of(1);
@@ -137,6 +170,7 @@ main(void)
 		cmocka_unit_test(no_threshold_is_no_alert),
 		cmocka_unit_test(what_an_earlier_control_saw_lost_is_not_told_again),
 		cmocka_unit_test(every_packet_lost_before_its_worker_counts),
+		cmocka_unit_test(shedding_is_told_when_it_begins_and_when_a_minute_went_without),
 		cmocka_unit_test(stats_are_due_each_interval_and_once_after_a_pause),
 	};
 
