@@ -340,6 +340,26 @@ without_overload_nothing_is_left_out(void **state)
 		assert_int_equal(counted(r, id), 0);
 }
 
+static void
+sessions_that_talk_fill_the_table_and_half_open_and_ended_ones_do_not(void **state)
+{
+	struct rig *r = *state;
+
+	for (uint32_t i = 0; i < 2048; i++) {
+		struct talk t = talk_of(r, 0x0a000001 + i);
+		send_bytes(r, &t, true, SYN, "", 0);
+	}
+	assert_int_equal(pipeline_fill(r->p), 0);
+	for (uint32_t i = 0; i < 1024; i++) {
+		struct talk t = talk_of(r, 0x0b000001 + i);
+		open_talk(r, &t);
+	}
+	assert_int_equal(pipeline_fill(r->p), 250);
+	for (uint32_t i = 0; i < 1024; i++)
+		guess(r, 0x0c000001 + i);
+	assert_int_equal(pipeline_fill(r->p), 250);
+}
+
 /* Lines of a body, as many as a segment holds. */
 static void
 send_body(struct rig *r, struct talk *t, unsigned segments)
@@ -449,6 +469,7 @@ main(void)
 		TEST(at_the_last_level_who_failed_before_is_followed_and_a_stranger_is_found_out),
 		TEST(a_session_that_is_followed_goes_on_at_any_level),
 		TEST(without_overload_nothing_is_left_out),
+		TEST(sessions_that_talk_fill_the_table_and_half_open_and_ended_ones_do_not),
 		TEST(a_body_passes_unread_and_its_end_is_found_and_its_size_is_right),
 		TEST(an_end_of_data_between_two_segments_is_found),
 		TEST(an_end_that_was_passed_over_hides_no_failed_login),
