@@ -274,6 +274,35 @@ top_remove(struct aggr_subject *s, uint32_t pair_index)
 		}
 }
 
+/* As top_remove will look at it. */
+static void
+top_prefetch(const struct aggr_subject *s)
+{
+	prefetch_write(&s->top_len);
+	prefetch_write(&s->top[0]);
+}
+
+/* Who is evicted next is as far away as it gets: ask for it, one step with each eviction. */
+static void
+pair_prefetch_victims(const struct aggr *a)
+{
+	const struct aggr_pair *pair;
+	uint32_t next[2];
+
+	table_victims(&a->pair_table, next);
+	if (next[1] != TABLE_NONE)
+		table_prefetch_value(a->pairs, sizeof(*a->pairs), next[1]);
+	if (next[0] == TABLE_NONE)
+		return;
+	pair = &a->pairs[next[0]];
+	if (pair->subject < a->config->aggr_sources)
+		top_prefetch(&a->class[SUBJECT_SOURCE].subjects[pair->subject]);
+	if (pair->subject < a->config->aggr_prefixes)
+		top_prefetch(&a->class[SUBJECT_PREFIX].subjects[pair->subject]);
+	if (pair->account != TABLE_NONE)
+		top_prefetch(&a->class[SUBJECT_ACCOUNT].subjects[pair->account]);
+}
+
 /* Indices of an evicted pair may belong to others by now; then nothing is found there. */
 static void
 pair_evict(struct aggr *a, uint32_t index)
@@ -304,8 +333,10 @@ pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 		index = table_insert(&a->pair_table, hash, TABLE_PINNED, &evicted);
 		if (index == TABLE_NONE)
 			return NULL;
-		if (evicted)
+		if (evicted) {
 			pair_evict(a, index);
+			pair_prefetch_victims(a);
+		}
 		memset(&a->pairs[index], 0, sizeof(a->pairs[index]));
 		if (account != TABLE_NONE)
 			v->subject[type]->total.peers++;

@@ -156,6 +156,22 @@ chain_remove(struct table *t, uint32_t index)
 	*at = t->links[index].chain;
 }
 
+/*
+ * Who is evicted was not used for long, so all of it is far away. In a full table one follows the
+ * other: ask for what the next needs, and for the one after it.
+ */
+static void
+ask_for_next(const struct table *t, unsigned list)
+{
+	const struct table_link *next = &t->links[t->oldest[list]];
+
+	if (t->oldest[list] == TABLE_NONE)
+		return;
+	table_prefetch_bucket(t, next->hash);
+	if (next->newer != TABLE_NONE)
+		prefetch_write(&t->links[next->newer]);
+}
+
 /* Take the next to be evicted out of its chain and list. */
 static uint32_t
 detach_victim(struct table *t)
@@ -166,8 +182,16 @@ detach_victim(struct table *t)
 		return TABLE_NONE;
 	t->evicted++;
 	list_remove(t, index);
+	ask_for_next(t, t->links[index].list);
 	chain_remove(t, index);
 	return index;
+}
+
+void
+table_victims(const struct table *t, uint32_t out[2])
+{
+	out[0] = victim(t);
+	out[1] = out[0] == TABLE_NONE ? TABLE_NONE : t->links[out[0]].newer;
 }
 
 uint32_t

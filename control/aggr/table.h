@@ -85,6 +85,9 @@ uint32_t table_insert(struct table *t, uint64_t hash, enum table_list list, bool
 /* Free the entry that is next to be evicted; its index, or TABLE_NONE when all are pinned. */
 uint32_t table_evict(struct table *t);
 
+/* The entries that are probably evicted next, or TABLE_NONE. */
+void table_victims(const struct table *t, uint32_t out[2]);
+
 /* Used just now: the newest of list. */
 void table_touch(struct table *t, uint32_t index, enum table_list list);
 
