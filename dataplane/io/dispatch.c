@@ -64,14 +64,18 @@ dispatch_memory_mib(const struct dispatch_size *size)
 }
 
 int
-dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size)
+dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size, int node)
 {
-	d->small = rte_pktmbuf_pool_create("small", dispatch_small_count(size), DISPATCH_CACHE, 0,
-		DISPATCH_SMALL_BYTES, SOCKET_ID_ANY);
+	d->small = rte_pktmbuf_pool_create(
+		"small", dispatch_small_count(size), DISPATCH_CACHE, 0, DISPATCH_SMALL_BYTES, node);
 	if (d->small)
 		d->big = rte_pktmbuf_pool_create(
-			"big", dispatch_big_count(size), 0, 0, DEFRAG_PACKET_MAX, SOCKET_ID_ANY);
-	return d->small && d->big ? 0 : -rte_errno;
+			"big", dispatch_big_count(size), 0, 0, DEFRAG_PACKET_MAX, node);
+	if (d->small && d->big)
+		return 0;
+	rte_mempool_free(d->small);
+	rte_mempool_free(d->big);
+	return node == SOCKET_ID_ANY ? -rte_errno : dispatch_pools_create(d, size, SOCKET_ID_ANY);
 }
 
 /* The worker for two addresses, whichever way round. */

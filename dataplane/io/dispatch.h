@@ -51,7 +51,7 @@ struct dispatch {
 };
 
 /* Small and big pool; 0 or -errno. */
-int dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size);
+int dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size, int node);
 
 /* MiB of EAL memory that those pools and all else need. */
 unsigned dispatch_memory_mib(const struct dispatch_size *size);

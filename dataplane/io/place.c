@@ -1,57 +1,81 @@
+/*
+ * place: theory of operation. What the machine is (place_look) is told apart from what is made of
+ * it, so that the latter can be tried on machines that are not here.
+ *
+ * The first CPU that this process may use is left to whoever watches, and to all else. The rest
+ * are given from the last one down: those of the ports' node, then, when these do not suffice,
+ * those of others, which is told.
+ */
 #include "dataplane/io/place.h"
 
 #include <numa.h>
 #include <sched.h>
+#include <string.h>
 
-/* As EAL knows them. */
-#define PLACE_CPUS_MAX 128
+/* Before anything is known of nodes, there is one. */
+static void
+place_look_at_nodes(struct place_machine *m)
+{
+	struct bitmask *allowed = numa_get_mems_allowed();
 
-/* CPUs of set, from the last down to, but not, the first. */
+	m->memory = 0;
+	for (unsigned node = 0; node < PLACE_NODES_MAX; node++) {
+		if (numa_bitmask_isbitset(allowed, node) && numa_node_size64((int)node, NULL) > 0)
+			m->memory |= UINT64_C(1) << node;
+	}
+	numa_free_nodemask(allowed);
+	for (int cpu = 0; cpu < PLACE_CPUS_MAX; cpu++) {
+		int node = m->node_of[cpu] >= 0 ? numa_node_of_cpu(cpu) : -1;
+		if (node >= 0)
+			m->node_of[cpu] = node;
+	}
+}
+
+void
+place_look(struct place_machine *m)
+{
+	cpu_set_t all;
+
+	CPU_ZERO(&all);
+	sched_getaffinity(0, sizeof(all), &all);
+	for (int cpu = 0; cpu < PLACE_CPUS_MAX; cpu++)
+		m->node_of[cpu] = CPU_ISSET(cpu, &all) ? 0 : -1;
+	m->memory = 1;
+	if (numa_available() >= 0)
+		place_look_at_nodes(m);
+}
+
+/* CPUs that are on the node, or are not, from the last down to, but not, the first of all. */
 static unsigned
-place_take(const cpu_set_t *set, int cpus[], unsigned count)
+place_take(const struct place_machine *m, int node, bool near, int cpus[], unsigned count)
 {
 	unsigned taken = 0;
 	int first = 0;
 
-	while (first < PLACE_CPUS_MAX && !CPU_ISSET(first, set))
+	while (first < PLACE_CPUS_MAX && m->node_of[first] < 0)
 		first++;
 	for (int cpu = PLACE_CPUS_MAX - 1; cpu > first && taken < count; cpu--) {
-		if (CPU_ISSET(cpu, set))
+		bool is_near = node < 0 || m->node_of[cpu] == node;
+		if (m->node_of[cpu] >= 0 && is_near == near)
 			cpus[taken++] = cpu;
 	}
 	return taken;
 }
 
-/* Keep of set what is on the node. */
-static void
-place_keep_node(cpu_set_t *set, int node)
+bool
+place_lcores(
+	const struct place_machine *m, int node, int cpus[], unsigned count, unsigned *strangers)
 {
-	struct bitmask *mask = numa_allocate_cpumask();
+	unsigned near = place_take(m, node, true, cpus, count);
 
-	if (numa_node_to_cpus(node, mask) == 0) {
-		for (unsigned cpu = 0; cpu < PLACE_CPUS_MAX; cpu++) {
-			if (!numa_bitmask_isbitset(mask, cpu))
-				CPU_CLR(cpu, set);
-		}
-	}
-	numa_free_cpumask(mask);
+	*strangers = place_take(m, node, false, cpus + near, count - near);
+	return near + *strangers == count;
 }
 
-bool
-place_lcores(int node, int cpus[], unsigned count, bool *local)
+int
+place_memory_node(const struct place_machine *m, int node)
 {
-	cpu_set_t all, near;
-
-	*local = true;
-	if (sched_getaffinity(0, sizeof(all), &all) != 0)
-		return false;
-	near = all;
-	if (node >= 0 && numa_available() >= 0)
-		place_keep_node(&near, node);
-	if (place_take(&near, cpus, count) == count)
-		return true;
-	*local = CPU_EQUAL(&near, &all);
-	return place_take(&all, cpus, count) == count;
+	return node >= 0 && node < PLACE_NODES_MAX && (m->memory >> node & 1) ? node : -1;
 }
 
 void

@@ -54,7 +54,7 @@ run_begin(const struct options *options)
 	run->options = options;
 	run->worker_count = (unsigned)options->config.workers;
 	run->status.fd = -1;
-	run->node = -1;
+	run->node = run->memory_node = -1;
 	return run;
 }
 
@@ -74,7 +74,7 @@ run_node_memory(const struct run *run, size_t bytes)
 	void *memory = run_memory(bytes);
 
 	if (memory)
-		place_memory(memory, bytes, run->node);
+		place_memory(memory, bytes, run->memory_node);
 	return memory;
 }
 
@@ -227,7 +227,7 @@ run_set_up_mbufs(struct run *run, const struct dispatch_size *size)
 	d->meta_offset = packet_meta_register();
 	if (d->meta_offset < 0)
 		return run_fail(EXIT_FAILED, "no room in the mbuf for what smtap keeps there");
-	r = dispatch_pools_create(d, size);
+	r = dispatch_pools_create(d, size, run->memory_node);
 	if (r == 0 && size->slots > 0)
 		r = port_open_rings(run->queues, run->worker_count, size->slots, d->small);
 	return r == 0 ? 0 : run_fail(EXIT_FAILED, "packet memory: %s", strerror(-r));

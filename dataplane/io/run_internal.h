@@ -31,7 +31,8 @@ struct run {
 	struct queue queues[HELLO_WORKERS_MAX];
 	struct worker workers[HELLO_WORKERS_MAX];
 	unsigned worker_count;
-	int node; /* that the memory is to be on; -1: any */
+	int node; /* of the ports; -1: any */
+	int memory_node; /* the same, if we may have memory there */
 	uint8_t boot_id[16];
 	struct dispatch dispatch;
 	int done_fd;

@@ -79,14 +79,41 @@ run_has_huge_pages(const struct run *run, unsigned need_mib)
 	return false;
 }
 
-static bool
-run_place(const struct run *run, int cpus[], unsigned count)
+/* What is not on the node that is worked on. */
+static void
+run_tell_distance(const struct run *run, unsigned strangers)
 {
-	bool local;
+	for (unsigned i = 0; i < run->nics.count && run->node >= 0; i++) {
+		const struct nic *nic = &run->nics.nics[i];
+		if (nic->node >= 0 && nic->node != run->node)
+			fprintf(stderr,
+				"smtap: %s is on node %d, most ports are on %d, where the workers "
+				"are: its packets cross between nodes\n",
+				nic->name, nic->node, run->node);
+	}
+	if (run->memory_node != run->node)
+		fprintf(stderr,
+			"smtap: node %d, which the ports are on, has no memory that may be used: "
+			"tables are elsewhere\n",
+			run->node);
+	if (strangers > 0)
+		fprintf(stderr,
+			"smtap: node %d, which the ports are on, has no CPU for %u of %u "
+			"lcores: packets cross between nodes\n",
+			run->node, strangers, run->worker_count + (run->worker_count > 1));
+}
+
+static bool
+run_place(struct run *run, int cpus[], unsigned count)
+{
+	struct place_machine machine;
+	unsigned strangers;
 	/* One worker needs no reader: that lcore stays idle, wherever it is. */
 	unsigned idle = run->worker_count == 1;
-	bool placed = place_lcores(run->node, cpus + idle, count - idle, &local);
 
+	place_look(&machine);
+	run->memory_node = place_memory_node(&machine, run->node);
+	bool placed = place_lcores(&machine, run->node, cpus + idle, count - idle, &strangers);
 	if (idle)
 		cpus[0] = -1;
 	if (!placed)
@@ -94,11 +121,7 @@ run_place(const struct run *run, int cpus[], unsigned count)
 			"smtap: fewer than %u CPUs: workers share them with all else, and packets "
 			"may be lost to that\n",
 			count - idle + 1);
-	else if (!local)
-		fprintf(stderr,
-			"smtap: node %d, which the ports are on, has too few CPUs for %u workers: "
-			"packets cross between nodes\n",
-			run->node, run->worker_count);
+	run_tell_distance(run, placed ? strangers : 0);
 	return placed;
 }
 
