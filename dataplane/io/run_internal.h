@@ -8,6 +8,7 @@
 #include "dataplane/io/live.h"
 #include "dataplane/io/load.h"
 #include "dataplane/io/nic.h"
+#include "dataplane/io/notice.h"
 #include "dataplane/io/peer.h"
 #include "dataplane/io/reader.h"
 #include "dataplane/io/run.h"
@@ -31,7 +32,7 @@ struct run {
 	struct queue queues[HELLO_WORKERS_MAX];
 	struct worker workers[HELLO_WORKERS_MAX];
 	unsigned worker_count;
-	int node; /* of the ports; -1: any */
+	int node;        /* of the ports; -1: any */
 	int memory_node; /* the same, if we may have memory there */
 	uint8_t boot_id[16];
 	struct dispatch dispatch;
@@ -52,6 +53,8 @@ struct run {
 	int control_fd;                      /* -1: no control now */
 	bool control_asked;                  /* it has our offer, and has not answered */
 	bool launched;
+	struct notice notice; /* while it starts */
+	unsigned waited_s;    /* for control to accept the rings */
 };
 
 /* One line on stderr; returns status. */

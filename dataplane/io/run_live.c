@@ -34,6 +34,9 @@
 #include "dataplane/io/run_internal.h"
 
 #define LIVE_WATCH_S 1
+/* A step of the start that takes longer is told; so is control, when it does not answer. */
+#define LIVE_PATIENCE_NS NS_PER_S
+#define LIVE_PATIENCE_S 3
 /* Packets put together from fragments that a worker may hold in one turn, and some. */
 #define LIVE_BIG_PER_WORKER (WORKER_MAIL_MAX + 33u)
 
@@ -48,6 +51,7 @@ run_check_ports(struct run *run)
 	if (nic_set_init(&run->nics, &run->options->config, why, sizeof(why)) != 0)
 		return run_fail(EXIT_BAD_INPUT, "%s", why);
 	run->node = nic_set_node(&run->nics);
+	notice_doing(&run->notice, "reads the patterns");
 	return 0;
 }
 
@@ -143,6 +147,8 @@ run_start_eal(struct run *run)
 		eal.pci |= run->nics.nics[i].pci;
 		devices[eal.device_count++] = run->nics.nics[i].argument;
 	}
+	notice_doing(&run->notice, "starts DPDK with %u MiB of %s, which the kernel clears",
+		eal.memory_mib, eal.huge_pages ? "huge pages" : "memory (no huge pages)");
 	if (eal_start(&eal, why, sizeof(why)) != 0)
 		return run_fail(EXIT_FAILED, "DPDK does not start: %s", why);
 	run->eal_started = true;
@@ -156,6 +162,7 @@ run_open_ports(struct run *run)
 
 	run->nics.wake_fd = run->wake_fd;
 	run->nics.counters = &run->workers[0].ring.header->counters;
+	notice_doing(&run->notice, "opens the ports, and takes their buffers");
 	if (nic_set_open(&run->nics, why, sizeof(why)) != 0)
 		return run_fail(EXIT_FAILED, "%s", why);
 	nic_set_tell(&run->nics);
@@ -241,6 +248,8 @@ static int
 run_set_up_lcores(struct run *run)
 {
 	uint64_t wall_offset_ns = live_wall_offset();
+
+	notice_doing(&run->notice, "takes memory for %u workers", run->worker_count);
 	int r = run_set_up_workers(run, false);
 
 	for (unsigned i = 0; i < run->worker_count; i++)
@@ -266,6 +275,7 @@ run_say_ready(struct run *run)
 {
 	const char ready = 'r';
 
+	notice_end(&run->notice);
 	if (send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1)
 		return 0;
 	return run_fail(EXIT_FAILED, "whoever started the dataplane has gone");
@@ -419,6 +429,9 @@ run_watch_ports(struct run *run, int fd)
 		return;
 	nic_set_watch(&run->nics);
 	run_renew_ports(run);
+	if (!run->launched && ++run->waited_s == LIVE_PATIENCE_S)
+		fprintf(stderr, "smtap: it waits for control to accept the events; nothing is seen "
+				"until then\n");
 }
 
 /* Until every lcore has ended, or there is nothing to run. */
@@ -496,7 +509,10 @@ run_live(const struct options *options)
 
 	if (!run)
 		return EXIT_FAILED;
+	/* Without it the start is as good, but silent. */
+	notice_begin(&run->notice, STDERR_FILENO, LIVE_PATIENCE_NS);
 	status = run_steps(run, steps, sizeof(steps) / sizeof(steps[0]));
+	notice_end(&run->notice);
 	nic_set_close(&run->nics);
 	run_tear_down(run);
 	return status;
