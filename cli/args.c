@@ -31,6 +31,15 @@ args_add_number(struct args *args, long number)
 }
 
 void
+args_add_option(struct args *args, const char *option, const char *value)
+{
+	if (!value)
+		return;
+	args_add(args, option);
+	args_add(args, value);
+}
+
+void
 args_free(struct args *args)
 {
 	for (size_t i = 0; i < args->count; i++)

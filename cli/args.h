@@ -12,6 +12,8 @@ struct args {
 };
 
 void args_add(struct args *args, const char *text);
+/* An option with its value; none when the value is NULL. */
+void args_add_option(struct args *args, const char *option, const char *value);
 void args_add_number(struct args *args, long number);
 void args_free(struct args *args);
 

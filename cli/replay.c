@@ -1,21 +1,20 @@
 /* smtap replay: captures through the real dataplane and control. */
-#include <errno.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/stdfds.h"
 #include "cli/command.h"
+#include "cli/launch.h"
 #include "cli/report.h"
+#include "cli/settings.h"
 #include "cli/supervise.h"
 #include "config/config.h"
-#include "contract/hello.h"
 
 static const char replay_help[] =
 	"usage: smtap replay [OPTION...] CAPTURE...\n"
@@ -27,12 +26,7 @@ static const char replay_help[] =
 	"  CAPTURE                pcap or pcapng; Ethernet, raw IP, Linux cooked or null; - is\n"
 	"                         standard input\n"
 	"  -c, --config FILE      settings (" COMMAND_CONFIG_FILE ", if there is one)\n"
-	"  -o, --output DIR       where to write (./smtap-out)\n"
-	"      --workers N        spread the sessions over N workers, 1 to 64 (1)\n"
-	"      --ports LIST       the mail ports, as 25,587 (25)\n"
-	"      --eve FILE|-       events there instead; - is standard output, and the report\n"
-	"                         goes to standard error (DIR/eve.json)\n"
-	"      --format text|json of the report (text)\n"
+	"  -o, --output DIR       where to write (./smtap-out)\n" LAUNCH_HELP_EVENTS
 	"      --report           make DIR/report.html too, see smtap report\n"
 	"      --speed max|real   as fast as possible, or at the pace of the capture (max)\n"
 	"      --help\n"
@@ -47,105 +41,38 @@ static const char replay_help[] =
 	"  zcat attack.pcap.gz | smtap replay -\n";
 
 enum {
-	OPT_WORKERS = 256,
-	OPT_PORTS,
-	OPT_EVE,
-	OPT_FORMAT,
-	OPT_REPORT,
+	OPT_REPORT = LAUNCH_FREE,
 	OPT_SPEED,
 };
 
 static const struct option replay_options[] = {
-	{"config", required_argument, NULL, 'c'},
-	{"output", required_argument, NULL, 'o'},
-	{"workers", required_argument, NULL, OPT_WORKERS},
-	{"ports", required_argument, NULL, OPT_PORTS},
-	{"eve", required_argument, NULL, OPT_EVE},
-	{"format", required_argument, NULL, OPT_FORMAT},
+	LAUNCH_OPTIONS,
 	{"report", no_argument, NULL, OPT_REPORT},
 	{"speed", required_argument, NULL, OPT_SPEED},
-	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
 
 struct replay {
-	const char *config; /* NULL: none */
-	const char *output; /* NULL: the configuration's */
-	const char *workers;
-	const char *ports;
-	const char *eve;
-	const char *format;
+	struct launch launch;
 	const char *speed;
 	bool report;
 	char *const *captures;
 	int capture_count;
 };
 
-static int
-replay_check_workers(const char *text)
-{
-	char *end;
-	long n;
-
-	errno = 0;
-	n = strtol(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && *end == '\0' && errno == 0 && n >= 1 &&
-		n <= HELLO_WORKERS_MAX)
-		return 0;
-	return command_fail(COMMAND_BAD, "--workers %s: a number from 1 to %d is needed", text,
-		HELLO_WORKERS_MAX);
-}
-
-static int
-replay_check_ports(const char *text)
-{
-	struct config_ports ports;
-	char why[256] = "";
-
-	if (config_parse_ports(&ports, text, why, sizeof(why)) == 0)
-		return 0;
-	return command_fail(COMMAND_BAD, "--ports: %s", why);
-}
-
-static int
-replay_check_choice(const char *option, const char *text, const char *a, const char *b)
-{
-	if (strcmp(text, a) == 0 || strcmp(text, b) == 0)
-		return 0;
-	return command_fail(COMMAND_BAD, "%s %s: %s or %s is needed", option, text, a, b);
-}
-
 /* Take one option. 0, or COMMAND_BAD. */
 static int
 replay_take(struct replay *r, int option, char **argv)
 {
 	switch (option) {
-	case 'c':
-		r->config = optarg;
-		return 0;
-	case 'o':
-		r->output = optarg;
-		return 0;
-	case OPT_WORKERS:
-		r->workers = optarg;
-		return replay_check_workers(optarg);
-	case OPT_PORTS:
-		r->ports = optarg;
-		return replay_check_ports(optarg);
-	case OPT_EVE:
-		r->eve = optarg;
-		return 0;
-	case OPT_FORMAT:
-		r->format = optarg;
-		return replay_check_choice("--format", optarg, "text", "json");
 	case OPT_REPORT:
 		r->report = true;
 		return 0;
 	case OPT_SPEED:
 		r->speed = optarg;
-		return replay_check_choice("--speed", optarg, "max", "real");
+		return launch_check_choice("--speed", optarg, "max", "real");
 	}
-	return command_bad_option(option, argv);
+	return launch_take(&r->launch, option, argv);
 }
 
 static void
@@ -155,20 +82,8 @@ replay_dataplane_args(const struct replay *r, const struct supervise *s, struct 
 	args_add_number(a, s->dataplane_socket);
 	args_add(a, "--status-fd");
 	args_add_number(a, s->status_write);
-	if (r->config) {
-		args_add(a, "-c");
-		args_add(a, r->config);
-	}
-	if (r->workers) {
-		args_add(a, "--workers");
-		args_add(a, r->workers);
-	}
-	if (r->ports) {
-		args_add(a, "--ports");
-		args_add(a, r->ports);
-	}
-	args_add(a, "--speed");
-	args_add(a, r->speed);
+	launch_add_dataplane(&r->launch, a);
+	args_add_option(a, "--speed", r->speed);
 	if (isatty(STDERR_FILENO))
 		args_add(a, "--progress");
 	args_add(a, "--");
@@ -183,34 +98,9 @@ replay_control_args(const struct replay *r, const struct supervise *s, struct ar
 	args_add_number(a, s->control_socket);
 	args_add(a, "--captures-fd");
 	args_add_number(a, s->status_read);
-	if (r->config) {
-		args_add(a, "-c");
-		args_add(a, r->config);
-	}
-	args_add(a, "-o");
-	args_add(a, r->output);
-	args_add(a, "--eve");
-	args_add(a, r->eve);
-	if (r->ports) {
-		args_add(a, "--ports");
-		args_add(a, r->ports);
-	}
-	args_add(a, "--format");
-	args_add(a, r->format);
+	launch_add_control(&r->launch, a);
 	if (!isatty(STDERR_FILENO))
 		args_add(a, "--no-progress");
-}
-
-static int
-replay_add_program(struct args *a, const char *name)
-{
-	char path[PATH_MAX];
-
-	if (supervise_find(name, path, sizeof(path)) != 0)
-		return command_fail(
-			COMMAND_FAILED, "%s is not beside smtap, nor in ../libexec/smtap", name);
-	args_add(a, path);
-	return 0;
 }
 
 static int
@@ -221,9 +111,9 @@ replay_start(const struct replay *r)
 	int status = e == 0 ? 0 : command_fail(COMMAND_FAILED, "%s", strerror(-e));
 
 	if (status == 0)
-		status = replay_add_program(&s.dataplane, "smtap-dataplane");
+		status = launch_add_program(&s.dataplane, "smtap-dataplane");
 	if (status == 0)
-		status = replay_add_program(&s.control, "smtap-control");
+		status = launch_add_program(&s.control, "smtap-control");
 	if (status == 0) {
 		replay_dataplane_args(r, &s, &s.dataplane);
 		replay_control_args(r, &s, &s.control);
@@ -248,14 +138,14 @@ replay_written_ns(const char *eve)
 static int
 replay_and_report(const struct replay *r)
 {
-	int64_t before_ns = replay_written_ns(r->eve);
+	int64_t before_ns = replay_written_ns(r->launch.eve);
 	int status = replay_start(r);
 	int reported;
 
-	if (status == COMMAND_BAD || replay_written_ns(r->eve) == before_ns)
+	if (status == COMMAND_BAD || replay_written_ns(r->launch.eve) == before_ns)
 		return status;
-	reported = report_write(
-		r->eve, r->output, 0, strcmp(r->format, "json") == 0 ? stderr : stdout);
+	reported = report_write(r->launch.eve, r->launch.output, 0,
+		strcmp(r->launch.format, "json") == 0 ? stderr : stdout);
 	return status != COMMAND_DONE ? status : reported;
 }
 
@@ -265,26 +155,19 @@ replay_run(struct replay *r)
 {
 	struct config config;
 	char eve[PATH_MAX];
-	char why[512] = "";
 
 	/* The report goes there, or the events do: better now than after an hour of reading. */
 	if (!stdfds_has_output())
 		return command_fail(COMMAND_FAILED, "standard output is closed");
-	if (r->report && r->eve && strcmp(r->eve, "-") == 0)
+	if (r->report && r->launch.eve && strcmp(r->launch.eve, "-") == 0)
 		return command_fail(COMMAND_BAD, "--report: the events must be in a file, not -");
-	config_defaults(&config);
-	if (!r->config && access(COMMAND_CONFIG_FILE, F_OK) == 0)
-		r->config = COMMAND_CONFIG_FILE;
-	if (r->config && config_read(&config, r->config, why, sizeof(why)) != 0)
-		return command_fail(COMMAND_BAD, "%s", why);
-	if (!r->output)
-		r->output = config.output_dir;
-	int n = snprintf(eve, sizeof(eve), "%s/eve.json", r->output);
-	if (n < 0 || (size_t)n >= sizeof(eve))
-		return command_fail(COMMAND_BAD, "-o: the path is too long");
-	if (!r->eve)
-		r->eve = eve;
-	int status = r->report ? replay_and_report(r) : replay_start(r);
+	int status = settings_read(&config, &r->launch.config);
+	if (status == 0)
+		status = settings_eve(&config, &r->launch.output, eve, sizeof(eve));
+	if (!r->launch.eve)
+		r->launch.eve = eve;
+	if (status == 0)
+		status = r->report ? replay_and_report(r) : replay_start(r);
 	config_free(&config);
 	return status;
 }
@@ -292,7 +175,7 @@ replay_run(struct replay *r)
 int
 command_replay(int argc, char **argv)
 {
-	struct replay r = {.format = "text", .speed = "max"};
+	struct replay r = {.launch.format = "text", .speed = "max"};
 	int option;
 
 	opterr = 0;

@@ -14,6 +14,7 @@
 #include "base/stdfds.h"
 #include "cli/command.h"
 #include "cli/page/page.h"
+#include "cli/settings.h"
 #include "config/config.h"
 
 #define DAMAGE_TOLD 5 /* lines that are named; the others are counted */
@@ -138,20 +139,15 @@ static int
 run(struct report *r)
 {
 	struct config config;
-	char eve[PATH_MAX], why[512] = "";
+	char eve[PATH_MAX];
 
 	if (!stdfds_has_output())
 		return command_fail(COMMAND_FAILED, "standard output is closed");
-	config_defaults(&config);
-	if (!r->config && access(COMMAND_CONFIG_FILE, F_OK) == 0)
-		r->config = COMMAND_CONFIG_FILE;
-	if (r->config && config_read(&config, r->config, why, sizeof(why)) != 0)
-		return command_fail(COMMAND_BAD, "%s", why);
-	if (!r->output)
-		r->output = config.output_dir;
-	if (snprintf(eve, sizeof(eve), "%s/eve.json", r->output) >= (int)sizeof(eve))
-		return command_fail(COMMAND_BAD, "-o: the path is too long");
-	int status = write_to(r, eve);
+	int status = settings_read(&config, &r->config);
+	if (status == 0)
+		status = settings_eve(&config, &r->output, eve, sizeof(eve));
+	if (status == 0)
+		status = write_to(r, eve);
 	config_free(&config);
 	return status;
 }
