@@ -31,6 +31,8 @@ const struct setting config_settings[] = {
 		offsetof(struct config, ports), 1, PORTS_MAX, SETTING_PORTS},
 	{"output.directory", "Where eve.json goes",
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"control.socket", "The Unix socket of a live run; empty: control.sock in output.directory",
+		offsetof(struct config, control_socket), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"store.file", "The SQLite file of incidents; empty: smtap.db in output.directory",
 		offsetof(struct config, store_file), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",

@@ -31,12 +31,14 @@ struct config {
 #define X(type, field, name, value, min, max, help) CONFIG_TYPE_##type field;
 	CONFIG_SETTINGS(X)
 #undef X
-	struct config_ports ports;         /* mail.ports; default 25 */
-	char output_dir[CONFIG_TEXT_MAX];  /* output.directory; default ./smtap-out */
-	char store_file[CONFIG_TEXT_MAX];  /* store.file; empty: smtap.db beside eve.json */
-	char pattern_dir[CONFIG_TEXT_MAX]; /* patterns.directory; empty: beside the programs */
-	char country_db[CONFIG_TEXT_MAX];  /* enrich.country_db; empty: none */
-	char asn_db[CONFIG_TEXT_MAX];      /* enrich.asn_db; empty: none */
+	struct config_ports ports;            /* mail.ports; default 25 */
+	char output_dir[CONFIG_TEXT_MAX];     /* output.directory; default ./smtap-out */
+	char control_socket[CONFIG_TEXT_MAX]; /* control.socket; empty: control.sock beside eve.json
+					       */
+	char store_file[CONFIG_TEXT_MAX];     /* store.file; empty: smtap.db beside eve.json */
+	char pattern_dir[CONFIG_TEXT_MAX];    /* patterns.directory; empty: beside the programs */
+	char country_db[CONFIG_TEXT_MAX];     /* enrich.country_db; empty: none */
+	char asn_db[CONFIG_TEXT_MAX];         /* enrich.asn_db; empty: none */
 #define X(field, name, element, most, help, example) struct config_list field;
 	CONFIG_LISTS(X)
 #undef X

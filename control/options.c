@@ -194,7 +194,10 @@ finish(struct options *o, char *why, size_t why_len)
 	if (!o->output)
 		o->output = o->config.output_dir;
 	if ((o->eve[0] || put_path(o->eve, o->output, "eve.json") == 0) &&
-		put_path(o->store, o->output, "smtap.db") == 0) {
+		put_path(o->store, o->output, "smtap.db") == 0 &&
+		put_path(o->socket, o->output, "control.sock") == 0) {
+		if (o->config.control_socket[0])
+			snprintf(o->socket, sizeof(o->socket), "%s", o->config.control_socket);
 		/* Whoever wants the lines of a capture on standard output wants no files. */
 		if (!o->live && strcmp(o->eve, "-") == 0)
 			o->store[0] = '\0';

@@ -14,9 +14,10 @@ struct options {
 	int captures_fd; /* -1: none */
 	bool live;       /* ports: what eve.json holds stays */
 	bool interfaces_given;
-	const char *output;   /* the folder */
-	char eve[PATH_MAX];   /* "-": standard output */
-	char store[PATH_MAX]; /* empty: none */
+	const char *output;    /* the folder */
+	char eve[PATH_MAX];    /* "-": standard output */
+	char store[PATH_MAX];  /* empty: none */
+	char socket[PATH_MAX]; /* of live ports */
 	bool json;
 	bool progress;
 };

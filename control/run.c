@@ -15,35 +15,25 @@
  * it publish soon; after that it waits IDLE_MS at a time, so that an idle
  * control costs nothing.
  */
-#include "control/run.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/duration.h"
-#include "control/engine/engine.h"
 #include "control/eve_file.h"
-#include "control/export/eve.h"
-#include "control/intake/intake.h"
-#include "control/live.h"
-#include "control/report/captures.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
-#include "control/stored.h"
-#include "patterns/pattern.h"
+#include "control/run_internal.h"
+#include "control/status.h"
 
-#define WHY_BYTES 512
 #define LOOK_EVERY 4096 /* events between looks at socket, signals and pipe */
 #define YIELDS 16       /* vain looks before it waits */
 #define IDLE_MS 1
@@ -51,173 +41,6 @@
 #define CAPTURES_WAIT_MS 5000           /* for what the dataplane still has to say at its end */
 
 enum { FD_PEER, FD_SIGNAL, FD_CAPTURES, FDS };
-
-struct run {
-	const struct options *options;
-	struct pattern_set patterns;
-	struct captures captures;
-	struct intake intake;
-	struct engine *engine;
-	struct enrich *enrich; /* NULL: no databases */
-	struct eve *eve;
-	struct live live;
-	struct stored stored;
-	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
-	unsigned taken;                   /* events since the last look around */
-	int eve_fd;
-	int captures_fd; /* -1: none, or it ended */
-	int signal_fd;
-	bool stopped;
-	uint64_t told_ns; /* monotonic time of the first signal to stop; 0: none yet */
-	bool progress_shown;
-	const char *trouble; /* why it ended early */
-	uint64_t first_ns;
-	uint64_t last_ns;
-	uint64_t holes;  /* sides of ended sessions whose bytes were not all seen */
-	uint64_t losses; /* by the counters, when they were last looked at */
-	uint64_t loss;   /* as engine and export were told */
-};
-
-__attribute__((format(printf, 2, 3))) static int
-fail(int status, const char *format, ...)
-{
-	va_list args;
-
-	fputs("smtap-control: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return status;
-}
-
-static int
-open_enrich(struct run *run)
-{
-	char why[WHY_BYTES] = "";
-	int r = enrich_open(&run->enrich, &run->options->config, why, sizeof(why));
-
-	return r ? fail(r == -ENOMEM ? EXIT_FAILED : EXIT_BAD_INPUT, "%s", why) : 0;
-}
-
-static int
-open_eve(struct run *run)
-{
-	const struct options *o = run->options;
-	struct eve_options options = {
-		.config = &o->config, .patterns = &run->patterns, .enrich = run->enrich};
-
-	const char *path;
-
-	run->eve_fd = eve_file_open(o, &path);
-	if (run->eve_fd < 0)
-		return fail(EXIT_BAD_INPUT, "%s: %s", path, strerror(-run->eve_fd));
-	if (stored_open(&run->stored, o) != 0)
-		return fail(EXIT_FAILED, "out of memory");
-	options.fd = run->eve_fd;
-	options.alert = stored_alert;
-	options.arg = &run->stored;
-	run->eve = eve_open(&options);
-	return run->eve ? 0 : fail(EXIT_FAILED, "out of memory");
-}
-
-/* Pattern files: the configuration's, those beside this program, those installed. */
-static int
-read_patterns(struct run *run)
-{
-	const char *dir = run->options->config.pattern_dir;
-	char path[PATH_MAX + sizeof("/patterns")], why[WHY_BYTES] = "";
-
-	if (!dir[0]) {
-		ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
-		char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
-
-		dir = SMTAP_PATTERN_DIR;
-		if (slash) {
-			strcpy(slash, "/patterns");
-			if (access(path, F_OK) == 0)
-				dir = path;
-		}
-	}
-	if (pattern_set_read_dir(&run->patterns, dir, why, sizeof(why)) != 0)
-		return fail(EXIT_BAD_INPUT, "%s", why);
-	return 0;
-}
-
-static void
-on_telling(void *arg, const struct engine_telling *telling)
-{
-	struct run *run = arg;
-
-	eve_finding(run->eve, telling);
-}
-
-static void
-on_suppressed(void *arg, const struct finding *finding)
-{
-	struct run *run = arg;
-
-	eve_hidden(run->eve, finding, engine_rules(run->engine));
-}
-
-static int
-open_engine(struct run *run)
-{
-	struct engine_sink sink = {.tell = on_telling, .suppressed = on_suppressed, .arg = run};
-
-	run->engine = engine_open(&run->options->config, &sink);
-	if (!run->engine)
-		return fail(EXIT_FAILED, "out of memory for the tables");
-	stored_begin_ids(&run->stored, run->engine);
-	eve_set_rules(run->eve, engine_rules(run->engine));
-	return 0;
-}
-
-static int
-open_fds(struct run *run)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	if (run->options->live)
-		sigaddset(&set, SIGHUP);
-	signal(SIGPIPE, SIG_IGN); /* a reader of ours that goes is a write error */
-	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
-		return fail(EXIT_FAILED, "signals: %s", strerror(errno));
-	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (run->signal_fd < 0)
-		return fail(EXIT_FAILED, "signals: %s", strerror(errno));
-	run->captures_fd = run->options->captures_fd;
-	if (run->captures_fd >= 0)
-		fcntl(run->captures_fd, F_SETFL, O_NONBLOCK);
-	return captures_init(&run->captures) == 0 ? 0 : fail(EXIT_FAILED, "out of memory");
-}
-
-static int
-shake_hands(struct run *run)
-{
-	struct pollfd p[2] = {{.fd = run->options->dataplane_fd, .events = POLLIN},
-		{.fd = run->signal_fd, .events = POLLIN}};
-	char why[WHY_BYTES] = "";
-
-	/* intake_accept blocks, and signals are blocked too: wait for either here. */
-	while (poll(p, 2, -1) < 0 && errno == EINTR)
-		;
-	if (p[1].revents)
-		return fail(EXIT_FAILED, "stopped by a signal before the dataplane's offer");
-	int r = intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why));
-	/* Whoever started both processes tells that one has gone. */
-	if (r == -EPIPE && run->options->captures_fd >= 0)
-		return EXIT_FAILED;
-	if (r != 0)
-		return fail(EXIT_FAILED, "%s", why);
-	/* A capture may be small, and its user waits. */
-	if (!run->intake.replay)
-		engine_touch_memory(run->engine);
-	return 0;
-}
 
 static void
 show_progress(struct run *run)
@@ -288,7 +111,7 @@ take_signal(struct run *run)
 		eve_flush(run->eve);
 		int r = eve_file_reopen(run->options, run->eve_fd);
 		if (r != 0)
-			fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
+			run_fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
 		return;
 	}
 	run->stopped = !run->options->live ||
@@ -402,6 +225,7 @@ look_at_clock(struct run *run)
 	if (live_due_stats(&run->live, now_ns))
 		write_stats(run, &sum);
 	stored_look(&run->stored, run->engine, now_ns);
+	status_put(run, &sum);
 	eve_flush(run->eve);
 }
 
@@ -530,7 +354,8 @@ write_report(struct run *run, const struct counters *sum)
 
 	eve_counters(run->eve, &eve);
 	int r = o->json ? report_json(&report, out) : report_text(&report, out);
-	return r ? fail(EXIT_FAILED, "the report could not be written: %s", strerror(errno)) : 0;
+	return r ? run_fail(EXIT_FAILED, "the report could not be written: %s", strerror(errno))
+		 : 0;
 }
 
 /* Close what is open, then tell. */
@@ -549,7 +374,7 @@ finish(struct run *run)
 	write_stats(run, &sum);
 	int r = eve_flush(run->eve);
 	if (r)
-		status = fail(EXIT_FAILED, "%s: %s",
+		status = run_fail(EXIT_FAILED, "%s: %s",
 			strcmp(run->options->eve, "-") == 0 ? "standard output" : run->options->eve,
 			strerror(-r));
 	if (write_report(run, &sum) != 0)
@@ -558,35 +383,17 @@ finish(struct run *run)
 		return status;
 	/* Whoever started both processes tells that one has gone; alone, we do. */
 	if (run->options->captures_fd < 0 || run->stopped)
-		fail(EXIT_FAILED, "%s; the report covers what was read until then", run->trouble);
+		run_fail(EXIT_FAILED, "%s; the report covers what was read until then",
+			run->trouble);
 	return EXIT_FAILED;
-}
-
-static void
-tear_down(struct run *run)
-{
-	if (run->intake.rings)
-		intake_close(&run->intake);
-	if (run->eve)
-		eve_close(run->eve);
-	if (run->engine)
-		engine_close(run->engine);
-	stored_close(&run->stored, NULL);
-	enrich_close(run->enrich);
-	captures_free(&run->captures);
-	pattern_set_free(&run->patterns);
 }
 
 int
 run_control(const struct options *options)
 {
-	static int (*const steps[])(struct run *) = {
-		open_fds, read_patterns, open_enrich, open_eve, open_engine, shake_hands};
 	struct run run = {.options = options, .eve_fd = -1, .captures_fd = -1, .signal_fd = -1};
-	int status = 0;
+	int status = run_begin(&run);
 
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
-		status = steps[i](&run);
 	if (status == 0) {
 		if (options->live) {
 			live_init(&run.live, &options->config);
@@ -595,6 +402,6 @@ run_control(const struct options *options)
 		take_events(&run);
 		status = finish(&run);
 	}
-	tear_down(&run);
+	run_tear_down(&run);
 	return status;
 }

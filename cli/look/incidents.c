@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/duration.h"
 #include "cli/command.h"
+#include "cli/look/ask.h"
 #include "cli/look/look.h"
 #include "cli/look/show.h"
 
@@ -16,14 +18,17 @@ static const char incidents_help[] =
 	"usage: smtap incidents [list] [OPTION...]\n"
 	"       smtap incidents show ID [OPTION...]\n"
 	"       smtap incidents export [ID...] [OPTION...]\n"
+	"       smtap incidents ack ID... [--note TEXT] [OPTION...]\n"
 	"\n"
 	"The incidents of a running or finished instance, from its store. list has the newest\n"
 	"first; show tells one in full; export writes the alerts of these, or of all, as EVE\n"
-	"lines.\n"
+	"lines; ack tells a running instance that you have seen them.\n"
 	"\n" LOOK_HELP "  -n, --number N         list at most so many (50; 0: all)\n"
 	"      --open             list only those that are not closed\n"
 	"      --severity WORD    list only critical, major or better, minor or better\n"
 	"      --days N           list only those seen in the last N days\n"
+	"      --unacked          list only those that nobody has acknowledged\n"
+	"      --note TEXT        of ack: what was done about it\n"
 	"      --help\n"
 	"\n"
 	"Exit status: 0 done; 1 failed while reading; 2 bad usage, no such incident, or there is\n"
@@ -36,16 +41,18 @@ static const char incidents_help[] =
 
 #define SHOWN 50
 
-enum { OPT_OPEN = LOOK_OWN, OPT_SEVERITY, OPT_DAYS };
+enum { OPT_OPEN = LOOK_OWN, OPT_SEVERITY, OPT_DAYS, OPT_UNACKED, OPT_NOTE };
 
 static const struct option options[] = {LOOK_OPTIONS, {"number", required_argument, NULL, 'n'},
 	{"open", no_argument, NULL, OPT_OPEN}, {"severity", required_argument, NULL, OPT_SEVERITY},
-	{"days", required_argument, NULL, OPT_DAYS}, {NULL, 0, NULL, 0}};
+	{"days", required_argument, NULL, OPT_DAYS}, {"unacked", no_argument, NULL, OPT_UNACKED},
+	{"note", required_argument, NULL, OPT_NOTE}, {NULL, 0, NULL, 0}};
 
 struct request {
 	struct look look;
 	struct store_filter filter;
 	unsigned seen;
+	const char *note; /* NULL: none */
 };
 
 static int
@@ -73,6 +80,12 @@ take(struct request *q, int option, char **argv)
 		return 0;
 	case OPT_OPEN:
 		q->filter.open = true;
+		return 0;
+	case OPT_UNACKED:
+		q->filter.unacked = true;
+		return 0;
+	case OPT_NOTE:
+		q->note = optarg;
 		return 0;
 	case OPT_SEVERITY:
 		return take_severity(&q->filter, optarg);
@@ -211,6 +224,33 @@ each(struct request *q, char **ids, bool shows, int *status)
 }
 
 static int
+acknowledge(struct request *q, char **ids)
+{
+	int status, fd = ask_open(&q->look, &status);
+	char why[512];
+
+	if (fd < 0)
+		return status;
+	for (status = COMMAND_DONE; *ids; ids++) {
+		uint64_t id;
+
+		if (look_number("incident", *ids, &id) != 0) {
+			status = COMMAND_BAD;
+			continue;
+		}
+		json_t *answer = ask(fd,
+			json_pack("{s:s, s:I, s:s}", "verb", "ack", "incident", (json_int_t)id,
+				"note", q->note ? q->note : ""),
+			why, sizeof(why));
+		if (!answer)
+			status = command_fail(COMMAND_BAD, "incident %" PRIu64 ": %s", id, why);
+		json_decref(answer);
+	}
+	close(fd);
+	return status;
+}
+
+static int
 run(struct request *q, const char *what, char **operands)
 {
 	int status = COMMAND_DONE, r;
@@ -231,18 +271,19 @@ run(struct request *q, const char *what, char **operands)
 static int
 check(const char *what, char **operands)
 {
-	bool lists = strcmp(what, "list") == 0, shows = strcmp(what, "show") == 0;
+	bool lists = strcmp(what, "list") == 0, exports = strcmp(what, "export") == 0;
 
-	if (!lists && !shows && strcmp(what, "export") != 0)
+	if (!lists && !exports && strcmp(what, "show") != 0 && strcmp(what, "ack") != 0)
 		return command_fail(COMMAND_BAD,
-			"incidents: %s: list, show or export is needed; see smtap incidents "
+			"incidents: %s: list, show, export or ack is needed; see smtap incidents "
 			"--help",
 			what);
 	if (lists && operands[0])
 		return command_fail(
 			COMMAND_BAD, "incidents list: %s: no operand is expected", operands[0]);
-	if (shows && !operands[0])
-		return command_fail(COMMAND_BAD, "incidents show: the ID of an incident is needed");
+	if (!lists && !exports && !operands[0])
+		return command_fail(
+			COMMAND_BAD, "incidents %s: the ID of an incident is needed", what);
 	return 0;
 }
 
@@ -264,5 +305,7 @@ command_incidents(int argc, char **argv)
 	char **operands = argv + optind;
 	const char *what = operands[0] ? *operands++ : "list";
 	int status = check(what, operands);
-	return status ? status : run(&q, what, operands);
+	if (status != 0)
+		return status;
+	return strcmp(what, "ack") == 0 ? acknowledge(&q, operands) : run(&q, what, operands);
 }

@@ -47,37 +47,51 @@ look_number(const char *option, const char *text, uint64_t *out)
 	return command_fail(COMMAND_BAD, "%s %s: a number is needed", option, text);
 }
 
-/* The store that a run with these settings has. */
+/*
+ * What a run with these settings has: the file of that name in its folder, unless a setting says
+ * another and the folder is not given.
+ */
 static int
-find_file(struct look *look)
+find_file(struct look *look, const char *name, size_t setting)
 {
 	static struct config config; /* large */
 	char why[512] = "";
-	int r = 0;
+	int r;
 
 	if (!look->config && access(COMMAND_CONFIG_FILE, F_OK) == 0)
 		look->config = COMMAND_CONFIG_FILE;
 	config_defaults(&config);
 	if (look->config && config_read(&config, look->config, why, sizeof(why)) != 0)
 		return command_fail(COMMAND_BAD, "%s", why);
+	const char *set = (const char *)&config + setting;
 	const char *folder = look->folder ? look->folder : config.output_dir;
-	if (look->file || (config.store_file[0] && !look->folder))
-		r = snprintf(look->path, sizeof(look->path), "%s",
-			look->file ? look->file : config.store_file);
+	if (set[0] && !look->folder)
+		r = snprintf(look->path, sizeof(look->path), "%s", set);
 	else
-		r = snprintf(look->path, sizeof(look->path), "%s/smtap.db", folder);
+		r = snprintf(look->path, sizeof(look->path), "%s/%s", folder, name);
 	config_free(&config);
 	if (r >= (int)sizeof(look->path))
-		return command_fail(COMMAND_BAD, "the path of the store is too long");
+		return command_fail(COMMAND_BAD, "-o: the path is too long");
 	return 0;
+}
+
+int
+look_find_socket(struct look *look)
+{
+	return find_file(look, "control.sock", offsetof(struct config, control_socket));
 }
 
 int
 look_open(struct look *look)
 {
 	char why[PATH_MAX + 256] = "";
-	int r = find_file(look);
+	int r = 0;
 
+	if (!look->file)
+		r = find_file(look, "smtap.db", offsetof(struct config, store_file));
+	else if (snprintf(look->path, sizeof(look->path), "%s", look->file) >=
+		 (int)sizeof(look->path))
+		r = command_fail(COMMAND_BAD, "--store: the path is too long");
 	if (r != 0)
 		return r;
 	r = store_open(&look->store, look->path, STORE_READ, why, sizeof(why));

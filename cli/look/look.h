@@ -15,7 +15,7 @@ struct look {
 	const char *file;   /* --store; NULL: in the folder */
 	bool json;
 	struct store *store;
-	char path[PATH_MAX]; /* of the store */
+	char path[PATH_MAX]; /* of the store, or of the socket */
 };
 
 #define LOOK_SHORT_OPTIONS ":c:o:n:h"
@@ -42,6 +42,9 @@ bool look_take(struct look *look, int option);
 
 /* "12" for the option: 0, or COMMAND_BAD, told. */
 int look_number(const char *option, const char *text, uint64_t *out);
+
+/* The path of the socket of a running instance. 0, or an exit status; errors are printed. */
+int look_find_socket(struct look *look);
 
 /* Open the store. An exit status; errors are printed. */
 int look_open(struct look *look);

@@ -255,6 +255,7 @@ def control_that_dies_is_started_again(tap, name, lab, smtap):
     lab.hydra(SECOND, "PLAIN")  # while nobody reads the rings, or while they are read again
     lab.until("the second incident", lambda: live.found("bruteforce", SECOND))
     lab.until("the end of all connections", lab.all_ended)
+    acked = not_acknowledged(live, smtap)
     status, said = live.end()
     off = [] if status == 0 else [f"status {status}"]
     if "control was killed by signal 9; it starts again" not in said:
@@ -265,6 +266,17 @@ def control_that_dies_is_started_again(tap, name, lab, smtap):
     got, want = smtap_view(live.events()), server_view(lab.read("mail.log"))
     tap.point(f"{name}_and_no_attempt_is_missed", compare(got, want, SECOND))
     tap.point(f"{name}_and_gives_no_id_twice", ids_given_twice(live, smtap))
+    tap.point(f"{name}_and_an_incident_was_acknowledged", acked)
+
+
+def not_acknowledged(live, smtap):
+    """Tell the running instance that incident 1 was seen: what is wrong about that."""
+    look = [smtap, "incidents", "-o", live.folder]
+    told = subprocess.run([*look, "ack", "1", "--note", "seen"], capture_output=True, text=True)
+    shown = subprocess.run([*look, "show", "1"], capture_output=True, text=True)
+    if told.returncode != 0 or "UTC by root: seen\n" not in shown.stdout:
+        return [told.stderr, shown.stdout[:600]]
+    return []
 
 
 def ids_given_twice(live, smtap):

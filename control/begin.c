@@ -1,0 +1,204 @@
+/* The beginning of a run, and what is given back at its end. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "control/eve_file.h"
+#include "control/run_internal.h"
+
+#define WHY_BYTES 512
+
+int
+run_fail(int status, const char *format, ...)
+{
+	va_list args;
+
+	fputs("smtap-control: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return status;
+}
+
+static int
+open_enrich(struct run *run)
+{
+	char why[WHY_BYTES] = "";
+	int r = enrich_open(&run->enrich, &run->options->config, why, sizeof(why));
+
+	return r ? run_fail(r == -ENOMEM ? EXIT_FAILED : EXIT_BAD_INPUT, "%s", why) : 0;
+}
+
+static int
+open_eve(struct run *run)
+{
+	const struct options *o = run->options;
+	struct eve_options options = {
+		.config = &o->config, .patterns = &run->patterns, .enrich = run->enrich};
+
+	const char *path;
+
+	run->eve_fd = eve_file_open(o, &path);
+	if (run->eve_fd < 0)
+		return run_fail(EXIT_BAD_INPUT, "%s: %s", path, strerror(-run->eve_fd));
+	if (stored_open(&run->stored, o) != 0)
+		return run_fail(EXIT_FAILED, "out of memory");
+	options.fd = run->eve_fd;
+	options.alert = stored_alert;
+	options.arg = &run->stored;
+	run->eve = eve_open(&options);
+	return run->eve ? 0 : run_fail(EXIT_FAILED, "out of memory");
+}
+
+/* Pattern files: the configuration's, those beside this program, those installed. */
+static int
+read_patterns(struct run *run)
+{
+	const char *dir = run->options->config.pattern_dir;
+	char path[PATH_MAX + sizeof("/patterns")], why[WHY_BYTES] = "";
+
+	if (!dir[0]) {
+		ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+		char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+
+		dir = SMTAP_PATTERN_DIR;
+		if (slash) {
+			strcpy(slash, "/patterns");
+			if (access(path, F_OK) == 0)
+				dir = path;
+		}
+	}
+	if (pattern_set_read_dir(&run->patterns, dir, why, sizeof(why)) != 0)
+		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	return 0;
+}
+
+static void
+on_telling(void *arg, const struct engine_telling *telling)
+{
+	struct run *run = arg;
+
+	eve_finding(run->eve, telling);
+}
+
+static void
+on_suppressed(void *arg, const struct finding *finding)
+{
+	struct run *run = arg;
+
+	eve_hidden(run->eve, finding, engine_rules(run->engine));
+}
+
+static int
+open_engine(struct run *run)
+{
+	struct engine_sink sink = {.tell = on_telling, .suppressed = on_suppressed, .arg = run};
+
+	run->engine = engine_open(&run->options->config, &sink);
+	if (!run->engine)
+		return run_fail(EXIT_FAILED, "out of memory for the tables");
+	stored_begin_ids(&run->stored, run->engine);
+	eve_set_rules(run->eve, engine_rules(run->engine));
+	return 0;
+}
+
+static int
+open_fds(struct run *run)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	if (run->options->live)
+		sigaddset(&set, SIGHUP);
+	signal(SIGPIPE, SIG_IGN); /* a reader of ours that goes is a write error */
+	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+		return run_fail(EXIT_FAILED, "signals: %s", strerror(errno));
+	run->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (run->signal_fd < 0)
+		return run_fail(EXIT_FAILED, "signals: %s", strerror(errno));
+	run->captures_fd = run->options->captures_fd;
+	if (run->captures_fd >= 0)
+		fcntl(run->captures_fd, F_SETFL, O_NONBLOCK);
+	return captures_init(&run->captures) == 0 ? 0 : run_fail(EXIT_FAILED, "out of memory");
+}
+
+static int
+shake_hands(struct run *run)
+{
+	struct pollfd p[2] = {{.fd = run->options->dataplane_fd, .events = POLLIN},
+		{.fd = run->signal_fd, .events = POLLIN}};
+	char why[WHY_BYTES] = "";
+
+	/* intake_accept blocks, and signals are blocked too: wait for either here. */
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		;
+	if (p[1].revents)
+		return run_fail(EXIT_FAILED, "stopped by a signal before the dataplane's offer");
+	int r = intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why));
+	/* Whoever started both processes tells that one has gone. */
+	if (r == -EPIPE && run->options->captures_fd >= 0)
+		return EXIT_FAILED;
+	if (r != 0)
+		return run_fail(EXIT_FAILED, "%s", why);
+	/* A capture may be small, and its user waits. */
+	if (!run->intake.replay)
+		engine_touch_memory(run->engine);
+	return 0;
+}
+
+void
+run_tear_down(struct run *run)
+{
+	serve_close(run->serve);
+	if (run->intake.rings)
+		intake_close(&run->intake);
+	if (run->eve)
+		eve_close(run->eve);
+	if (run->engine)
+		engine_close(run->engine);
+	stored_close(&run->stored, NULL);
+	enrich_close(run->enrich);
+	captures_free(&run->captures);
+	pattern_set_free(&run->patterns);
+}
+
+/* Whoever cannot be answered changes nothing about what is seen. */
+static int
+open_serve(struct run *run)
+{
+	const struct options *o = run->options;
+	struct serve_options options = {.path = o->socket, .store = o->store};
+	char why[WHY_BYTES] = "";
+
+	if (!o->live)
+		return 0;
+	int r = serve_open(&run->serve, &options, why, sizeof(why));
+	if (r == -EADDRINUSE)
+		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	if (r != 0)
+		run_fail(0, "%s; nobody can ask what is going on", why);
+	return 0;
+}
+
+int
+run_begin(struct run *run)
+{
+	static int (*const steps[])(struct run *) = {open_fds, read_patterns, open_enrich, open_eve,
+		open_serve, open_engine, shake_hands};
+	int status = 0;
+
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)
+		status = steps[i](run);
+	return status;
+}

@@ -1,0 +1,50 @@
+/* What the parts of a run share: its beginning (begin.c) and its loop (run.c). */
+#ifndef SMTAP_CONTROL_RUN_INTERNAL_H
+#define SMTAP_CONTROL_RUN_INTERNAL_H
+
+#include "control/engine/engine.h"
+#include "control/export/eve.h"
+#include "control/intake/intake.h"
+#include "control/live.h"
+#include "control/report/captures.h"
+#include "control/run.h"
+#include "control/serve/serve.h"
+#include "control/stored.h"
+#include "patterns/pattern.h"
+
+struct run {
+	const struct options *options;
+	struct pattern_set patterns;
+	struct captures captures;
+	struct intake intake;
+	struct engine *engine;
+	struct enrich *enrich; /* NULL: no databases */
+	struct eve *eve;
+	struct live live;
+	struct stored stored;
+	struct serve *serve;              /* NULL: nobody can ask */
+	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
+	unsigned taken;                   /* events since the last look around */
+	int eve_fd;
+	int captures_fd; /* -1: none, or it ended */
+	int signal_fd;
+	bool stopped;
+	uint64_t told_ns; /* monotonic time of the first signal to stop; 0: none yet */
+	bool progress_shown;
+	const char *trouble; /* why it ended early */
+	uint64_t first_ns;
+	uint64_t last_ns;
+	uint64_t holes;  /* sides of ended sessions whose bytes were not all seen */
+	uint64_t losses; /* by the counters, when they were last looked at */
+	uint64_t loss;   /* as engine and export were told */
+};
+
+/* One line on standard error; returns status. */
+__attribute__((format(printf, 2, 3))) int run_fail(int status, const char *format, ...);
+
+/* All that is needed before the first event. An exit status; errors are printed. */
+int run_begin(struct run *run);
+
+void run_tear_down(struct run *run);
+
+#endif

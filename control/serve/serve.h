@@ -1,0 +1,41 @@
+/*
+ * serve: control's socket for operators, a Unix socket whose file permissions say who may speak to
+ * it. A thread of its own answers: counting never waits for whoever asks.
+ *
+ * A request is a JSON object on a line, and so is its answer, which has "error" if it was refused:
+ *
+ *   {"verb": "status"}                              what is going on, not older than a few seconds
+ *   {"verb": "ack", "incident": 3, "note": "..."}   somebody has seen it; who, the kernel tells
+ */
+#ifndef SMTAP_CONTROL_SERVE_SERVE_H
+#define SMTAP_CONTROL_SERVE_SERVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SERVE_LINE_MAX 4096u /* bytes of a request */
+#define SERVE_CLIENTS 16u    /* at a time; others wait to be accepted */
+
+struct serve;
+
+struct serve_options {
+	const char *path;  /* of the socket */
+	const char *store; /* the store's file; empty: none */
+};
+
+/*
+ * Binds the socket, in the place of one that nobody listens to any more. 0; -EADDRINUSE: another
+ * control listens there; else -errno. why is one sentence.
+ */
+int serve_open(struct serve **out, const struct serve_options *options, char *why, size_t why_len);
+
+/* Did somebody ask for the status in the last seconds? Then it is worth making. */
+bool serve_wants_status(struct serve *serve);
+
+/* The status from now on: JSON, no newline. Copied. */
+void serve_put_status(struct serve *serve, const char *json, size_t len);
+
+/* Ends the thread, and takes the socket away. NULL is nothing. */
+void serve_close(struct serve *serve);
+
+#endif
