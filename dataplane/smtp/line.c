@@ -168,14 +168,15 @@ hold(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 	return len;
 }
 
-/* No memory for what one side began to say: as if it had been missed, up to its LF. */
+/* No memory for a line, or for the rest of it: as if it had been missed, up to its LF. */
 static void
 smtp_line_missed(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 
 	if (side == SMTP_SERVER) {
-		if (!smtp_reply_cut(r, data, len))
+		/* Of what is held already smtp_missed takes what it says. */
+		if (s->held[side] != SLABS_NONE || !smtp_reply_cut(r, data, len))
 			smtp_missed(r, side, 0);
 		s->flags |= S_SKIP_SERVER;
 		return;
@@ -212,7 +213,7 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 		smtp_data_begin(r);
 	} else if (one_sided) {
 		s->flags |= S_ONE_SIDED;
-	} else if (none_held) {
+	} else if (none_held || !waits) {
 		smtp_line_missed(r, side, data, len);
 	} else {
 		s->flags |= S_UNSURE | S_DROP;
