@@ -3,7 +3,7 @@
  *
  * The arena is pages of 4 KiB. A page in use belongs to one class and is cut into pieces of
  * that class's size; when the last of them is given back the page is free for any class. So no
- * class needs a bound of its own. A piece is named by its offset in units of 64 bytes: to
+ * class needs a bound of its own. A piece is named by its offset in units of 32 bytes: to
  * reach it needs no look at its page.
  *
  * Each class has a list of its pages that have both used and free pieces; the page that a piece
@@ -14,8 +14,8 @@
  * pages_in_use + length of the free list == fresh <= capacity.
  *
  * Limits: a page with one piece left stays its class's. A load that takes many small
- * pieces and keeps one of each page could hold the arena with a 64th of it; the bound holds all the
- * same. The reserve keeps the last eighth of the pages for small pieces: who takes large ones
+ * pieces and keeps one of each page could hold the arena with a 128th of it; the bound holds all
+ * the same. The reserve keeps the last eighth of the pages for small pieces: who takes large ones
  * (lines that never end) is refused first.
  */
 #include "base/slabs.h"
@@ -24,7 +24,6 @@
 #include <stdbool.h>
 
 #define PIECE_NONE UINT8_MAX
-#define SMALL_UNITS_MAX 4u
 
 struct slabs_page {
 	uint32_t next;
@@ -35,11 +34,13 @@ struct slabs_page {
 	uint8_t fresh; /* pieces never used start here */
 };
 
-/* By class: units of a piece. Each step adds at most half, so at most a third is wasted. */
-static const uint8_t class_units[SLABS_CLASSES] = {1, 2, 3, 4, 6, 8, 12, 16, 21, 32, 64};
-static const uint8_t class_pieces[SLABS_CLASSES] = {64, 32, 21, 16, 10, 8, 5, 4, 3, 2, 1};
+/* By class: units of a piece. From three units on a step adds at most a half. */
+static const uint8_t class_units[SLABS_CLASSES] = {
+	1, 2, 3, 4, 5, 6, 8, 12, 16, 24, 32, 42, 64, 128};
+static const uint8_t class_pieces[SLABS_CLASSES] = {
+	128, 64, 42, 32, 25, 21, 16, 10, 8, 5, 4, 3, 2, 1};
 
-_Static_assert(SLABS_PAGE_BYTES / SLABS_UNIT_BYTES == 64, "a page is 64 units");
+_Static_assert(SLABS_PAGE_BYTES / SLABS_UNIT_BYTES == 128, "a page is 128 units");
 
 static uint8_t
 class_of(size_t len)
@@ -111,7 +112,7 @@ static uint32_t
 page_take(struct slabs *s, uint8_t class)
 {
 	uint32_t index = s->free;
-	bool small = class_units[class] <= SMALL_UNITS_MAX;
+	bool small = class_units[class] * SLABS_UNIT_BYTES <= SLABS_SMALL_BYTES;
 
 	if (!small && s->capacity - s->pages_in_use <= s->reserve)
 		return SLABS_NONE;

@@ -12,10 +12,11 @@
 #include <stdint.h>
 
 #define SLABS_NONE UINT32_MAX
-#define SLABS_UNIT_BYTES 64u
+#define SLABS_UNIT_BYTES 32u
 #define SLABS_PAGE_BYTES 4096u
 #define SLABS_MAX_BYTES SLABS_PAGE_BYTES /* the largest piece */
-#define SLABS_CLASSES 11u
+#define SLABS_SMALL_BYTES 256u
+#define SLABS_CLASSES 14u
 
 struct slabs_page; /* private */
 
@@ -38,8 +39,8 @@ size_t slabs_footprint(uint32_t pages);
 void slabs_init(struct slabs *s, void *memory, uint32_t pages);
 
 /*
- * A piece of at least len bytes, 1 to SLABS_MAX_BYTES, 64-byte aligned, not zeroed.
- * SLABS_NONE when there is none; pieces over SLABS_UNIT_BYTES * 4 get none of the last eighth
+ * A piece of at least len bytes, 1 to SLABS_MAX_BYTES, 32-byte aligned, not zeroed.
+ * SLABS_NONE when there is none; pieces over SLABS_SMALL_BYTES get none of the last eighth
  * of the pages.
  */
 uint32_t slabs_take(struct slabs *s, size_t len);

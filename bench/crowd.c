@@ -119,11 +119,24 @@ traffic_flood_next(struct traffic_flood *flood, uint8_t *frame, struct traffic_t
 }
 
 uint32_t
+traffic_crowd_step(
+	const struct traffic_crowd *crowd, uint64_t session, unsigned number, uint8_t *frame)
+{
+	const struct traffic_step *step = &crowd->script->steps[number];
+	uint64_t seed = session << 16 | number;
+	struct endpoint client;
+	struct endpoint server;
+
+	session_endpoints(crowd, session, &client, &server);
+	if (step->from_client)
+		return write_frame(frame, step, &client, &server, seed);
+	return write_frame(frame, step, &server, &client, seed);
+}
+
+uint32_t
 traffic_crowd_next(struct traffic_crowd *crowd, uint8_t *frame, struct traffic_tally *tally)
 {
 	const struct traffic_script *script = crowd->script;
-	struct endpoint client;
-	struct endpoint server;
 	uint64_t place;
 
 	do {
@@ -136,15 +149,11 @@ traffic_crowd_next(struct traffic_crowd *crowd, uint8_t *frame, struct traffic_t
 
 	uint64_t session = place / script->steps_count * crowd->concurrency + crowd->slot - 1;
 	const struct traffic_step *step = &script->steps[place % script->steps_count];
-	session_endpoints(crowd, session, &client, &server);
 	tally->mail++;
 	tally->mail_bytes += step->payload_len;
 	tally->sessions += step == &script->steps[0];
 	tally->attempts += step->attempts;
 	tally->failures += step->failures;
 	tally->lines += step->lines;
-	uint64_t seed = session << 16 | (uint64_t)(step - script->steps);
-	if (step->from_client)
-		return write_frame(frame, step, &client, &server, seed);
-	return write_frame(frame, step, &server, &client, seed);
+	return traffic_crowd_step(crowd, session, (unsigned)(step - script->steps), frame);
 }

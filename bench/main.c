@@ -21,6 +21,7 @@ static const struct bench_scenario *const scenarios[] = {
 	&bench_control,
 	&bench_rules,
 	&bench_flowtable,
+	&bench_memory,
 };
 
 #define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))

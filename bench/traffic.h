@@ -103,6 +103,10 @@ struct traffic_crowd {
 uint32_t traffic_crowd_next(
 	struct traffic_crowd *crowd, uint8_t *frame, struct traffic_tally *tally);
 
+/* Write step `step` of the crowd's session number `session`; its length. */
+uint32_t traffic_crowd_step(
+	const struct traffic_crowd *crowd, uint64_t session, unsigned step, uint8_t *frame);
+
 /*
  * Sessions that never begin: SYNs of ever other addresses and ports, without an answer. Two of
  * them are alike only after 2^40.

@@ -65,6 +65,9 @@ struct flow_table; /* opaque; lives in the memory given */
 /* Bytes for flow_table_init, huge-page friendly; 64-byte aligned. */
 size_t flow_table_footprint(const struct flow_table_config *cfg);
 
+/* Of that, what does not depend on the capacity. */
+size_t flow_table_fixed_bytes(void);
+
 /* memory: zeroed. Returns the table, inside memory; NULL on a senseless config. */
 struct flow_table *flow_table_init(void *memory, const struct flow_table_config *cfg);
 

@@ -72,11 +72,17 @@ bucket_count(uint32_t capacity)
 }
 
 size_t
+flow_table_fixed_bytes(void)
+{
+	return round_up(sizeof(struct flow_table), 64);
+}
+
+size_t
 flow_table_footprint(const struct flow_table_config *cfg)
 {
 	if (!config_sane(cfg))
 		return 0;
-	return round_up(sizeof(struct flow_table), 64) +
+	return flow_table_fixed_bytes() +
 	       (size_t)bucket_count(cfg->capacity) * sizeof(struct bucket) +
 	       round_up((size_t)cfg->capacity * sizeof(struct order), 64) +
 	       (size_t)cfg->capacity * cfg->entry_bytes;
@@ -91,7 +97,7 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	if (!config_sane(cfg) || !memory)
 		return NULL;
 	uint32_t buckets = bucket_count(cfg->capacity);
-	at += round_up(sizeof(*t), 64);
+	at += flow_table_fixed_bytes();
 	t->buckets = (struct bucket *)(void *)at;
 	at += (size_t)buckets * sizeof(struct bucket);
 	t->order = (struct order *)(void *)at;

@@ -139,6 +139,19 @@ pipeline_fill(const struct pipeline *p)
 	return (uint32_t)(pages > sessions ? pages : sessions);
 }
 
+void
+pipeline_use(const struct pipeline *p, struct pipeline_use *use)
+{
+	struct flow_table_config t = table_config(&p->cfg);
+	size_t bytes = flow_table_footprint(&t) - flow_table_fixed_bytes() +
+		       p->cfg.sessions * sizeof(p->due[0]);
+
+	use->sessions = flow_table_count(p->table);
+	use->session_bytes = (double)bytes / p->cfg.sessions;
+	use->said_bytes = p->smtp_arena.bytes_in_use;
+	use->early_bytes = (uint64_t)p->tcp_arena.in_use * TCP_BLOCK_BYTES;
+}
+
 /* Make room when the table is full: 0, or -1 when nothing can go. */
 static int
 evict_one(struct pipeline *p)

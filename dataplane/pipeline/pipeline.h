@@ -61,6 +61,16 @@ void pipeline_set_shed(struct pipeline *p, struct shed *shed);
 /* Permille of the memory for sessions that talk, and for what they say, which is taken. */
 uint32_t pipeline_fill(const struct pipeline *p);
 
+/* What the open sessions take. */
+struct pipeline_use {
+	uint32_t sessions;
+	double session_bytes; /* of the tables, for each: entry, bucket, places in lists */
+	uint64_t said_bytes;  /* of smtp's memory: what sessions said, half lines among it */
+	uint64_t early_bytes; /* of tcp's: what came before its turn */
+};
+
+void pipeline_use(const struct pipeline *p, struct pipeline_use *use);
+
 /* n <= PIPELINE_BURST_MAX mail packets, in the order of the capture. */
 void pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n);
 

@@ -5,8 +5,8 @@
  * Keeps: one piece of memory, from the first thing to be noted on: its head; the deeds, once
  * there are any; then strings, each [kind][length][bytes], in the order in which they came.
  * It grows from one size of pieces to the next, and moves to a smaller one when it would fill no
- * more than half of that which it has. A typical session has 64 bytes from the banner on and 128
- * from AUTH or MAIL on.
+ * more than half of that which it has. A typical session has 64 to 96 bytes from the banner on and
+ * 128 to 160 from AUTH or MAIL on.
  *
  * Always holds: a kind is there at most once; no string is empty; what was moved or dropped is
  * wiped, since a username may turn out to be a password (auth.c).

@@ -217,6 +217,8 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
 
+#define NOTE_LINE 64 /* of a cache */
+
 void
 smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
 {
@@ -227,7 +229,7 @@ smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
 	/* The deeds, and most of what is longer. */
 	const uint8_t *note = slabs_at(ctx->slabs, s->note);
 	__builtin_prefetch(note, 1);
-	__builtin_prefetch(note + SLABS_UNIT_BYTES, 1);
+	__builtin_prefetch(note + NOTE_LINE, 1);
 }
 
 bool

@@ -404,6 +404,62 @@ a_session_that_falls_silent_keeps_no_arena(void **state)
 	rig_free(r);
 }
 
+/* What the last things said added, for one session. */
+static void
+assert_costs(const struct rig *r, uint64_t said, uint64_t early)
+{
+	struct pipeline_use use;
+
+	pipeline_use(r->p, &use);
+	assert_int_equal(use.sessions, 1);
+	/* DESIGN.md 6: 256 bytes, and 4 KiB only while bytes are held. */
+	assert_true(use.session_bytes <= 256);
+	assert_int_equal(use.said_bytes, said);
+	assert_int_equal(use.early_bytes, early);
+	assert_true(use.said_bytes + use.early_bytes <= 4096);
+}
+
+static void
+a_session_takes_what_it_needs_while_it_needs_it(void **state)
+{
+	struct rig *r = rig_new(4096);
+	struct script s = {.client = 0xc6336407, .port = 40000, .seq = {100, 900}};
+	struct moment now = {0};
+
+	(void)state;
+	handshake(r, &s, &now);
+	assert_costs(r, 0, 0);
+	say(r, &s, &now, "S: 220 mail.example.org ESMTP Postfix (Debian)\r\n");
+	assert_costs(r, 64, 0);
+	say(r, &s, &now, "C: EHLO hydra\r\n");
+	say(r, &s, &now, "S: 250-mail.example.org\r\n250 AUTH LOGIN\r\n");
+	assert_costs(r, 64, 0);
+	say(r, &s, &now, "C: AUTH PLA");
+	assert_costs(r, 96, 0); /* a half line takes its own */
+	say(r, &s, &now, "C: IN AGFsaWNlQGV4YW1wbGUub3JnAHMzY3JldA==\r\n");
+	assert_costs(r, 128, 0);
+	say(r, &s, &now, "S: 235 ok\r\n");
+	assert_costs(r, 128, 0);
+	say(r, &s, &now, "C: MAIL FROM:<alice@example.org>\r\n");
+	assert_costs(r, 160, 0); /* and so does what waits for its reply */
+	say(r, &s, &now, "S: 250 ok\r\n");
+	say(r, &s, &now, "C: DATA\r\n");
+	say(r, &s, &now, "S: 354 go\r\n");
+	say(r, &s, &now, "C: Subject: x\r\n\r\nbody\r\n");
+	assert_costs(r, 160, 0);
+	s.seq[0] += 6;
+	say(r, &s, &now, "C: early\r\n");
+	assert_costs(r, 160, 2048);
+	s.seq[0] -= 6 + 7;
+	say(r, &s, &now, "C: late\r\n");
+	assert_costs(r, 160, 0);
+	pipeline_end(r->p, T0 + now.clock_ns + NS_PER_S);
+	struct pipeline_use use;
+	pipeline_use(r->p, &use);
+	assert_int_equal(use.said_bytes + use.early_bytes, 0);
+	rig_free(r);
+}
+
 int
 main(void)
 {
@@ -416,6 +472,7 @@ main(void)
 		cmocka_unit_test(a_new_connection_on_used_ports_is_a_new_session),
 		cmocka_unit_test(a_flood_of_syns_does_not_evict_a_session_with_data),
 		cmocka_unit_test(a_session_that_falls_silent_keeps_no_arena),
+		cmocka_unit_test(a_session_takes_what_it_needs_while_it_needs_it),
 		cmocka_unit_test(events_do_not_depend_on_how_sessions_are_spread),
 	};
 

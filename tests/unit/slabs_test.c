@@ -74,18 +74,18 @@ pieces_do_not_overlap(void **state)
 static void
 a_page_of_one_size_serves_another_once_it_is_empty(void **state)
 {
-	uint32_t small[PAGES * 64];
+	uint32_t small[PAGES * 128];
 	struct slabs s = fresh(PAGES);
 
 	(void)state;
-	for (unsigned i = 0; i < PAGES * 64; i++) {
-		small[i] = slabs_take(&s, 64);
+	for (unsigned i = 0; i < PAGES * 128; i++) {
+		small[i] = slabs_take(&s, 32);
 		assert_true(small[i] != SLABS_NONE);
 	}
 	assert_int_equal(s.bytes_in_use, PAGES * SLABS_PAGE_BYTES);
 	assert_true(slabs_take(&s, 1) == SLABS_NONE);
 	assert_true(slabs_take(&s, 4096) == SLABS_NONE);
-	for (unsigned i = 0; i < PAGES * 64; i++)
+	for (unsigned i = 0; i < PAGES * 128; i++)
 		slabs_give(&s, small[i]);
 	for (unsigned i = 0; i < PAGES - PAGES / 8; i++)
 		assert_true(slabs_take(&s, 4096) != SLABS_NONE);
