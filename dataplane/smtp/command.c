@@ -30,7 +30,7 @@ lower(uint8_t c)
 }
 
 bool
-smtp_caseless_prefix(const uint8_t *data, size_t len, const char *want)
+smtp_caseless_same(const uint8_t *data, size_t len, const char *want)
 {
 	size_t n = strlen(want);
 

@@ -325,7 +325,14 @@ bool smtp_response_looks(const struct line *line);
 /* The handlers' common part: count, and settle what a gap left open. */
 void smtp_command_count(struct run *r);
 bool smtp_caseless_find(const uint8_t *data, size_t len, const char *lower, size_t *at);
-bool smtp_caseless_prefix(const uint8_t *data, size_t len, const char *lower);
+bool smtp_caseless_same(const uint8_t *data, size_t len, const char *lower);
+/* lower: not empty. Most texts differ in their first byte; then there is no call. */
+static inline bool
+smtp_caseless_prefix(const uint8_t *data, size_t len, const char *lower)
+{
+	return len > 0 && ((data[0] ^ (uint8_t)lower[0]) & ~0x20) == 0 &&
+	       smtp_caseless_same(data, len, lower);
+}
 
 /* reply.c */
 size_t smtp_server_step(struct run *r, const uint8_t *data, size_t len);
