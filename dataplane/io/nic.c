@@ -39,6 +39,8 @@
 #define NIC_CACHE 256u
 #define NIC_XDP_MBUFS 8191u /* what the driver shares with the kernel */
 #define NIC_PACKET_MBUFS 255u
+#define NIC_STRAYS_BURST 32u
+#define NIC_STRAYS_BURSTS 64u
 #define NIC_MTU_MAX 9600u
 #define NIC_PAGE_BYTES 4096u
 
@@ -314,6 +316,26 @@ nic_tell_failure(const struct nic *nic, int r, const char *reason, char *why, si
 			instead);
 }
 
+/*
+ * Between its making and its binding a socket hears every interface: what it holds by now may be
+ * nothing of this port. It goes, and is not counted.
+ */
+static void
+nic_drop_strays(struct nic *nic)
+{
+	struct rte_mbuf *mbufs[NIC_STRAYS_BURST];
+
+	for (uint16_t q = 0; q < nic->queues; q++) {
+		uint16_t n = NIC_STRAYS_BURST;
+		for (unsigned i = 0; i < NIC_STRAYS_BURSTS && n > 0; i++) {
+			n = rte_eth_rx_burst(nic->port, q, mbufs, NIC_STRAYS_BURST);
+			rte_pktmbuf_free_bulk(mbufs, n);
+		}
+	}
+	nic_kernel_drops(nic);
+	rte_eth_stats_get(nic->port, &nic->last);
+}
+
 /* Configure and start it for set->dispatch, or not. */
 static int
 nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
@@ -336,6 +358,8 @@ nic_start(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 	nic_see_all(nic, &conf);
 	if (nic->kind != NIC_DEVICE)
 		nic_kernel_find_sockets(set, nic);
+	if (nic->kind == NIC_AF_PACKET)
+		nic_drop_strays(nic);
 	nic_tell_limits(nic);
 	if (!nic_spreads(set))
 		return 0;

@@ -147,7 +147,7 @@ run_start_eal(struct run *run)
 		eal.pci |= run->nics.nics[i].pci;
 		devices[eal.device_count++] = run->nics.nics[i].argument;
 	}
-	notice_doing(&run->notice, "starts DPDK with %u MiB of %s, which the kernel clears",
+	notice_doing(&run->notice, "starts DPDK and its devices, with %u MiB of %s to be cleared",
 		eal.memory_mib, eal.huge_pages ? "huge pages" : "memory (no huge pages)");
 	if (eal_start(&eal, why, sizeof(why)) != 0)
 		return run_fail(EXIT_FAILED, "DPDK does not start: %s", why);
