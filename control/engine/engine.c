@@ -273,6 +273,8 @@ engine_event(struct engine *engine, const struct event *event)
 	const struct ahead_event *ahead = ahead_take(engine, event);
 	struct aggr_view view;
 
+	if (engine->ahead.next < engine->ahead.len)
+		soon_ask(engine, &engine->ahead.of[engine->ahead.next]);
 	engine->track.known = &ahead->known;
 	engine->events[event->head.type]++;
 	engine->event = event;

@@ -86,6 +86,9 @@ void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_s
 /* ahead.c: what this event, announced or not, is found by; valid until the next is announced. */
 const struct ahead_event *ahead_take(struct engine *engine, const struct event *event);
 
+/* soon.c: the event after the one in hand: ask memory for what its subjects point to. */
+void soon_ask(const struct engine *engine, const struct ahead_event *of);
+
 /* engine.c: a wider prefix was found: findings of what it holds are over. */
 void engine_absorb(struct engine *engine, const struct finding *wide);
 

@@ -18,7 +18,6 @@ enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
 #define BOOK_SEVERITIES 3u
 
 struct book_entry {
-	struct finding finding;
 	uint64_t top_key[BOOK_TOPS][FINDING_TOP]; /* tells names apart; order of the tops */
 	uint64_t top_least[BOOK_TOPS];            /* no count of full tops is lower */
 	uint8_t top_len[BOOK_TOPS];
@@ -29,7 +28,12 @@ struct book_entry {
 	uint64_t told_clock_ns; /* when it was last told of */
 	uint64_t told_attempts;
 	uint64_t told_successes;
+	struct finding finding;
 };
+
+/* What an event that a finding grows by looks at; the rest when it is told of. */
+#define BOOK_ENTRY_HOT_BYTES \
+	(offsetof(struct book_entry, finding) + offsetof(struct finding, subject))
 
 /* Open findings of one severity, earliest deadline first. */
 struct book_heap {

@@ -52,8 +52,7 @@ struct finding {
 	uint64_t id;       /* from 1; the same in each run over the same capture */
 	unsigned detector; /* enum detector */
 	enum subject_type subject_type;
-	char subject[SUBJECT_NAME_MAX + 1]; /* as exported */
-	uint64_t first_seen_ns;             /* packet time; never after last_seen_ns */
+	uint64_t first_seen_ns; /* packet time; never after last_seen_ns */
 	uint64_t last_seen_ns;
 	uint64_t first_clock_ns;
 	uint64_t last_clock_ns;
@@ -70,14 +69,16 @@ struct finding {
 	bool closed;
 	unsigned suppressed_by; /* the rule that hides it so far, from 1; 0: none does */
 	uint8_t kind;           /* enum finding_kind */
+	unsigned sample_count;
+	uint32_t signatures[4]; /* tools and servers named by patterns */
+	struct event_flow samples[FINDING_SAMPLES];
+	/* What came before is looked at with each event, what follows when it is told of. */
+	char subject[SUBJECT_NAME_MAX + 1]; /* as exported */
 	struct finding_top top_accounts[FINDING_TOP];
 	struct finding_top top_sources[FINDING_TOP];
 	struct finding_top top_targets[FINDING_TOP];
-	struct event_flow samples[FINDING_SAMPLES];
-	unsigned sample_count;
 	struct event_flow last_flow; /* of the event that opened or last updated it */
 	uint64_t sensor_loss;        /* losses known so far, as intake_lost counts; 0: none */
-	uint32_t signatures[4];      /* tools and servers named by patterns */
 	char success_account[SUBJECT_NAME_MAX + 1]; /* which guess worked, first */
 	uint64_t success_time_ns;
 	struct blocklist blocklist; /* of `blocklisted` */

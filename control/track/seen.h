@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/blocks.h"
+#include "base/prefetch.h"
 
 #define SEEN_THINGS 64
 
@@ -44,6 +45,20 @@ void seen_clear(struct seen *seen, struct blocks *pool);
 
 /* Would hash take a block that the set does not have? */
 bool seen_needs_block(const struct seen *seen, uint32_t hash);
+
+/* It will be added to soon. */
+static inline void
+seen_prefetch(const struct seen *seen, const struct blocks *pool)
+{
+	const struct seen_block *block;
+
+	if (seen->block == BLOCKS_NONE)
+		return;
+	block = blocks_at(pool, seen->block);
+	for (uint32_t i = 0; i < seen->len; i += 64 / sizeof(block->hash[0]))
+		prefetch_write(&block->hash[i]);
+	prefetch_write(&block->last_s[seen->len - 1]);
+}
 
 /*
  * hash was seen at now_s, which never runs back. Its last sight before, or 0

@@ -217,6 +217,21 @@ track_ahead(const struct track *t, unsigned detector, enum subject_type type, ui
 		t->subjects + (account ? t->config->aggr_trackers : 0), sizeof(*t->subjects));
 }
 
+void
+track_soon(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash)
+{
+	bool account = type == SUBJECT_ACCOUNT;
+	const struct table *table = account ? &t->account_table : &t->table;
+	uint32_t index = table_find(table, tracker_hash(hash, detector, type, 0));
+	const struct track_subject *s;
+
+	if (index == TABLE_NONE)
+		return;
+	s = &t->subjects[index + (account ? t->config->aggr_trackers : 0)];
+	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
+		seen_prefetch(&s->seen[kind], &t->seen);
+}
+
 /* The table of a type of subject, and the index of the first of them. */
 static struct table *
 table_of(struct track *t, unsigned type, uint32_t *first)

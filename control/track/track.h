@@ -186,6 +186,9 @@ struct addr track_prefix(const struct addr *addr);
 void track_ahead(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash,
 	enum table_step step);
 
+/* The same, when it is there already: ask memory for what it has seen. */
+void track_soon(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash);
+
 /* The tracker of who the note is about, or NULL: no room, or none and !make. */
 struct track_subject *track_get(
 	struct track *t, unsigned detector, const struct track_note *note, bool make);

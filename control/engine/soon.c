@@ -1,0 +1,59 @@
+/*
+ * Looking ahead by one event: what stands behind the values that ahead.c asked for. Blocks of
+ * passwords and of seen things, and the entries of open findings, are known by those values
+ * alone, which are here by now; one event later these are here, too. Changes nothing.
+ */
+#include "base/prefetch.h"
+#include "control/engine/internal.h"
+
+_Static_assert(SUBJECT_SERVER + 1 == SUBJECT_TYPE_COUNT, "servers are the last");
+
+static void
+ask(const void *from, size_t bytes)
+{
+	for (size_t at = 0; at < bytes; at += 64)
+		prefetch_write((const uint8_t *)from + at);
+}
+
+static void
+ask_subject(const struct engine *engine, enum subject_type type, uint64_t hash)
+{
+	const struct aggr_class *class = &engine->aggr.class[type];
+	uint32_t index = table_find(&class->table, hash);
+	const struct aggr_subject *s;
+
+	if (index == TABLE_NONE)
+		return;
+	s = &class->subjects[index];
+	if (s->passwords.block != BLOCKS_NONE)
+		ask(blocks_at(&engine->aggr.passwords, s->passwords.block),
+			s->passwords.len * sizeof(struct password));
+	if (!aggr_has_finding(s))
+		return;
+	for (unsigned d = 0; d < AGGR_REFS; d++)
+		if (s->findings[d] != AGGR_NO_REF)
+			ask(book_at(&engine->book, s->findings[d]), BOOK_ENTRY_HOT_BYTES);
+}
+
+void
+soon_ask(const struct engine *engine, const struct ahead_event *of)
+{
+	const uint64_t *keys = of->keys.of;
+
+	switch (of->event->head.type) {
+	case EVENT_AUTH:
+		/* Not the server: there are few, and what they point to is near. */
+		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
+			ask_subject(engine, type, keys[type]);
+		track_soon(&engine->track, DETECTOR_SLOW, SUBJECT_SOURCE, of->known.hash[0]);
+		break;
+	case EVENT_SESSION:
+		track_soon(&engine->track, DETECTOR_SMTP_SCAN, SUBJECT_SOURCE, of->known.hash[0]);
+		break;
+	case EVENT_RCPT:
+		track_soon(&engine->track, DETECTOR_ENUMERATION, SUBJECT_SOURCE, of->known.hash[0]);
+		break;
+	default:
+		break;
+	}
+}
