@@ -45,6 +45,7 @@ extern const struct bench_scenario bench_control;
 extern const struct bench_scenario bench_flowtable;
 extern const struct bench_scenario bench_mail;
 extern const struct bench_scenario bench_memory;
+extern const struct bench_scenario bench_overload;
 extern const struct bench_scenario bench_patterns;
 extern const struct bench_scenario bench_rules;
 extern const struct bench_scenario bench_synflood;

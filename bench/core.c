@@ -65,6 +65,7 @@ core_open(struct core *core, struct match_set *patterns)
 
 	decode_config_add_port(&core->decode, MAIL_PORT);
 	core->clock_ns = CLOCK_START_NS;
+	core->packet_ns = PACKET_NS;
 	core->queue.port = core->options->rig->port;
 	w->queue = &core->queue;
 	w->run = &core->run;
@@ -116,7 +117,7 @@ core_fill(struct core *core, unsigned n, struct traffic_tally *tally)
 		m->pkt_len = len;
 		if (core->options->nic_checksum)
 			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-		core->clock_ns += PACKET_NS;
+		core->clock_ns += core->packet_ns;
 		const struct packet_meta meta = {
 			.times = {.time_ns = core->clock_ns,
 				.clock_ns = core->clock_ns,
@@ -154,14 +155,16 @@ core_drain_floor(const struct core *core)
 }
 
 /* What control does on another core. */
-static void
-read_events(struct core *core)
+void
+core_read_events(struct core *core)
 {
 	struct event event;
 
 	while (ring_reader_peek(&core->reader, &event) == 1) {
 		ring_reader_done(&core->reader);
 		core->events++;
+		core->failed += event.head.type == EVENT_AUTH &&
+				event.auth.outcome == OUTCOME_FAILURE;
 		core->failures += event.head.type == EVENT_AUTH &&
 				  event.auth.outcome == OUTCOME_FAILURE &&
 				  event.auth.password_fp != 0 && event.auth.username_len != 0;
@@ -181,7 +184,7 @@ core_drain_worker(struct core *core)
 		;
 	stages_enter(stages, PATH_OTHER);
 	uint64_t cycles = rte_rdtsc_precise() - start;
-	read_events(core);
+	core_read_events(core);
 	return cycles;
 }
 

@@ -18,9 +18,11 @@ struct core {
 	void *memory;
 	size_t memory_bytes;
 	uint64_t clock_ns;
+	uint64_t packet_ns; /* by which the clock goes on with each packet */
 	uint64_t order;
 	uint64_t events;
 	struct stages stages;       /* of the last drain by the worker, when they are asked for */
+	uint64_t failed;            /* AUTH events that tell of a failed login */
 	uint64_t failures;          /* AUTH events among them with all that the scenarios put in */
 	struct traffic_tally tally; /* of what the worker was given */
 };
@@ -38,6 +40,9 @@ uint64_t core_fill(struct core *core, unsigned n, struct traffic_tally *tally);
 /* Receive, touch and free what is there; the worker's path over it. TSC cycles. */
 uint64_t core_drain_floor(const struct core *core);
 uint64_t core_drain_worker(struct core *core);
+
+/* What control does on another core; core_drain_worker does it too. */
+void core_read_events(struct core *core);
 
 const struct counters *core_counters(const struct core *core);
 

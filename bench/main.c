@@ -17,6 +17,7 @@ static const struct bench_scenario *const scenarios[] = {
 	&bench_synflood,
 	&bench_churn,
 	&bench_worst,
+	&bench_overload,
 	&bench_patterns,
 	&bench_control,
 	&bench_rules,

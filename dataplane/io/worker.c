@@ -29,6 +29,9 @@ _Static_assert(WORKER_BURST <= 32, "a burst is a word of bits");
 /* More prefetches than these make it slower: they queue for the same few buffers of the core. */
 #define MBUFS_AHEAD 4
 
+/* Bytes of a packet that are asked for while something is shed: its headers and a short line. */
+#define SHED_AHEAD (3u * RTE_CACHE_LINE_SIZE)
+
 /* What became of a burst; added to the shared counters once. */
 struct worker_tally {
 	uint64_t pkts;
@@ -135,8 +138,10 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 	tally->verdicts[verdict]++;
 	if (verdict != DECODE_MAIL)
 		return false;
-	/* All of it will be read: its checksum is, and its lines are. */
-	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < m->data_len; at += RTE_CACHE_LINE_SIZE)
+	/* All of it will be read: its checksum is, and its lines are. But not what is shed. */
+	bool sheds = w->shed && w->shed->gauge.level != SHED_NOTHING;
+	uint32_t end = sheds && m->data_len > SHED_AHEAD ? SHED_AHEAD : m->data_len;
+	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < end; at += RTE_CACHE_LINE_SIZE)
 		rte_prefetch0(p->data + at);
 	p->more = w->segments[n];
 	p->more_count = 0;
