@@ -24,7 +24,7 @@ struct live_input {
 
 struct live {
 	/* All that there are; the main lcore writes those whose bit is in gone. */
-	struct live_input all[LIVE_INPUTS_MAX];
+	_Alignas(64) struct live_input all[LIVE_INPUTS_MAX];
 	unsigned all_count;
 	/* Those that are polled. */
 	struct live_input inputs[LIVE_INPUTS_MAX];

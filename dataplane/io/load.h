@@ -12,7 +12,8 @@
 #include "dataplane/pipeline/pipeline.h"
 
 struct load {
-	const struct live *live;   /* whose ports the worker polls itself; NULL: its ring */
+	_Alignas(64) const
+		struct live *live; /* whose ports the worker polls itself; NULL: its ring */
 	const struct queue *queue; /* of the ring */
 	uint32_t slots;            /* packets that a port's queue, or the ring, holds */
 	const struct pipeline *pipeline;

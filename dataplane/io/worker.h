@@ -29,8 +29,9 @@
 
 _Static_assert(WORKER_MAIL_MAX <= PIPELINE_BURST_MAX, "a turn is one burst of the pipeline");
 
+/* In lines of its own: the next one of an array is another core's. */
 struct worker {
-	struct queue *queue;
+	_Alignas(64) struct queue *queue;
 	struct live *live; /* whose ports it polls itself; NULL: its queue */
 	struct run_control *run;
 	const struct decode_config *decode;
@@ -54,6 +55,8 @@ struct worker {
 	struct pipeline_packet packets[WORKER_MAIL_MAX];
 	struct span segments[WORKER_MAIL_MAX][WORKER_SEGMENTS_MAX];
 };
+
+_Static_assert(sizeof(struct worker) % 64 == 0, "workers share no cache line");
 
 /* Fill in emit for the ring, which waits when it is full, or, on live ports, does not; the
    rest is the caller's to set. */
