@@ -163,8 +163,8 @@ core_read_events(struct core *core)
 	while (ring_reader_peek(&core->reader, &event) == 1) {
 		ring_reader_done(&core->reader);
 		core->events++;
-		core->failed += event.head.type == EVENT_AUTH &&
-				event.auth.outcome == OUTCOME_FAILURE;
+		core->failed +=
+			event.head.type == EVENT_AUTH && event.auth.outcome == OUTCOME_FAILURE;
 		core->failures += event.head.type == EVENT_AUTH &&
 				  event.auth.outcome == OUTCOME_FAILURE &&
 				  event.auth.password_fp != 0 && event.auth.username_len != 0;
