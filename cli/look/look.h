@@ -28,6 +28,9 @@ struct look {
 	{"store", required_argument, NULL, LOOK_STORE}, \
 	{"json", no_argument, NULL, LOOK_JSON},         \
 	{"help", no_argument, NULL, 'h'}
+#define LOOK_SOCKET_HELP                                                               \
+	"  -c, --config FILE      settings (/etc/smtap/smtap.yaml, if there is one)\n" \
+	"  -o, --output DIR       the folder of the run (./smtap-out)\n"
 #define LOOK_HELP                                                                      \
 	"  -c, --config FILE      settings (/etc/smtap/smtap.yaml, if there is one)\n" \
 	"  -o, --output DIR       the folder of the run (./smtap-out)\n"               \

@@ -10,11 +10,13 @@ import contextlib
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import subprocess
 import sys
 import tempfile
+import termios
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "golden"))
@@ -255,7 +257,7 @@ def control_that_dies_is_started_again(tap, name, lab, smtap):
     lab.hydra(SECOND, "PLAIN")  # while nobody reads the rings, or while they are read again
     lab.until("the second incident", lambda: live.found("bruteforce", SECOND))
     lab.until("the end of all connections", lab.all_ended)
-    acked = not_acknowledged(live, smtap)
+    acked = not_acknowledged(live, smtap) + not_watched(live, smtap)
     status, said = live.end()
     off = [] if status == 0 else [f"status {status}"]
     if "control was killed by signal 9; it starts again" not in said:
@@ -277,6 +279,31 @@ def not_acknowledged(live, smtap):
     if told.returncode != 0 or "UTC by root: seen\n" not in shown.stdout:
         return [told.stderr, shown.stdout[:600]]
     return []
+
+
+def not_watched(live, smtap):
+    """smtap top once, and on a terminal of 80 by 24: what is missing."""
+    top = [smtap, "top", "-o", live.folder]
+    once = subprocess.run([*top, "--json"], capture_output=True, text=True)
+    off = [] if once.returncode == 0 else [once.stderr]
+    status = json.loads(once.stdout or "{}")
+    if not [i for i in status.get("incidents", []) if SECOND in i["sources"]]:
+        off.append(f"the open incident is not there: {once.stdout[:400]}")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    terminal = dict(os.environ, TERM="xterm")
+    with subprocess.Popen([*top, "-d", "3600"], stdin=theirs, stdout=theirs, env=terminal) as p:
+        os.close(theirs)
+        drawn = b""
+        with contextlib.suppress(OSError):  # its end
+            while chunk := os.read(ours, 4096):
+                drawn += chunk
+                if b"FAILURES" in drawn and SECOND.encode() in drawn:
+                    os.write(ours, b"q")
+    os.close(ours)
+    if p.returncode != 0 or b"SEVERITY" not in drawn:
+        off.append(f"status {p.returncode}: {drawn[-300:]}")
+    return off
 
 
 def ids_given_twice(live, smtap):

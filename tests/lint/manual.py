@@ -26,6 +26,7 @@ VERBS = [
     "replay",
     "run",
     "report",
+    "top",
     "incidents",
     "sources",
     "accounts",
