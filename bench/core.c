@@ -65,7 +65,7 @@ core_open(struct core *core, struct match_set *patterns)
 
 	decode_config_add_port(&core->decode, MAIL_PORT);
 	core->clock_ns = CLOCK_START_NS;
-	core->packet_ns = PACKET_NS;
+	core->packet_ns = core->mix->packet_ns ? core->mix->packet_ns : PACKET_NS;
 	core->queue.port = core->options->rig->port;
 	w->queue = &core->queue;
 	w->run = &core->run;

@@ -78,7 +78,7 @@ line_ns(struct match *match, unsigned context, uint64_t rounds)
 	uint64_t start = rte_rdtsc_precise();
 	for (uint64_t round = 0; round < rounds; round++)
 		for (unsigned i = 0; i < n; i++)
-			match_line(
+			match_scan(
 				match, context, (const uint8_t *)lines[context][i], lens[i], &hits);
 	uint64_t cycles = rte_rdtsc_precise() - start;
 	return (double)cycles * 1e9 / (double)rte_get_tsc_hz() / (double)(rounds * n);

@@ -20,6 +20,7 @@ struct bench_mix {
 	size_t state_bytes;
 	uint64_t warm_up_packets; /* not measured */
 	unsigned chunk;           /* packets timed at once, where they are slow; 0: RIG_CHUNK */
+	uint64_t packet_ns;       /* from one packet to the next; 0: 500 */
 	uint32_t open;            /* sessions to have room for; 0: enough for most */
 	/* Counters that this traffic moves and that must stay 0 in others; the first few that
 	   are not 0 (COUNTER_RX_PKTS). */

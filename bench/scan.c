@@ -33,7 +33,7 @@ scan_cycles(struct match *match, const struct traffic_script *script)
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned i = 0; i < script->lines_count; i++) {
 			const struct traffic_line *line = &script->lines[i];
-			match_line(match, line->context, (const uint8_t *)line->text, line->len,
+			match_scan(match, line->context, (const uint8_t *)line->text, line->len,
 				&hits);
 		}
 	}

@@ -9,7 +9,7 @@
 /* The databases that the options name; *set is NULL when they name none. -1 after one line. */
 int scan_open(const struct bench_options *options, struct match_set **set);
 
-/* Nanoseconds that match_line takes for all lines of a script; 0 when match is NULL. */
+/* Nanoseconds that match_scan takes for all lines of a script; 0 when match is NULL. */
 double scan_script_ns(struct match *match, const struct traffic_script *script);
 
 #endif

@@ -10,6 +10,11 @@
  * share it without locks, and a new one can take its place between two lines.
  * Only the scratch is written while scanning, and each worker has its own.
  *
+ * Servers say the same few lines over and over, and tools do. So the answers for the last few
+ * lines, of those that are short and no message's, are kept with the lines themselves: the same
+ * bytes in the same context have the same answer. A line is looked for in one place, which a
+ * weak hash names; who makes lines collide gets each of them scanned, as it would be anyway.
+ *
  * Limits: MATCH_LINE_BYTES_MAX of a line are scanned, and of the patterns that
  * match the MATCH_HITS_MAX with the lowest ids are kept, in whatever order
  * Hyperscan reports them. So the answer depends on the line alone.
@@ -34,6 +39,8 @@
 #include "contract/hsdb.h"
 
 #define MATCH_LINE_BYTES_MAX 4096 /* longer lines are scanned up to here */
+#define KNOWN_LINES 64u           /* a power of two */
+#define KNOWN_BYTES_MAX 84u
 
 /* One context: 48 bytes, read for every line. */
 struct match_context {
@@ -47,9 +54,21 @@ struct match_set {
 	hs_scratch_t *scratch; /* large enough for each database; never scanned with */
 };
 
+/* A line that was scanned, and what was found. Two cache lines. */
+struct known_line {
+	uint32_t id[MATCH_HITS_MAX];
+	uint8_t count;
+	uint8_t context;
+	uint8_t len; /* 0: none */
+	uint8_t line[KNOWN_BYTES_MAX];
+};
+
+_Static_assert(sizeof(struct known_line) <= 128, "a known line is two cache lines");
+
 struct match {
 	struct match_context contexts[CONTEXT_COUNT]; /* a copy; databases are the set's */
 	hs_scratch_t *scratch;                        /* owned */
+	struct known_line known[KNOWN_LINES];
 };
 
 struct file_bytes {
@@ -246,7 +265,7 @@ hits_add(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 }
 
 void
-match_line(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+match_scan(struct match *match, enum event_context context, const uint8_t *line, size_t len,
 	struct match_hits *hits)
 {
 	hits->count = 0;
@@ -261,4 +280,37 @@ match_line(struct match *match, enum event_context context, const uint8_t *line,
 	if (hs_scan(c->db, (const char *)line, (unsigned)len, 0, match->scratch, hits_add, hits) !=
 		HS_SUCCESS)
 		hits->count = 0;
+}
+
+static struct known_line *
+known_place(struct match *match, enum event_context context, const uint8_t *line, size_t len)
+{
+	uint32_t head, tail;
+
+	memcpy(&head, line, sizeof(head));
+	memcpy(&tail, line + len - sizeof(tail), sizeof(tail));
+	uint64_t mixed = (head ^ (uint64_t)tail << 32 ^ len << 24 ^ context) * 0x9e3779b97f4a7c15;
+	return &match->known[mixed >> 32 & (KNOWN_LINES - 1)];
+}
+
+void
+match_line(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+	struct match_hits *hits)
+{
+	if (!match || context == CONTEXT_HEADER || len < 4 || len > KNOWN_BYTES_MAX) {
+		match_scan(match, context, line, len, hits);
+		return;
+	}
+	struct known_line *known = known_place(match, context, line, len);
+	if (known->len == len && known->context == context && memcmp(known->line, line, len) == 0) {
+		hits->count = known->count;
+		memcpy(hits->id, known->id, sizeof(hits->id));
+		return;
+	}
+	match_scan(match, context, line, len, hits);
+	known->len = (uint8_t)len;
+	known->context = (uint8_t)context;
+	known->count = (uint8_t)hits->count;
+	memcpy(known->id, hits->id, sizeof(hits->id[0]) * hits->count);
+	memcpy(known->line, line, len);
 }

@@ -33,10 +33,14 @@ struct match *match_open(const struct match_set *set);
 void match_close(struct match *match);
 
 /*
- * Scan one line (without CRLF). hits->count = 0 when nothing matched, match is
+ * Which patterns match one line (without CRLF). hits->count = 0 when nothing matched, match is
  * NULL, or the context has no patterns. No allocation.
  */
 void match_line(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+	struct match_hits *hits);
+
+/* The same, always by Hyperscan: match_line knows the answers for lines that came lately. */
+void match_scan(struct match *match, enum event_context context, const uint8_t *line, size_t len,
 	struct match_hits *hits);
 
 #endif
