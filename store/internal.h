@@ -106,6 +106,12 @@ const char *store_text(sqlite3_stmt *s, int column);
 /* Bring the tables to this version. -EPROTO: they are of a later one. */
 int store_migrate(struct store *store);
 
+/* Is it a store, or empty? Else -EPROTO. Nothing is written. */
+int store_check_owner(struct store *store);
+
+/* Did a replay write it, or is it empty? Else -EEXIST, -EPROTO. */
+int store_check_replayed(struct store *store);
+
 /* Are they of this version? Else -EPROTO. */
 int store_check_version(struct store *store);
 

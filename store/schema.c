@@ -68,45 +68,76 @@ static const char *const steps[] = {
 #define STORE_VERSION (sizeof(steps) / sizeof(steps[0]))
 
 static int
-pragma(struct store *store, const char *name, uint64_t *value)
+ask(struct store *store, const char *sql, uint64_t *value)
 {
 	sqlite3_stmt *s = NULL;
-	char sql[64];
-
-	snprintf(sql, sizeof(sql), "PRAGMA %s", name);
 	int r = sqlite3_prepare_v2(store->db, sql, -1, &s, NULL);
+
 	if (r == SQLITE_OK)
 		r = sqlite3_step(s);
 	if (r == SQLITE_ROW)
 		*value = store_u64(s, 0);
+	/* Its error goes with it. */
+	int error = r == SQLITE_ROW ? 0 : store_fail(store, r);
 	sqlite3_finalize(s);
-	return r == SQLITE_ROW ? 0 : store_fail(store, r);
+	return error;
 }
 
 static int
 version_error(struct store *store, uint64_t version)
 {
-	snprintf(store->why, sizeof(store->why),
-		"its tables are of version %llu, and this smtap knows version %zu: it was written "
-		"by %s one",
-		(unsigned long long)version, STORE_VERSION,
-		version > STORE_VERSION ? "a later" : "an earlier");
+	if (version == 0)
+		snprintf(store->why, sizeof(store->why), "it is empty: no run has written it yet");
+	else
+		snprintf(store->why, sizeof(store->why),
+			"its tables are of version %llu, and this smtap knows version %zu: it was "
+			"written "
+			"by %s one",
+			(unsigned long long)version, STORE_VERSION,
+			version > STORE_VERSION ? "a later" : "an earlier");
 	store->error = -EPROTO;
 	return store->error;
 }
 
+/* -EPROTO: it is of a program that is not smtap. */
 static int
 read_version(struct store *store, uint64_t *version)
 {
-	uint64_t application = 0;
-	int r = pragma(store, "user_version", version);
+	uint64_t application = 0, tables = 0;
+	int r = ask(store, "PRAGMA user_version", version);
 
 	if (r == 0)
-		r = pragma(store, "application_id", &application);
+		r = ask(store, "PRAGMA application_id", &application);
+	if (r != 0 || application == STORE_APPLICATION_ID)
+		return r;
 	/* An empty file is a new one; any other must be ours. */
-	if (r == 0 && *version > 0 && application != STORE_APPLICATION_ID) {
+	r = ask(store, "SELECT count(*) FROM sqlite_schema", &tables);
+	if (r == 0 && (application || *version || tables)) {
 		snprintf(store->why, sizeof(store->why), "it is the database of another program");
-		store->error = r = -EUCLEAN;
+		store->error = r = -EPROTO;
+	}
+	return r;
+}
+
+int
+store_check_owner(struct store *store)
+{
+	uint64_t version = 0;
+
+	return read_version(store, &version);
+}
+
+int
+store_check_replayed(struct store *store)
+{
+	uint64_t version = 0, logs = 0;
+	int r = read_version(store, &version);
+
+	if (r == 0)
+		r = ask(store, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &logs);
+	if (r == 0 && logs) {
+		snprintf(store->why, sizeof(store->why), "it is the store of smtap run");
+		store->error = r = -EEXIST;
 	}
 	return r;
 }

@@ -172,12 +172,23 @@ store_text(sqlite3_stmt *s, int column)
 	return text ? (const char *)text : "";
 }
 
-/* A file that is there, and that others may not read: it has names of accounts. */
+/*
+ * A file that is there, and that others may not read: it has names of accounts. One that is there
+ * is not opened: closing it would undo the locks of this process's other connections to it, which
+ * is how POSIX has it.
+ */
 static int
 make_file(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	struct stat st;
+	int fd;
 
+	if (stat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return S_ISDIR(st.st_mode) ? -EISDIR : -ENXIO;
+		return access(path, R_OK | W_OK) == 0 ? 0 : -errno;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (fd < 0)
 		return -errno;
 	close(fd);
@@ -194,6 +205,27 @@ remove_file(const char *path)
 	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
 		if (snprintf(name, sizeof(name), "%s%s", path, ends[i]) < (int)sizeof(name))
 			unlink(name);
+}
+
+/* Only what another replay wrote is made again: nothing else goes. */
+static int
+make_anew(const char *path, char *why, size_t why_len)
+{
+	struct store old = {0};
+	int r = make_file(path);
+
+	if (r != 0)
+		return r;
+	r = sqlite3_open_v2(path, &old.db, SQLITE_OPEN_READWRITE, NULL);
+	r = r == SQLITE_OK ? store_check_replayed(&old) : store_fail(&old, r);
+	sqlite3_close(old.db);
+	if (r != 0) {
+		snprintf(why, why_len,
+			"%s; a replay leaves it alone: -o or store.file names another", old.why);
+		return r == -EUCLEAN ? -EEXIST : r;
+	}
+	remove_file(path);
+	return make_file(path);
 }
 
 static int
@@ -216,7 +248,10 @@ set_up(struct store *store, enum store_mode mode)
 	sqlite3_extended_result_codes(store->db, 1);
 	static const char *const sql[] = {
 		[STORE_READ] = read_sql, [STORE_WRITE] = write_sql, [STORE_ANEW] = anew_sql};
-	int r = sqlite3_exec(store->db, sql[mode], NULL, NULL, NULL);
+	int r = mode == STORE_READ ? 0 : store_check_owner(store);
+	if (r != 0)
+		return r;
+	r = sqlite3_exec(store->db, sql[mode], NULL, NULL, NULL);
 	if (r != SQLITE_OK)
 		return store_fail(store, r);
 	return mode == STORE_READ ? store_check_version(store) : store_migrate(store);
@@ -263,17 +298,21 @@ int
 store_open(struct store **out, const char *path, enum store_mode mode, char *why, size_t why_len)
 {
 	struct store *store = calloc(1, sizeof(*store));
+	char wrong[sizeof(store->why) + 96] = "";
 	int r = store ? 0 : -ENOMEM;
 
 	*out = NULL;
 	if (r == 0 && mode == STORE_ANEW)
-		remove_file(path);
-	if (r == 0 && mode != STORE_READ)
+		r = make_anew(path, wrong, sizeof(wrong));
+	else if (r == 0 && mode == STORE_WRITE)
 		r = make_file(path);
 	else if (r == 0 && access(path, R_OK) != 0)
 		r = -errno;
 	if (r != 0) {
-		snprintf(why, why_len, "%s: %s", path, strerror(-r));
+		snprintf(why, why_len, "%s: %s", path,
+			wrong[0]      ? wrong
+			: r == -ENXIO ? "it is no regular file"
+				      : strerror(-r));
 		free(store);
 		return r;
 	}

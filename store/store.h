@@ -6,7 +6,7 @@
  *
  * Synchronous, for one thread. Every function that may fail returns 0 or -errno, and store_error
  * says it in words: -ENOSPC full, -EROFS read-only, -EUCLEAN damaged, -EBUSY somebody else writes,
- * -EPROTO made by a later version.
+ * -EPROTO made by a later version or another program, which nothing is written to.
  */
 #ifndef SMTAP_STORE_STORE_H
 #define SMTAP_STORE_STORE_H
@@ -22,8 +22,8 @@ struct store;
 enum store_mode {
 	STORE_READ,  /* the file must be there */
 	STORE_WRITE, /* made when it is not; an older version is migrated */
-	STORE_ANEW,  /* what was there goes; what is written can be made again, so no disk is waited
-			for */
+	STORE_ANEW,  /* what a replay left there goes; what is written can be made again, so no disk
+			is waited for. -EEXIST: anything else is there, and stays */
 };
 
 /* Opens it, or says why not. Also -ENOENT, -EACCES. */
