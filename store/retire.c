@@ -119,5 +119,5 @@ store_retire(
 		*undelivered += lost;
 	if (r == 0 && dropped > 0)
 		r = store_run(store, store_statement(store, STATEMENT_GIVE_BACK));
-	return r;
+	return r == 0 && dropped == DROPS_MAX ? 1 : r;
 }

@@ -6,7 +6,7 @@
  * reader ever waits; a machine that loses its power may lose the last seconds, never the file.
  *
  * Always holds: the alerts and what incident and finding say of them are written in one
- * transaction; alert numbers grow by one; `last` remembers the highest of all also when the alerts
+ * transaction; alert numbers grow; `last` remembers the highest of all also when the alerts
  * are gone, so that no number or id is given twice.
  *
  * Limits: one writer. What others hold open for reading keeps old pages alive; the WAL is cut back
@@ -50,6 +50,11 @@ store_fail(struct store *store, int result)
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		store->error = -EUCLEAN;
+		break;
+	case SQLITE_CONSTRAINT:
+		snprintf(store->why, sizeof(store->why),
+			"its alerts have numbers that are ours: another smtap writes it, too");
+		store->error = -EBUSY;
 		break;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
@@ -142,6 +147,15 @@ store_end(struct store *store, int result)
 	memcpy(store->why, why, sizeof(why));
 	store->error = error;
 	return error;
+}
+
+bool
+store_is_gone(struct store *store)
+{
+	int gone = 0;
+
+	sqlite3_file_control(store->db, "main", SQLITE_FCNTL_HAS_MOVED, &gone);
+	return gone != 0;
 }
 
 void

@@ -76,6 +76,12 @@ struct store_last {
 
 int store_last(struct store *store, struct store_last *out);
 
+/* So much was given already, though it does not have it: a new file goes on from there. */
+int store_begin_after(struct store *store, const struct store_last *last);
+
+/* Was the file moved, removed or replaced since it was opened? What is written is lost then. */
+bool store_is_gone(struct store *store);
+
 /* Called for each; what it returns, if not 0, ends the reading and is returned. */
 typedef int store_alert_fn(void *arg, const struct store_alert *alert);
 
@@ -165,7 +171,7 @@ struct store_keep {
 /*
  * Take out what is older, or over the size: closed incidents with all of their alerts, least
  * recently told first; when that is not enough, the oldest alerts. *undelivered is increased by
- * those that some exporter still had to deliver.
+ * those that some exporter still had to deliver. 1: there is more to go than one call takes out.
  */
 int store_retire(
 	struct store *store, const struct store_keep *keep, uint64_t now_ns, uint64_t *undelivered);

@@ -60,16 +60,16 @@ put_finding(struct store *store, const struct store_alert *a)
 	return store_run(store, s);
 }
 
-static int
-put_last(struct store *store, const struct store_alert *a)
+int
+store_begin_after(struct store *store, const struct store_last *last)
 {
 	sqlite3_stmt *s = store_statement(store, STATEMENT_PUT_LAST);
 
 	if (!s)
 		return store->error;
-	store_bind_u64(s, 1, a->seq);
-	store_bind_u64(s, 2, a->incident);
-	store_bind_u64(s, 3, a->finding);
+	store_bind_u64(s, 1, last->seq);
+	store_bind_u64(s, 2, last->incident);
+	store_bind_u64(s, 3, last->finding);
 	return store_run(store, s);
 }
 
@@ -82,7 +82,8 @@ put(struct store *store, const struct store_alert *a)
 		r = put_incident(store, a);
 	if (r == 0 && a->finding)
 		r = put_finding(store, a);
-	return r ? r : put_last(store, a);
+	const struct store_last last = {a->seq, a->incident, a->finding};
+	return r ? r : store_begin_after(store, &last);
 }
 
 int

@@ -10,9 +10,11 @@
  *
  * When the store fails it is closed, and opened again after 1, 2, 4 .. RETRY_MAX_S seconds. A file
  * that SQLite calls damaged is put aside under another name, for whoever wants to rescue it, and a
- * new one begun: an attack is not the time to wait for a person. Numbers go on from memory; where
- * the store could not be read at the start, from a number that grows with the clock, so that no
- * incident gets the id of another.
+ * new one begun: an attack is not the time to wait for a person. Numbers go on from memory, which
+ * a new file is told at once; where the store could not be read at the start, from a number that
+ * grows with the clock, so that no incident gets the id of another. A file that was moved or
+ * removed while we have it open takes everything and keeps nothing: it is asked for before each
+ * write.
  *
  * Limits: memory_bytes of waiting alerts. At the end, one last try.
  */
@@ -49,7 +51,9 @@ struct outbox {
 	struct outbox_item **end;
 	struct outbox_item *writing_end; /* up to here the thread has them in hand; NULL: none */
 	uint64_t bytes;
+	struct outbox_item **searched;   /* no update before that link; NULL: not looked for */
 	struct outbox_rows *rows[KINDS]; /* NULL: nothing new */
+	struct store_last given;         /* the highest of all so far */
 	struct outbox_counters counters;
 	bool stop;
 	bool failing;
@@ -58,10 +62,10 @@ struct outbox {
 	char why[OUTBOX_WHY_MAX];
 	/* Of whoever puts. */
 	struct store_last last;
-	uint64_t next_seq;
 	/* The thread's. */
 	struct store *store; /* NULL: closed */
 	unsigned tries;      /* that failed, one after another */
+	uint64_t retire_ns;  /* monotonic: when it is due next */
 };
 
 static uint64_t
@@ -117,6 +121,24 @@ put_aside(struct outbox *o)
 	pthread_mutex_unlock(&o->lock);
 }
 
+static int store_said(struct outbox *o, int r);
+
+/* So that a new file does not begin with 1 when it is all that the next run has. */
+static int
+tell_given(struct outbox *o)
+{
+	struct store_last last;
+	int r = store_last(o->store, &last);
+
+	pthread_mutex_lock(&o->lock);
+	const struct store_last given = o->given;
+	pthread_mutex_unlock(&o->lock);
+	if (r == 0 && (last.seq < given.seq || last.incident < given.incident ||
+			      last.finding < given.finding))
+		r = store_begin_after(o->store, &given);
+	return store_said(o, r);
+}
+
 static int
 open_store(struct outbox *o)
 {
@@ -130,7 +152,7 @@ open_store(struct outbox *o)
 		o->options.anew = false; /* what we wrote ourselves stays */
 	if (r == -EUCLEAN)
 		put_aside(o);
-	return r;
+	return r ? r : tell_given(o);
 }
 
 /* What the store said of its last call. */
@@ -156,6 +178,7 @@ take(struct outbox *o, struct store_alert alerts[BATCH])
 	size_t n = 0;
 
 	pthread_mutex_lock(&o->lock);
+	o->searched = NULL;
 	for (item = o->first; item && n < BATCH; item = item->next) {
 		alerts[n++] = item->alert;
 		o->writing_end = item;
@@ -175,6 +198,7 @@ drop_first(struct outbox *o)
 		o->end = &o->first;
 	o->bytes -= item->bytes;
 	o->counters.waiting--;
+	o->searched = NULL;
 	free(item);
 }
 
@@ -183,6 +207,7 @@ written(struct outbox *o, size_t n, bool done)
 {
 	pthread_mutex_lock(&o->lock);
 	o->writing_end = NULL;
+	o->searched = NULL;
 	for (size_t i = 0; done && i < n; i++)
 		drop_first(o);
 	if (done) {
@@ -227,34 +252,42 @@ write_subjects(struct outbox *o)
 	return r;
 }
 
+/* When it is to be done next depends on whether there was more than it takes out at a time. */
 static int
 retire(struct outbox *o)
 {
-	uint64_t undelivered = 0;
-	int r = store_said(o,
-		store_retire(o->store, &o->options.keep, clock_ns(CLOCK_REALTIME), &undelivered));
+	uint64_t undelivered = 0, now_ns = clock_ns(CLOCK_REALTIME);
+	int r = store_retire(o->store, &o->options.keep, now_ns, &undelivered);
 
+	o->retire_ns = clock_ns(CLOCK_MONOTONIC) + (r == 1 ? 1 : RETIRE_S) * NS_PER_S;
 	pthread_mutex_lock(&o->lock);
 	o->counters.undelivered += undelivered;
 	pthread_mutex_unlock(&o->lock);
-	return r;
+	return store_said(o, r < 0 ? r : 0);
 }
 
-static int
+static void
 work(struct outbox *o, bool retires)
 {
-	int r = o->store ? 0 : open_store(o);
+	int r = 0;
 
+	if (o->store && store_is_gone(o->store)) {
+		char why[OUTBOX_WHY_MAX];
+
+		snprintf(why, sizeof(why), "%s: it was moved or removed", o->path);
+		fail(o, -ENOENT, why);
+	}
+	if (!o->store)
+		r = open_store(o);
+	/* First: it may be what makes room on a full disk. */
+	if (r == 0 && retires)
+		r = retire(o);
 	if (r == 0)
 		r = write_alerts(o);
 	if (r == 0)
 		r = write_subjects(o);
-	/* Also what makes room again on a full disk. */
-	if ((r == 0 || r == -ENOSPC) && retires && o->store)
-		r = retire(o);
 	if (r == 0)
 		written(o, 0, true);
-	return r;
 }
 
 /* Wait for something to do, at most until then. True: there is. */
@@ -277,10 +310,9 @@ static void *
 run(void *arg)
 {
 	struct outbox *o = arg;
-	uint64_t retire_ns = clock_ns(CLOCK_MONOTONIC);
 
 	for (;;) {
-		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), until_ns = retire_ns;
+		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), until_ns = o->retire_ns;
 
 		if (o->tries > 0) {
 			unsigned wait_s = o->tries < 6 ? 1u << (o->tries - 1) : RETRY_MAX_S;
@@ -289,11 +321,7 @@ run(void *arg)
 		}
 		if (!await(o, until_ns))
 			break;
-		now_ns = clock_ns(CLOCK_MONOTONIC);
-		bool retires = now_ns >= retire_ns;
-		if (retires)
-			retire_ns = now_ns + RETIRE_S * NS_PER_S;
-		work(o, retires);
+		work(o, clock_ns(CLOCK_MONOTONIC) >= o->retire_ns);
 	}
 	work(o, false);
 	return NULL;
@@ -310,7 +338,7 @@ read_last(struct outbox *o)
 		o->tries = 0;
 	else
 		o->last = (struct store_last){.seq = made, .incident = made, .finding = made};
-	o->next_seq = o->last.seq + 1;
+	o->given = o->last;
 }
 
 static int
@@ -370,9 +398,11 @@ find_spare(struct outbox *o)
 {
 	struct outbox_item **oldest = o->writing_end ? &o->writing_end->next : &o->first;
 
-	for (struct outbox_item **p = oldest; *p; p = &(*p)->next)
-		if (is_update(*p))
-			return p;
+	if (!o->searched)
+		o->searched = oldest;
+	for (; *o->searched; o->searched = &(*o->searched)->next)
+		if (is_update(*o->searched))
+			return o->searched;
 	return *oldest ? oldest : NULL;
 }
 
@@ -389,6 +419,8 @@ make_room(struct outbox *o, uint64_t bytes)
 		*spare = item->next;
 		if (o->end == &item->next)
 			o->end = spare;
+		if (o->searched == &item->next)
+			o->searched = spare;
 		o->bytes -= item->bytes;
 		o->counters.waiting--;
 		o->counters.dropped++;
@@ -409,7 +441,11 @@ outbox_put(struct outbox *o, const struct store_alert *alert)
 		free(item);
 		return;
 	}
-	item->alert.seq = o->next_seq++;
+	item->alert.seq = ++o->given.seq;
+	if (item->alert.incident > o->given.incident)
+		o->given.incident = item->alert.incident;
+	if (item->alert.finding > o->given.finding)
+		o->given.finding = item->alert.finding;
 	item->alert.told_ns = clock_ns(CLOCK_REALTIME);
 	*o->end = item;
 	o->end = &item->next;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +232,73 @@ a_damaged_file_is_put_aside_and_a_new_one_begun_with_ids_of_its_own(void **state
 	globfree(&found);
 }
 
+static void
+await_written(struct outbox *o, uint64_t n)
+{
+	struct outbox_counters counters;
+
+	do {
+		sched_yield();
+		outbox_counters(o, &counters);
+	} while (counters.written < n);
+}
+
+static void
+a_file_moved_away_is_begun_anew_and_no_id_is_given_twice(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	char moved[128];
+	struct seen seen;
+
+	mkdir(place->folder, 0700);
+	struct outbox *o = opened(place, 1 << 20);
+	put(o, 1, "open");
+	put(o, 7, "open");
+	await_written(o, 2);
+	snprintf(moved, sizeof(moved), "%s.old", place->path);
+	assert_int_equal(rename(place->path, moved), 0);
+	assert_int_equal(outbox_close(o, &counters), 0);
+	/* Nothing was put since; the new file knows what was given all the same. */
+	assert_int_equal(stored(place).count, 0);
+	o = opened(place, 1 << 20);
+	assert_int_equal(outbox_last(o).incident, 7);
+	assert_int_equal(outbox_last(o).seq, 2);
+	put(o, 8, "open");
+	await_written(o, 1);
+	assert_int_equal(unlink(place->path), 0);
+	put(o, 9, "open");
+	assert_int_equal(outbox_close(o, &counters), 0);
+	assert_int_equal(counters.errors, 1);
+	seen = stored(place);
+	assert_int_equal(seen.count, 1);
+	assert_int_equal(seen.incident[0], 9);
+	assert_int_equal(seen.seq[0], 4);
+}
+
+static void
+a_second_writer_is_told_and_harms_nothing_of_the_first(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	char why[OUTBOX_WHY_MAX] = "";
+
+	mkdir(place->folder, 0700);
+	struct outbox *first = opened(place, 1 << 20), *second = opened(place, 1 << 20);
+	put(first, 1, "open");
+	await_written(first, 1);
+	put(second, 1, "closed");
+	while (!outbox_trouble(second, why))
+		sched_yield();
+	assert_non_null(strstr(why, place->path));
+	assert_non_null(strstr(why, "another smtap writes it"));
+	put(first, 2, "open");
+	assert_int_equal(outbox_close(second, &counters), -EBUSY);
+	assert_int_equal(counters.waiting, 1);
+	assert_int_equal(outbox_close(first, &counters), 0);
+	assert_int_equal(stored(place).count, 2);
+}
+
 static int
 see_name(void *arg, const struct store_subject *subject)
 {
@@ -273,6 +341,8 @@ main(void)
 		TEST(a_store_that_never_works_is_an_error_at_the_end),
 		TEST(past_the_bound_updates_go_first_and_each_is_counted),
 		TEST(a_damaged_file_is_put_aside_and_a_new_one_begun_with_ids_of_its_own),
+		TEST(a_file_moved_away_is_begun_anew_and_no_id_is_given_twice),
+		TEST(a_second_writer_is_told_and_harms_nothing_of_the_first),
 		TEST(the_newest_sources_and_accounts_are_stored),
 	};
 

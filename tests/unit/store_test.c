@@ -336,6 +336,22 @@ closed_incidents_go_when_they_are_old_and_open_ones_keep_their_last_alert(void *
 	store_close(store);
 }
 
+static void
+what_is_too_much_for_one_call_goes_with_the_next(void **state)
+{
+	struct store *store = opened(*state, STORE_WRITE);
+	struct store_keep keep = {.keep_ns = NS_PER_DAY};
+	uint64_t undelivered = 0;
+
+	for (uint64_t seq = 1; seq <= 1030; seq++)
+		append(store, alert(seq, seq, "closed", 1));
+	assert_int_equal(store_retire(store, &keep, 9 * NS_PER_DAY, &undelivered), 1);
+	assert_in_range(count_alerts(store), 1, 1030 - 1);
+	assert_int_equal(store_retire(store, &keep, 9 * NS_PER_DAY, &undelivered), 0);
+	assert_int_equal(count_alerts(store), 0);
+	store_close(store);
+}
+
 static off_t
 size_of(const char *path)
 {
@@ -488,6 +504,7 @@ main(void)
 		TEST(an_acknowledgement_outlives_the_next_update),
 		TEST(sources_take_the_place_of_those_before_and_leave_accounts_alone),
 		TEST(closed_incidents_go_when_they_are_old_and_open_ones_keep_their_last_alert),
+		TEST(what_is_too_much_for_one_call_goes_with_the_next),
 		TEST(the_file_stays_near_its_size_whatever_is_told),
 		TEST(a_writer_killed_at_any_moment_loses_nothing_committed),
 		TEST(a_damaged_file_and_one_that_is_none_are_told_by_name),
