@@ -37,27 +37,51 @@ sip_round(struct sip *s)
 }
 
 static inline void
-sip_word(struct sip *s, uint64_t word)
+sip_rounds(struct sip *s, unsigned n)
 {
-	s->v3 ^= word;
-	sip_round(s);
-	sip_round(s);
-	s->v0 ^= word;
+	while (n-- > 0)
+		sip_round(s);
 }
 
-/* The last word: the bytes left over, and the length (mod 256) on top. */
+/* The bytes left over when words were taken. */
 static inline uint64_t
-last_word(const uint8_t *tail, size_t len)
+tail_bytes(const uint8_t *data, size_t len)
 {
-	uint64_t word = (uint64_t)len << 56;
+	const uint8_t *tail = data + (len & ~(size_t)7);
+	uint64_t word = 0;
 
+	if (len % 8 == 0)
+		return 0;
+	if (len > 8)
+		return load_le64(data + len - 8) >> (64 - len % 8 * 8);
 	for (size_t i = 0; i < len % 8; i++)
 		word |= (uint64_t)tail[i] << (8 * i);
 	return word;
 }
 
-uint64_t
-siphash(const struct siphash_key *key, const void *data, size_t len)
+/* 0x20 in each byte that is an upper case ASCII letter: what makes it a lower case one. */
+static inline uint64_t
+upper_bits(uint64_t word)
+{
+	const uint64_t each = 0x0101010101010101ULL;
+	uint64_t low = word & 0x7f * each;
+	uint64_t from_a = low + (0x80 - 'A') * each;
+	uint64_t past_z = low + (0x7f - 'Z') * each;
+
+	return ((from_a ^ past_z) & ~word & 0x80 * each) >> 2;
+}
+
+/* How often a word is mixed in, how often all at the end, and whether letters are folded: constants
+   wherever it is called. */
+struct sip_kind {
+	unsigned word_rounds;
+	unsigned last_rounds;
+	bool fold;
+};
+
+static inline __attribute__((always_inline)) uint64_t
+sip_hash(const struct siphash_key *key, const void *data, size_t len, struct sip_kind kind,
+	uint64_t *upper)
 {
 	const uint8_t *p = data;
 	struct sip s = {
@@ -66,18 +90,48 @@ siphash(const struct siphash_key *key, const void *data, size_t len)
 		.v2 = key->k[0] ^ SIPHASH_V2,
 		.v3 = key->k[1] ^ SIPHASH_V3,
 	};
+	size_t words = len / 8;
 
-	for (size_t words = len / 8; words > 0; words--) {
-		sip_word(&s, load_le64(p));
-		p += 8;
+	for (size_t i = 0; i <= words; i++) {
+		uint64_t word = i < words ? load_le64(p + 8 * i) : tail_bytes(p, len);
+
+		if (kind.fold) {
+			*upper |= upper_bits(word);
+			word |= upper_bits(word);
+		}
+		/* The last word: the length (mod 256) on top. */
+		if (i == words)
+			word |= (uint64_t)len << 56;
+		s.v3 ^= word;
+		sip_rounds(&s, kind.word_rounds);
+		s.v0 ^= word;
 	}
-	sip_word(&s, last_word(p, len));
 	s.v2 ^= 0xff;
-	sip_round(&s);
-	sip_round(&s);
-	sip_round(&s);
-	sip_round(&s);
+	sip_rounds(&s, kind.last_rounds);
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;
+}
+
+uint64_t
+siphash(const struct siphash_key *key, const void *data, size_t len)
+{
+	return sip_hash(key, data, len, (struct sip_kind){2, 4, false}, NULL);
+}
+
+uint64_t
+siphash_table(const struct siphash_key *key, const void *data, size_t len)
+{
+	return sip_hash(key, data, len, (struct sip_kind){1, 3, false}, NULL);
+}
+
+uint64_t
+siphash_table_folded(const struct siphash_key *key, const void *data, size_t len, bool *folded)
+{
+	uint64_t upper = 0;
+	uint64_t hash = sip_hash(key, data, len, (struct sip_kind){1, 3, true}, &upper);
+
+	if (folded != NULL)
+		*folded = upper != 0;
+	return hash;
 }
 
 int

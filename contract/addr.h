@@ -33,4 +33,17 @@ addr_is_v4(const struct addr *a)
 	return memcmp(a->bytes, prefix, sizeof(prefix)) == 0;
 }
 
+/* The /24 of an IPv4 address, the /64 of an IPv6 one: as an address with the rest zero. */
+static inline struct addr
+addr_prefix(const struct addr *a)
+{
+	struct addr prefix = *a;
+
+	if (addr_is_v4(a))
+		prefix.bytes[15] = 0;
+	else
+		memset(prefix.bytes + 8, 0, 8);
+	return prefix;
+}
+
 #endif

@@ -363,7 +363,7 @@ bool
 view_find(struct aggr *a, struct aggr_view *v)
 {
 	const struct event_flow *flow = &v->event->head.flow;
-	struct addr prefix = key_prefix(&flow->client);
+	struct addr prefix = addr_prefix(&flow->client);
 
 	if (!addr_subject(a, v, SUBJECT_SOURCE, &flow->client) ||
 		!addr_subject(a, v, SUBJECT_PREFIX, &prefix) ||

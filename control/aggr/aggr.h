@@ -131,6 +131,8 @@ struct aggr_pair {
 	uint8_t flags;    /* PAIR_* */
 	uint8_t mistakes; /* wrong passwords since a login that were no guesses */
 	uint8_t reserved[2];
+	uint32_t server;      /* the last to whose estimates source and account were added, ... */
+	uint32_t server_mark; /* ... and in which episode; 0: to none */
 };
 
 _Static_assert(sizeof(struct aggr_pair) <= 128, "as doc/architecture.md says");
@@ -169,6 +171,9 @@ struct aggr_class {
 struct aggr_keys {
 	uint64_t of[SUBJECT_TYPE_COUNT]; /* in the tables */
 	uint64_t pair[2];                /* of source and of prefix, with the account */
+	uint64_t client_thing;           /* hll_hash */
+	uint64_t server_thing;
+	bool name_as_sent; /* the account's name, in lower case, is as it was sent */
 };
 
 #define AGGR_RECENT_BITS 11
@@ -178,6 +183,7 @@ struct aggr_recent {
 	struct addr addr;
 	uint64_t of;
 	uint64_t prefix;
+	uint64_t thing; /* hll_hash */
 };
 
 /* What an event touched. Valid until the next. */
@@ -232,8 +238,9 @@ void aggr_touch_memory(struct aggr *a);
 /* Of any event; of one that is no AUTH, the account's is not set. */
 void aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys);
 
-/* Names are compared without regard to the case of ASCII letters. */
-uint64_t aggr_name_key(const struct aggr *a, const char *name, uint8_t len);
+/* Names are compared without regard to the case of ASCII letters. *folded (may be NULL): is it
+   not in lower case as it is? */
+uint64_t aggr_name_key(const struct aggr *a, const char *name, uint8_t len, bool *folded);
 
 /* An AUTH event comes soon: ask memory for what it will touch. Changes nothing. */
 void aggr_ahead(const struct aggr *a, const struct aggr_keys *keys, enum table_step step);

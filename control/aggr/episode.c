@@ -37,7 +37,7 @@ begin(struct aggr *a, struct aggr_view *v, enum subject_type type)
 
 /* More servers than have a name: from here on they are estimated, those with a name too. */
 static void
-count_many(struct aggr *a, struct aggr_subject *s, const struct addr *server)
+count_many(struct aggr *a, struct aggr_subject *s, uint64_t server_thing)
 {
 	const struct aggr_subject *servers = a->class[SUBJECT_SERVER].subjects;
 	struct hll *many;
@@ -50,9 +50,9 @@ count_many(struct aggr *a, struct aggr_subject *s, const struct addr *server)
 		memset(many, 0, sizeof(*many));
 		for (unsigned i = 0; i < AGGR_TARGETS; i++)
 			hll_add(many, servers[s->targets[i].server].addr.bytes,
-				sizeof(server->bytes));
+				sizeof(struct addr));
 	}
-	hll_add(blocks_at(&a->many, s->many), server->bytes, sizeof(server->bytes));
+	hll_add_hash(blocks_at(&a->many, s->many), server_thing);
 }
 
 static void
@@ -69,7 +69,7 @@ count_target(struct aggr *a, struct aggr_subject *s, const struct aggr_view *v)
 		target->succeeded |= v->success;
 		return;
 	}
-	count_many(a, s, &v->event->head.flow.server);
+	count_many(a, s, v->keys->server_thing);
 }
 
 static void
@@ -88,16 +88,27 @@ count_pair(struct aggr *a, struct aggr_view *v, enum subject_type type)
 	subject_offer_top(a, s, type == SUBJECT_PREFIX ? v->prefix_pair_index : v->pair_index);
 }
 
+/*
+ * The estimates of a server. Who is in them stays there for the episode, so a pair's source and
+ * account are added once, however often it tries; but each spelling of the name is a thing.
+ */
 static void
 count_server(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *s = v->subject[SUBJECT_SERVER];
-	const struct addr *client = &v->event->head.flow.client;
-	const struct aggr_subject *account = v->subject[SUBJECT_ACCOUNT];
+	uint32_t server = v->index[SUBJECT_SERVER];
+	struct aggr_pair *pair = v->pair;
+	bool marked = pair->server == server && pair->server_mark == s->episode.number;
 
-	hll_add(&a->server_sources[v->index[SUBJECT_SERVER]], client->bytes, sizeof(client->bytes));
-	if (account != NULL)
+	if (marked && v->keys->name_as_sent)
+		return;
+	hll_add_hash(&a->server_sources[server], v->keys->client_thing);
+	if (v->subject[SUBJECT_ACCOUNT] != NULL)
 		hll_add(&s->accounts, v->event->text, v->event->auth.username_len);
+	if (!v->keys->name_as_sent)
+		return;
+	pair->server = server;
+	pair->server_mark = s->episode.number;
 }
 
 static void

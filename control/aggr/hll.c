@@ -10,16 +10,27 @@ _Static_assert(1u << INDEX_BITS == HLL_REGISTERS, "a register per index");
 
 static const struct siphash_key fixed_key = {{0x736d7461705f686cULL, 0x6c5f666978656421ULL}};
 
-void
-hll_add(struct hll *h, const void *data, size_t len)
+uint64_t
+hll_hash(const void *data, size_t len)
 {
-	uint64_t hash = siphash(&fixed_key, data, len);
+	return siphash(&fixed_key, data, len);
+}
+
+void
+hll_add_hash(struct hll *h, uint64_t hash)
+{
 	unsigned index = hash >> (64 - INDEX_BITS);
 	uint64_t rest = hash << INDEX_BITS | 1ULL << (INDEX_BITS - 1);
 	uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
 
 	if (rank > h->rank[index])
 		h->rank[index] = rank;
+}
+
+void
+hll_add(struct hll *h, const void *data, size_t len)
+{
+	hll_add_hash(h, hll_hash(data, len));
 }
 
 uint64_t

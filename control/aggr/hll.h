@@ -23,6 +23,10 @@ struct hll {
  */
 void hll_add(struct hll *h, const void *data, size_t len);
 
+/* The same in two steps, for what is added more than once. */
+uint64_t hll_hash(const void *data, size_t len);
+void hll_add_hash(struct hll *h, uint64_t hash);
+
 uint64_t hll_estimate(const struct hll *h);
 
 #endif

@@ -41,9 +41,6 @@ subject_give_many(struct aggr *a, struct aggr_subject *s)
 
 #define KEY_ACCOUNT_UNKNOWN 0x756e6b6e6f776e21ULL
 
-/* The /24 or /64. */
-struct addr key_prefix(const struct addr *addr);
-
 bool key_has_account(const struct event *event);
 uint64_t key_pair(enum subject_type type, uint64_t subject, uint64_t account);
 

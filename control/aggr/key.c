@@ -10,16 +10,6 @@
  */
 #include "control/aggr/internal.h"
 
-struct addr
-key_prefix(const struct addr *addr)
-{
-	struct addr prefix = *addr;
-	unsigned keep = addr_is_v4(addr) ? 15 : 8;
-
-	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
-	return prefix;
-}
-
 bool
 key_has_account(const struct event *event)
 {
@@ -29,16 +19,9 @@ key_has_account(const struct event *event)
 
 /* Most servers take account names in any case, so they count as one; shown as first sent. */
 uint64_t
-aggr_name_key(const struct aggr *a, const char *name, uint8_t len)
+aggr_name_key(const struct aggr *a, const char *name, uint8_t len, bool *folded)
 {
-	uint8_t folded[UINT8_MAX];
-
-	for (unsigned i = 0; i < len; i++) {
-		uint8_t c = (uint8_t)name[i];
-
-		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-	}
-	return siphash(&a->key, folded, len);
+	return siphash_table_folded(&a->key, name, len, folded);
 }
 
 /* Of a subject's and an account's hash; these are keyed, so this only has to spread them. */
@@ -68,10 +51,11 @@ recent(struct aggr *a, const struct addr *addr)
 	/* No address that is on the wire is all zero but ::, which costs its computing. */
 	if (memcmp(&r->addr, addr, sizeof(*addr)) == 0 && r->of != 0)
 		return r;
-	prefix = key_prefix(addr);
+	prefix = addr_prefix(addr);
 	r->addr = *addr;
-	r->of = siphash(&a->key, addr, sizeof(*addr));
-	r->prefix = siphash(&a->key, &prefix, sizeof(prefix));
+	r->of = siphash_table(&a->key, addr, sizeof(*addr));
+	r->prefix = siphash_table(&a->key, &prefix, sizeof(prefix));
+	r->thing = hll_hash(addr, sizeof(*addr));
 	return r;
 }
 
@@ -79,15 +63,21 @@ void
 aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 {
 	const struct event_flow *flow = &event->head.flow;
-	const struct aggr_recent *client = recent(a, &flow->client);
+	const struct aggr_recent *r = recent(a, &flow->client);
 	uint64_t *of = keys->of;
+	bool folded = false;
 
-	of[SUBJECT_SOURCE] = client->of;
-	of[SUBJECT_PREFIX] = client->prefix;
-	of[SUBJECT_SERVER] = recent(a, &flow->server)->of;
+	of[SUBJECT_SOURCE] = r->of;
+	of[SUBJECT_PREFIX] = r->prefix;
+	keys->client_thing = r->thing;
+	r = recent(a, &flow->server);
+	of[SUBJECT_SERVER] = r->of;
+	keys->server_thing = r->thing;
 	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
 	if (key_has_account(event))
-		of[SUBJECT_ACCOUNT] = aggr_name_key(a, event->text, event->auth.username_len);
+		of[SUBJECT_ACCOUNT] =
+			aggr_name_key(a, event->text, event->auth.username_len, &folded);
+	keys->name_as_sent = !folded;
 	keys->pair[0] = key_pair(SUBJECT_SOURCE, of[SUBJECT_SOURCE], of[SUBJECT_ACCOUNT]);
 	keys->pair[1] = key_pair(SUBJECT_PREFIX, of[SUBJECT_PREFIX], of[SUBJECT_ACCOUNT]);
 }

@@ -5,11 +5,33 @@
 
 #include "control/aggr/internal.h"
 
+/* A byte in decimal; returns where the next goes. */
+static char *
+put_byte(char *at, uint8_t n)
+{
+	if (n >= 100)
+		*at++ = (char)('0' + n / 100);
+	if (n >= 10)
+		*at++ = (char)('0' + n / 10 % 10);
+	*at++ = (char)('0' + n % 10);
+	return at;
+}
+
+/* As inet_ntop, which goes by way of printf: each finding has a dozen names. */
+static void
+name_v4(const uint8_t bytes[4], char *out)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		out = put_byte(out, bytes[i]);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void
 aggr_addr_name(const struct addr *addr, char out[SUBJECT_NAME_MAX + 1])
 {
 	if (addr_is_v4(addr))
-		inet_ntop(AF_INET, addr->bytes + 12, out, SUBJECT_NAME_MAX + 1);
+		name_v4(addr->bytes + 12, out);
 	else
 		inet_ntop(AF_INET6, addr->bytes, out, SUBJECT_NAME_MAX + 1);
 }

@@ -41,7 +41,7 @@ fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 	aggr_keys(&engine->aggr, event, &out->keys);
 	known->addr[0] = flow->client;
 	known->hash[0] = track_key(out->keys.of[SUBJECT_SOURCE]);
-	known->addr[1] = track_prefix(&flow->client);
+	known->addr[1] = addr_prefix(&flow->client);
 	known->hash[1] = track_key(out->keys.of[SUBJECT_PREFIX]);
 	known->addr[2] = flow->server;
 	known->hash[2] = track_key(out->keys.of[SUBJECT_SERVER]);
@@ -50,7 +50,7 @@ fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 		known->name = NULL;
 	else if (event->head.type != EVENT_AUTH)
 		out->keys.of[SUBJECT_ACCOUNT] =
-			aggr_name_key(&engine->aggr, known->name, known->name_len);
+			aggr_name_key(&engine->aggr, known->name, known->name_len, NULL);
 	known->name_hash = track_key(out->keys.of[SUBJECT_ACCOUNT]);
 }
 

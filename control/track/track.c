@@ -144,7 +144,7 @@ track_touch_memory(struct track *t)
 uint64_t
 track_hash(const struct track *t, const void *data, size_t len)
 {
-	return siphash(&t->key, data, len) | 1;
+	return siphash_table(&t->key, data, len) | 1;
 }
 
 uint64_t
@@ -162,28 +162,18 @@ uint64_t
 track_hash_name(const struct track *t, const char *name, size_t len)
 {
 	const struct track_known *known = t->known;
-	uint8_t folded[UINT8_MAX];
 
 	if (known != NULL && name == known->name && len == known->name_len)
 		return known->name_hash;
-	if (len > sizeof(folded))
-		len = sizeof(folded);
-	for (size_t i = 0; i < len; i++) {
-		uint8_t c = (uint8_t)name[i];
-
-		folded[i] = c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-	}
-	return track_hash(t, folded, len);
+	if (len > UINT8_MAX)
+		len = UINT8_MAX;
+	return siphash_table_folded(&t->key, name, len, NULL) | 1;
 }
 
 struct addr
 track_prefix(const struct addr *addr)
 {
-	struct addr prefix = *addr;
-	unsigned keep = addr_is_v4(addr) ? 15 : 8;
-
-	memset(prefix.bytes + keep, 0, sizeof(prefix.bytes) - keep);
-	return prefix;
+	return addr_prefix(addr);
 }
 
 /* The id is keyed already: this only tells detectors, types and kinds apart. */

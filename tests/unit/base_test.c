@@ -208,6 +208,63 @@ siphash_gives_the_reference_vectors(void **state)
 }
 
 static void
+siphash_of_tables_is_siphash_1_3(void **state)
+{
+	/* What CPython 3.11 gives for bytes 0, 1, 2 ... with PYTHONHASHSEED=0. */
+	static const struct {
+		size_t len;
+		uint64_t hash;
+	} vectors[] = {
+		{1, 0x68a914128e01e473ULL},
+		{7, 0x2f098ab0c751325aULL},
+		{8, 0xead411e67ebe2eeaULL},
+		{9, 0x75927f9d95124362ULL},
+		{15, 0xf30eb725bb91c9eaULL},
+		{16, 0x8972188433a5c5b7ULL},
+		{17, 0x4883c49a2c009c1dULL},
+		{40, 0x95bc321ab41d8206ULL},
+	};
+	const struct siphash_key key = {{0, 0}};
+	struct edge e = edge_open();
+	uint8_t message[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(message); i++)
+		message[i] = (uint8_t)i;
+	for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
+		size_t n = vectors[i].len;
+
+		assert_true(siphash_table(&key, edge_put(&e, message, n), n) == vectors[i].hash);
+	}
+	edge_close(&e);
+}
+
+static void
+siphash_folds_only_ascii_letters(void **state)
+{
+	const struct siphash_key key = {{1, 2}};
+	struct edge e = edge_open();
+	uint8_t as_is[256], lower[256];
+
+	(void)state;
+	for (unsigned i = 0; i < 256; i++) {
+		as_is[i] = (uint8_t)i;
+		lower[i] = (uint8_t)(i >= 'A' && i <= 'Z' ? i + 32 : i);
+	}
+	for (unsigned first = 0; first < 256; first++) {
+		for (size_t n = 0; n <= 40 && first + n <= 256; n++) {
+			uint64_t hash = siphash_table(&key, lower + first, n);
+			bool folded;
+
+			assert_true(siphash_table_folded(&key, edge_put(&e, as_is + first, n), n,
+					    &folded) == hash);
+			assert_int_equal(folded, memcmp(as_is + first, lower + first, n) != 0);
+		}
+	}
+	edge_close(&e);
+}
+
+static void
 siphash_keys_drawn_differ(void **state)
 {
 	struct siphash_key a = {{0, 0}}, b = {{0, 0}};
@@ -497,6 +554,8 @@ main(void)
 		cmocka_unit_test(base64_of_anything_else_is_refused),
 		cmocka_unit_test(base64_never_writes_past_its_room),
 		cmocka_unit_test(siphash_gives_the_reference_vectors),
+		cmocka_unit_test(siphash_of_tables_is_siphash_1_3),
+		cmocka_unit_test(siphash_folds_only_ascii_letters),
 		cmocka_unit_test(siphash_keys_drawn_differ),
 		cmocka_unit_test(blocks_run_out_and_come_back),
 		cmocka_unit_test(blocks_not_taken_are_not_touched),
