@@ -80,9 +80,10 @@ struct aggr_target {
 	uint32_t succeeded : 1; /* a login worked there */
 };
 
+/* Eight cache lines, of which a guess writes nearly all. */
 struct aggr_subject {
-	struct addr addr; /* not of an account */
-	uint8_t type;     /* enum subject_type */
+	_Alignas(64) struct addr addr; /* not of an account */
+	uint8_t type;                  /* enum subject_type */
 	uint8_t top_len;
 	uint8_t reserved[2];
 	uint32_t prefix_mark;          /* of a source: the prefix's episode that counted it */
@@ -103,7 +104,7 @@ struct aggr_subject {
 	struct event_flow first_flow; /* of the episode */
 };
 
-_Static_assert(sizeof(struct aggr_subject) <= 528, "as doc/architecture.md says");
+_Static_assert(sizeof(struct aggr_subject) == 512, "as doc/architecture.md says");
 
 #define PAIR_STALE 0x01u /* a forgotten credential: its repetitions are no guesses */
 

@@ -103,37 +103,38 @@ clear_rows(const struct window_at *w, const struct kept *kept)
 
 /* A span's clock goes on; what falls out of its ring is no longer kept. */
 static void
-span_let_go(struct window_head *head, unsigned span, uint32_t number, struct kept *kept)
+span_let_go(struct window_head *head, unsigned span, uint32_t newest, uint32_t number,
+	struct kept *kept)
 {
-	uint32_t *newest = &head->newest.number[span];
 	unsigned buckets = span_buckets[span];
 	unsigned at = head->at[span];
 
-	if (number <= *newest)
-		return;
-	if (number - *newest >= buckets) {
+	if (number - newest >= buckets) {
 		/* All, and no loop, which would be a call of memset. */
 		memset(kept->of + span_first[span], 0, WINDOW_10MIN_BUCKETS);
 		kept->of[span_first[span] + buckets - 1] = 0;
 		at = ring_place(span, number);
 	} else {
-		for (uint32_t n = *newest; n != number; n++) {
+		for (uint32_t n = newest; n != number; n++) {
 			at = at + 1 < buckets ? at + 1 : 0;
 			kept->of[span_first[span] + at] = 0;
 		}
 	}
-	*newest = number;
 	head->at[span] = (uint8_t)at;
 }
 
 void
 window_let_go(const struct window_at *w, const struct window_time *now)
 {
+	const struct window_time newest = window_time_of(w->head->newest);
 	struct kept kept;
 
+	if (now->number[WINDOW_10MIN] < w->head->newest)
+		return;
 	memset(kept.of, 0xff, sizeof(kept.of));
 	for (unsigned span = 0; span < WINDOW_SPANS; span++)
-		span_let_go(w->head, span, now->number[span], &kept);
+		span_let_go(w->head, span, newest.number[span], now->number[span], &kept);
+	w->head->newest = now->number[WINDOW_10MIN];
 	if (w->head->wide != NULL)
 		clear_wide(w, &kept);
 	else
@@ -193,7 +194,9 @@ window_add_full(const struct window_at *w, unsigned field)
 static void
 span_remove(const struct window_at *w, unsigned span, uint32_t number, unsigned field, uint32_t n)
 {
-	while (n > 0 && w->head->newest.number[span] - number < span_buckets[span]) {
+	const struct window_time newest = window_time_of(w->head->newest);
+
+	while (n > 0 && newest.number[span] - number < span_buckets[span]) {
 		unsigned at = place(span, number);
 		uint32_t have = count_at(w, field, at);
 		uint32_t taken = n < have ? n : have;
@@ -215,9 +218,11 @@ window_remove(const struct window_at *w, const struct window_time *when, unsigne
 void
 window_move_far(const struct window_at *w, const struct window_time *when, unsigned field)
 {
+	const struct window_time now = window_time_of(w->head->newest);
+
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
 		unsigned newest = newest_place(w->head, span);
-		uint32_t ago = w->head->newest.number[span] - when->number[span];
+		uint32_t ago = now.number[span] - when->number[span];
 
 		if (ago == 0 && count_at(w, field, newest) > 0)
 			continue;

@@ -45,9 +45,9 @@ typedef uint8_t window_row[WINDOW_BUCKETS];
 typedef uint16_t window_wide_row[WINDOW_BUCKETS];
 
 struct window_head {
-	window_wide_row *wide;     /* a block of the pool: it counts instead of the rows; or NULL */
-	struct window_time newest; /* bucket of each span */
-	uint8_t at[WINDOW_SPANS];  /* where that stands in its span's ring */
+	window_wide_row *wide;    /* a block of the pool: it counts instead of the rows; or NULL */
+	uint32_t newest;          /* bucket of WINDOW_10MIN; those of the others follow from it */
+	uint8_t at[WINDOW_SPANS]; /* where the newest stands in its span's ring */
 };
 
 struct window {
@@ -72,22 +72,24 @@ window_at(struct window *w, struct blocks *pool)
 	return (struct window_at){&w->head, w->row, WINDOW_FIELDS, pool};
 }
 
+/* Of the bucket of two minutes: ten minutes are five of them, four hours 120. */
+static inline struct window_time
+window_time_of(uint32_t two_minutes)
+{
+	return (struct window_time){{two_minutes, two_minutes / 5, two_minutes / 120}};
+}
+
 static inline struct window_time
 window_time(uint64_t clock_ns)
 {
-	return (struct window_time){{
-		(uint32_t)(clock_ns / (2 * NS_PER_MIN)),
-		(uint32_t)(clock_ns / (10 * NS_PER_MIN)),
-		(uint32_t)(clock_ns / (4 * NS_PER_H)),
-	}};
+	return window_time_of((uint32_t)(clock_ns / (2 * NS_PER_MIN)));
 }
 
-/* The same of whole seconds, which take no 64-bit divisions. */
+/* The same of whole seconds, which take no 64-bit division. */
 static inline struct window_time
 window_time_s(uint32_t clock_s)
 {
-	return (struct window_time){
-		{clock_s / (2 * 60), clock_s / (10 * 60), clock_s / (4 * 3600)}};
+	return window_time_of(clock_s / 120);
 }
 
 void window_let_go(const struct window_at *w, const struct window_time *now);
@@ -96,7 +98,7 @@ void window_let_go(const struct window_at *w, const struct window_time *now);
 static inline void
 window_advance(const struct window_at *w, const struct window_time *now)
 {
-	if (memcmp(&w->head->newest, now, sizeof(*now)) != 0)
+	if (w->head->newest != now->number[WINDOW_10MIN])
 		window_let_go(w, now);
 }
 
@@ -136,7 +138,7 @@ window_move(const struct window_at *w, const struct window_time *when, unsigned 
 	const uint8_t *row = w->row[field];
 
 	/* Nearly always it was counted in these same buckets. */
-	if (memcmp(&w->head->newest, when, sizeof(*when)) != 0 || w->head->wide != NULL ||
+	if (w->head->newest != when->number[WINDOW_10MIN] || w->head->wide != NULL ||
 		row[at[WINDOW_10MIN]] == 0 || row[WINDOW_10MIN_BUCKETS + at[WINDOW_HOUR]] == 0 ||
 		row[WINDOW_10MIN_BUCKETS + WINDOW_HOUR_BUCKETS + at[WINDOW_DAY]] == 0)
 		window_move_far(w, when, field);
