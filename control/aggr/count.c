@@ -36,16 +36,14 @@ count_password(struct aggr *a, struct aggr_view *v, enum subject_type type, enum
 {
 	struct aggr_subject *s = v->subject[type];
 	const struct event_auth *auth = &v->event->auth;
-	struct password *entry;
+	bool at_account = guess < AGGR_GUESS_KINDS && v->subject[SUBJECT_ACCOUNT] != NULL;
 	bool is_new;
 
 	if (!(auth->flags & AUTH_PASSWORD_KNOWN))
 		return true;
-	is_new = passwords_see(&s->passwords, &a->passwords, auth->password_fp, v->now_min, &entry);
+	is_new = passwords_see(
+		&s->passwords, &a->passwords, auth->password_fp, v->now_min, at_account);
 	s->total.passwords += is_new;
-	if (guess < AGGR_GUESS_KINDS && v->subject[SUBJECT_ACCOUNT] != NULL &&
-		entry->accounts < UINT16_MAX)
-		entry->accounts++;
 	return is_new;
 }
 

@@ -25,9 +25,7 @@ ask_subject(const struct engine *engine, enum subject_type type, uint64_t hash)
 	if (index == TABLE_NONE)
 		return;
 	s = &class->subjects[index];
-	if (s->passwords.block != BLOCKS_NONE)
-		ask(blocks_at(&engine->aggr.passwords, s->passwords.block),
-			s->passwords.len * sizeof(struct password));
+	passwords_ahead(&s->passwords, &engine->aggr.passwords);
 	if (!aggr_has_finding(s))
 		return;
 	for (unsigned d = 0; d < AGGR_REFS; d++)
