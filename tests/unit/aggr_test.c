@@ -265,7 +265,6 @@ static void
 passwords_are_told_apart_up_to_a_bound(void **state)
 {
 	struct blocks pool;
-	struct password *entry;
 	struct passwords set;
 	void *memory = aligned_alloc(64, blocks_footprint(2, PASSWORDS_BLOCK_BYTES));
 
@@ -273,13 +272,13 @@ passwords_are_told_apart_up_to_a_bound(void **state)
 	blocks_init(&pool, memory, 2, PASSWORDS_BLOCK_BYTES);
 	passwords_open(&set);
 	for (uint64_t fp = 0; fp < PASSWORDS_MAX; fp++) {
-		assert_true(passwords_see(&set, &pool, fp, 100, &entry));
-		assert_false(passwords_see(&set, &pool, fp / 2, 100, &entry));
+		assert_true(passwords_see(&set, &pool, fp, 100, false));
+		assert_false(passwords_see(&set, &pool, fp / 2, 100, false));
 	}
 	assert_int_equal(passwords_since(&set, &pool, 100), PASSWORDS_MAX);
 	assert_int_equal(passwords_since(&set, &pool, 101), 0);
 	assert_false(set.capped);
-	assert_true(passwords_see(&set, &pool, 1000, 101, &entry));
+	assert_true(passwords_see(&set, &pool, 1000, 101, false));
 	assert_true(set.capped);
 	assert_int_equal(passwords_since(&set, &pool, 100), PASSWORDS_MAX);
 	passwords_clear(&set, &pool);
@@ -287,18 +286,55 @@ passwords_are_told_apart_up_to_a_bound(void **state)
 	free(memory);
 }
 
+/* The first of those seen longest ago goes, whatever the set remembers of earlier searches. */
+static void
+a_full_set_lets_go_of_the_oldest(void **state)
+{
+	struct blocks pool;
+	struct passwords set;
+	uint64_t fps[PASSWORDS_MAX];
+	uint32_t times[PASSWORDS_MAX];
+	uint32_t now = 100, seed = 1;
+	void *memory = aligned_alloc(64, blocks_footprint(1, PASSWORDS_BLOCK_BYTES));
+
+	(void)state;
+	blocks_init(&pool, memory, 1, PASSWORDS_BLOCK_BYTES);
+	passwords_open(&set);
+	for (unsigned i = 0; i < PASSWORDS_MAX; i++) {
+		fps[i] = i;
+		times[i] = now;
+		assert_true(passwords_see(&set, &pool, i, now, true));
+	}
+	for (unsigned n = 0; n < 20000; n++) {
+		unsigned at = 0, oldest = 0;
+		uint64_t fp;
+
+		seed = seed * 1664525 + 1013904223;
+		fp = seed >> 16 & 127;
+		now += seed >> 28 == 0;
+		for (unsigned i = 1; i < PASSWORDS_MAX; i++)
+			oldest = times[i] < times[oldest] ? i : oldest;
+		while (at < PASSWORDS_MAX && fps[at] != fp)
+			at++;
+		assert_int_equal(passwords_see(&set, &pool, fp, now, false), at == PASSWORDS_MAX);
+		at = at == PASSWORDS_MAX ? oldest : at;
+		fps[at] = fp;
+		times[at] = now;
+	}
+	free(memory);
+}
+
 static void
 without_a_block_a_set_keeps_its_own_few(void **state)
 {
 	struct blocks pool;
-	struct password *entry;
 	struct passwords set;
 
 	(void)state;
 	blocks_init(&pool, NULL, 0, PASSWORDS_BLOCK_BYTES);
 	passwords_open(&set);
 	for (uint64_t fp = 0; fp < 20; fp++)
-		assert_true(passwords_see(&set, &pool, fp, 100, &entry));
+		assert_true(passwords_see(&set, &pool, fp, 100, false));
 	assert_int_equal(passwords_since(&set, &pool, 0), PASSWORDS_INLINE);
 	assert_true(set.capped);
 }
@@ -485,6 +521,7 @@ main(void)
 		T(pinned_entries_are_never_evicted),
 		T(an_estimate_is_within_a_third_of_the_truth),
 		T(passwords_are_told_apart_up_to_a_bound),
+		T(a_full_set_lets_go_of_the_oldest),
 		T(without_a_block_a_set_keeps_its_own_few),
 		TF(a_repeated_password_is_no_guess),
 		TF(who_has_logged_in_mistypes_and_does_not_guess),
