@@ -203,7 +203,7 @@ subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *m
 {
 	struct aggr_class *class = &a->class[type];
 	uint64_t hash = v->keys->of[type];
-	uint32_t index = table_find(&class->table, hash);
+	uint32_t index = table_find_guessed(&class->table, hash, v->keys->guess_of[type]);
 	struct aggr_subject *s;
 	struct window_at w;
 	bool evicted;
@@ -322,7 +322,8 @@ pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 {
 	uint32_t account = v->subject[SUBJECT_ACCOUNT] ? v->index[SUBJECT_ACCOUNT] : TABLE_NONE;
 	uint64_t hash = v->keys->pair[type == SUBJECT_PREFIX];
-	uint32_t index = table_find(&a->pair_table, hash);
+	uint32_t guess = v->keys->guess_pair[type == SUBJECT_PREFIX];
+	uint32_t index = table_find_guessed(&a->pair_table, hash, guess);
 	bool evicted;
 
 	if (index == TABLE_NONE && !make)

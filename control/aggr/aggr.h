@@ -175,6 +175,9 @@ struct aggr_keys {
 	uint64_t client_thing;           /* hll_hash */
 	uint64_t server_thing;
 	bool name_as_sent; /* the account's name, in lower case, is as it was sent */
+	/* Where they probably stand, as aggr_ahead saw it, or TABLE_NONE. */
+	uint32_t guess_of[SUBJECT_TYPE_COUNT];
+	uint32_t guess_pair[2];
 };
 
 #define AGGR_RECENT_BITS 11
@@ -243,8 +246,8 @@ void aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys
    not in lower case as it is? */
 uint64_t aggr_name_key(const struct aggr *a, const char *name, uint8_t len, bool *folded);
 
-/* An AUTH event comes soon: ask memory for what it will touch. Changes nothing. */
-void aggr_ahead(const struct aggr *a, const struct aggr_keys *keys, enum table_step step);
+/* An AUTH event comes soon: ask memory for what it will touch. Changes nothing but the guesses. */
+void aggr_ahead(const struct aggr *a, struct aggr_keys *keys, enum table_step step);
 
 /*
  * Count one AUTH event; keys as aggr_keys says, until the view is no longer used. False: no room

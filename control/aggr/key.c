@@ -5,7 +5,7 @@
  * The tables are far larger than any cache, and an event touches forty lines
  * of them all over memory: one after the other they would take microseconds,
  * asked for together they take as long as one. What stands where is only known
- * step by step (bucket, link, values), so each step is taken for a batch of
+ * step by step (bucket, link, values, blocks), so each step is taken for a batch of
  * events before the next: enough requests are then under way at a time.
  */
 #include "control/aggr/internal.h"
@@ -78,19 +78,74 @@ aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 		of[SUBJECT_ACCOUNT] =
 			aggr_name_key(a, event->text, event->auth.username_len, &folded);
 	keys->name_as_sent = !folded;
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		keys->guess_of[type] = TABLE_NONE;
+	keys->guess_pair[0] = keys->guess_pair[1] = TABLE_NONE;
 	keys->pair[0] = key_pair(SUBJECT_SOURCE, of[SUBJECT_SOURCE], of[SUBJECT_ACCOUNT]);
 	keys->pair[1] = key_pair(SUBJECT_PREFIX, of[SUBJECT_PREFIX], of[SUBJECT_ACCOUNT]);
 }
 
-void
-aggr_ahead(const struct aggr *a, const struct aggr_keys *keys, enum table_step step)
+/* With bucket and link at hand. */
+static void
+ask_for_values(const struct aggr *a, struct aggr_keys *keys)
 {
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++) {
+	for (unsigned type = 0; type < SUBJECT_SERVER; type++) {
 		const struct aggr_class *class = &a->class[type];
+		uint32_t guess = table_guess(&class->table, keys->of[type]);
 
-		table_ahead(&class->table, keys->of[type], step, class->subjects,
-			sizeof(*class->subjects));
+		keys->guess_of[type] = guess;
+		if (guess != TABLE_NONE)
+			table_prefetch_value(class->subjects, sizeof(*class->subjects), guess);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		table_ahead(&a->pair_table, keys->pair[i], step, a->pairs, sizeof(*a->pairs));
+	for (unsigned i = 0; i < 2; i++) {
+		uint32_t guess = table_guess(&a->pair_table, keys->pair[i]);
+
+		keys->guess_pair[i] = guess;
+		if (guess != TABLE_NONE)
+			table_prefetch_value(a->pairs, sizeof(*a->pairs), guess);
+	}
+}
+
+/* The blocks of who tries much. */
+static void
+ask_for_blocks(const struct aggr *a, const struct aggr_keys *keys)
+{
+	for (unsigned type = 0; type < SUBJECT_SERVER; type++) {
+		const struct aggr_subject *s = a->class[type].subjects;
+
+		if (keys->guess_of[type] == TABLE_NONE)
+			continue;
+		s += keys->guess_of[type];
+		passwords_ahead(&s->passwords, &a->passwords);
+		if (s->many != BLOCKS_NONE)
+			prefetch_write(blocks_at(&a->many, s->many));
+	}
+}
+
+/* Servers are few, and each event has one: they are at hand. */
+void
+aggr_ahead(const struct aggr *a, struct aggr_keys *keys, enum table_step step)
+{
+	switch (step) {
+	case TABLE_STEP_BUCKET:
+		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
+			table_prefetch_bucket(&a->class[type].table, keys->of[type]);
+		for (unsigned i = 0; i < 2; i++)
+			table_prefetch_bucket(&a->pair_table, keys->pair[i]);
+		break;
+	case TABLE_STEP_LINK:
+		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
+			table_prefetch_link(&a->class[type].table, keys->of[type]);
+		for (unsigned i = 0; i < 2; i++)
+			table_prefetch_link(&a->pair_table, keys->pair[i]);
+		break;
+	case TABLE_STEP_VALUES:
+		ask_for_values(a, keys);
+		break;
+	case TABLE_STEP_MORE:
+		ask_for_blocks(a, keys);
+		break;
+	case TABLE_STEPS:
+		break;
+	}
 }

@@ -105,7 +105,13 @@ table_prefetch_bucket(const struct table *t, uint64_t hash)
 	prefetch_write(table_bucket(t, hash));
 }
 
-enum table_step { TABLE_STEP_BUCKET, TABLE_STEP_LINK, TABLE_STEP_VALUES, TABLE_STEPS };
+enum table_step {
+	TABLE_STEP_BUCKET,
+	TABLE_STEP_LINK,
+	TABLE_STEP_VALUES,
+	TABLE_STEP_MORE, /* what the values refer to; nothing of the table itself */
+	TABLE_STEPS
+};
 
 static inline uint32_t
 table_first(const struct table *t, uint64_t hash)
@@ -176,9 +182,20 @@ table_ahead(const struct table *t, uint64_t hash, enum table_step step, const vo
 		if (index != TABLE_NONE)
 			table_prefetch_value(values, bytes, index);
 		break;
+	case TABLE_STEP_MORE:
 	case TABLE_STEPS:
 		break;
 	}
+}
+
+/* As table_find, where table_guess gave the guess since the entry was last seen. */
+static inline uint32_t
+table_find_guessed(const struct table *t, uint64_t hash, uint32_t guess)
+{
+	if (guess != TABLE_NONE && t->links[guess].hash == hash &&
+		t->links[guess].list != TABLE_LISTS)
+		return guess;
+	return table_find(t, hash);
 }
 
 static inline uint64_t

@@ -6,24 +6,26 @@
  */
 #include "control/engine/internal.h"
 
-/* Who is looked for by an event of this type. */
-static const struct look {
-	uint8_t event_type;
-	uint8_t detector;
-	uint8_t type; /* enum subject_type */
-	uint8_t whom; /* the same, as the key's place */
-} looks[] = {
-	{EVENT_AUTH, DETECTOR_SLOW, SUBJECT_SOURCE, SUBJECT_SOURCE},
-	{EVENT_SESSION, DETECTOR_SMTP_SCAN, SUBJECT_SOURCE, SUBJECT_SOURCE},
-	{EVENT_SESSION, DETECTOR_HELO_CHURN, SUBJECT_PREFIX, SUBJECT_PREFIX},
-	{EVENT_SESSION, ROLE_HOME, SUBJECT_PREFIX, SUBJECT_PREFIX},
-	{EVENT_SESSION, ROLE_SERVER_SEEN, SUBJECT_SERVER, SUBJECT_SOURCE},
-	{EVENT_RCPT, DETECTOR_ENUMERATION, SUBJECT_SOURCE, SUBJECT_SOURCE},
-	{EVENT_RCPT, DETECTOR_RELAY_BURST, SUBJECT_ACCOUNT, SUBJECT_ACCOUNT},
-	{EVENT_MAIL, DETECTOR_RELAY_BURST, SUBJECT_ACCOUNT, SUBJECT_ACCOUNT},
-};
+#define LOOKS_MAX 4
 
-#define LOOKS (sizeof(looks) / sizeof(looks[0]))
+/* Who is looked for by an event of each type. */
+static const struct looks {
+	uint8_t n;
+	struct look {
+		uint8_t detector;
+		uint8_t type; /* enum subject_type */
+		uint8_t whom; /* the same, as the key's place */
+	} at[LOOKS_MAX];
+} looks[EVENT_TYPE_COUNT] = {
+	[EVENT_AUTH] = {1, {{DETECTOR_SLOW, SUBJECT_SOURCE, SUBJECT_SOURCE}}},
+	[EVENT_SESSION] = {4, {{DETECTOR_SMTP_SCAN, SUBJECT_SOURCE, SUBJECT_SOURCE},
+				      {DETECTOR_HELO_CHURN, SUBJECT_PREFIX, SUBJECT_PREFIX},
+				      {ROLE_HOME, SUBJECT_PREFIX, SUBJECT_PREFIX},
+				      {ROLE_SERVER_SEEN, SUBJECT_SERVER, SUBJECT_SOURCE}}},
+	[EVENT_RCPT] = {2, {{DETECTOR_ENUMERATION, SUBJECT_SOURCE, SUBJECT_SOURCE},
+				   {DETECTOR_RELAY_BURST, SUBJECT_ACCOUNT, SUBJECT_ACCOUNT}}},
+	[EVENT_MAIL] = {1, {{DETECTOR_RELAY_BURST, SUBJECT_ACCOUNT, SUBJECT_ACCOUNT}}},
+};
 
 static uint64_t
 track_key(uint64_t key)
@@ -55,19 +57,18 @@ fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 }
 
 static void
-ask(const struct engine *engine, const struct ahead_event *of, enum table_step step)
+ask(const struct engine *engine, struct ahead_event *of, enum table_step step)
 {
-	unsigned type = of->event->head.type;
+	const struct looks *l = &looks[of->event->head.type];
 
-	if (type == EVENT_AUTH)
+	if (of->event->head.type == EVENT_AUTH)
 		aggr_ahead(&engine->aggr, &of->keys, step);
-	for (unsigned i = 0; i < LOOKS; i++) {
-		const struct look *l = &looks[i];
+	for (unsigned i = 0; step != TABLE_STEP_MORE && i < l->n; i++) {
+		const struct look *at = &l->at[i];
 
-		if (l->event_type != type || (l->whom == SUBJECT_ACCOUNT && !of->known.name))
-			continue;
-		track_ahead(&engine->track, l->detector, l->type, track_key(of->keys.of[l->whom]),
-			step);
+		if (at->whom != SUBJECT_ACCOUNT || of->known.name != NULL)
+			track_ahead(&engine->track, at->detector, at->type,
+				track_key(of->keys.of[at->whom]), step);
 	}
 }
 
