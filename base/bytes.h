@@ -53,4 +53,10 @@ load_le64(const void *p)
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	"the loads above assume a little-endian machine");
 
+static inline uint64_t
+load_be64(const uint8_t *p)
+{
+	return __builtin_bswap64(load_le64(p));
+}
+
 #endif

@@ -35,6 +35,7 @@
 #define VLAN_BYTES 4
 #define IPV4_BYTES_MIN 20
 #define TCP_BYTES_MIN 20
+#define COMMON_BYTES_MIN (ETHERNET_BYTES + IPV4_BYTES_MIN + TCP_BYTES_MIN)
 
 /* No packet is longer (2^30); offsets can then be added without overflow. */
 #define PACKET_BYTES_MAX (1u << 30)
@@ -249,6 +250,46 @@ decode_step(struct decode_cursor *c, enum decode_layer layer)
 	return LAYER_NONE;
 }
 
+/*
+ * The mail that is nearly all of it, at one go: Ethernet, IPv4 without options, whole and in one
+ * piece, TCP. What is anything else in any way walks the headers one by one. out is zeroed.
+ */
+static inline bool
+decode_common_mail(const struct decode_config *cfg, const uint8_t *data, uint32_t len,
+	struct decode_packet *out)
+{
+	const uint8_t *ip = data + ETHERNET_BYTES;
+	const uint8_t *tcp = ip + IPV4_BYTES_MIN;
+
+	if (len < COMMON_BYTES_MIN || load_be16(data + 12) != ETHERTYPE_IPV4 || ip[0] != 0x45 ||
+		ip[9] != IPPROTO_NUM_TCP || (load_be16(ip + 6) & 0x3fff))
+		return false;
+	uint32_t total_len = load_be16(ip + 2);
+	uint32_t headers_len = IPV4_BYTES_MIN + (uint32_t)(tcp[12] >> 4) * 4;
+	uint16_t src_port = load_be16(tcp);
+	uint16_t dst_port = load_be16(tcp + 2);
+	if (total_len > len - ETHERNET_BYTES || headers_len > total_len ||
+		headers_len < IPV4_BYTES_MIN + TCP_BYTES_MIN ||
+		!(decode_is_mail_port(cfg, src_port) || decode_is_mail_port(cfg, dst_port)))
+		return false;
+	out->has_ip = true;
+	out->l3_offset = ETHERNET_BYTES;
+	out->l3_len = total_len;
+	out->src = addr_from_v4(ip + 12);
+	out->dst = addr_from_v4(ip + 16);
+	out->src_port = src_port;
+	out->dst_port = dst_port;
+	out->seq = load_be32(tcp + 4);
+	out->ack = load_be32(tcp + 8);
+	out->window = load_be16(tcp + 14);
+	out->tcp_flags = tcp[13];
+	out->l4_offset = ETHERNET_BYTES + IPV4_BYTES_MIN;
+	out->payload_offset = ETHERNET_BYTES + headers_len;
+	out->payload_len = total_len - headers_len;
+	out->payload_wire_len = out->payload_len;
+	return true;
+}
+
 enum decode_verdict
 decode_packet(const struct decode_config *cfg, enum decode_link link, const uint8_t *data,
 	uint32_t len, struct decode_packet *out)
@@ -264,6 +305,8 @@ decode_packet(const struct decode_config *cfg, enum decode_link link, const uint
 	enum decode_layer layer;
 
 	memset(out, 0, sizeof(*out));
+	if (link == DECODE_LINK_ETHERNET && decode_common_mail(cfg, data, len, out))
+		return DECODE_MAIL;
 	if (link == DECODE_LINK_ETHERNET)
 		layer = decode_ethernet(&c);
 	else

@@ -37,6 +37,9 @@
  * idle, which are its own as soon as they pause. Both are counted by the owner.
  */
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/bytes.h"
 #include "dataplane/flow/private.h"
@@ -119,8 +122,14 @@ bool
 flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	const struct addr *dst, uint16_t dst_port)
 {
-	int order = memcmp(src, dst, sizeof(*src));
-	bool swapped = order > 0 || (order == 0 && src_port > dst_port);
+	uint64_t high[2] = {load_be64(src->bytes), load_be64(dst->bytes)};
+	uint64_t low[2] = {load_be64(src->bytes + 8), load_be64(dst->bytes + 8)};
+	bool swapped = src_port > dst_port;
+
+	if (low[0] != low[1])
+		swapped = low[0] > low[1];
+	if (high[0] != high[1])
+		swapped = high[0] > high[1];
 
 	key->addr[swapped] = *src;
 	key->addr[!swapped] = *dst;
@@ -133,13 +142,12 @@ static uint64_t
 key_hash(const struct flow_table *t, const struct flow_key *key)
 {
 	const uint64_t *k = t->hash_key;
-	uint32_t w[HASH_WORDS];
-	uint64_t h = 0;
+	const uint8_t *w = (const uint8_t *)key;
+	uint64_t h = (k[HASH_WORDS - 2] + load_le32(w + 4 * (HASH_WORDS - 2))) * k[HASH_WORDS - 1];
 
-	memcpy(w, key, sizeof(*key));
-	w[HASH_WORDS - 1] = 0;
-	for (unsigned i = 0; i < HASH_WORDS; i += 2)
-		h += (k[i] + w[i]) * (k[i + 1] + w[i + 1]);
+#pragma GCC unroll 4
+	for (unsigned i = 0; i < HASH_WORDS - 2; i += 2)
+		h += (k[i] + load_le32(w + 4 * i)) * (k[i + 1] + load_le32(w + 4 * i + 4));
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93;
 	h ^= h >> 32;
@@ -168,6 +176,21 @@ key_equal(const struct flow_key *a, const struct flow_key *b)
 	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (v ^ w)) == 0;
 }
 
+#ifdef __SSE2__
+/* A bit for each slot that has the tag. */
+static unsigned
+bucket_match(const struct bucket *b, uint16_t tag)
+{
+	const uint8_t *tags = (const uint8_t *)b;
+	__m128i wanted = _mm_set1_epi16((short)tag);
+	__m128i low = _mm_loadu_si128((const void *)tags);
+	__m128i high = _mm_loadu_si128((const void *)(tags + 16));
+	__m128i found =
+		_mm_packs_epi16(_mm_cmpeq_epi16(low, wanted), _mm_cmpeq_epi16(high, wanted));
+
+	return (unsigned)_mm_movemask_epi8(found) & ((1u << BUCKET_SLOTS) - 1);
+}
+#else
 /*
  * A bit for each slot that may have the tag, four slots to a word: sets the top bit of
  * every 16-bit lane that is zero (and perhaps of one above such a lane, which costs a
@@ -190,6 +213,7 @@ bucket_match(const struct bucket *b, uint16_t tag)
 	}
 	return found & ((1u << BUCKET_SLOTS) - 1);
 }
+#endif
 
 static struct bucket *
 bucket_at(const struct flow_table *t, uint64_t hash, unsigned step)

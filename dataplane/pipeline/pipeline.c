@@ -94,6 +94,7 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 
 	at += align_up(sizeof(*p));
 	p->cfg = *cfg;
+	p->next_ns = NS_PER_S;
 	p->decode = decode;
 	p->emit = emit;
 	p->counters = counters;
@@ -117,6 +118,7 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->smtp.password_key = cfg->password_key;
 	p->smtp.proxy_protocol = cfg->proxy_protocol;
 	p->smtp.flow = &p->flow;
+	p->smtp.flow_make = session_flow_make;
 	return p;
 }
 
@@ -262,10 +264,21 @@ session_arm(struct pipeline *p, uint32_t index, struct session *s, uint64_t cloc
 	flow_table_arm(p->table, index, (uint32_t)(clock_ns / NS_PER_S) + wait_s + 1);
 }
 
+/* Nothing to settle: the session is under way, and its timer is where it would be set. */
+static inline bool
+session_is_settled(const struct pipeline *p, const struct session *s, uint64_t clock_ns)
+{
+	return s->flow.deadline_s == p->now_s + p->cfg.idle_s + 1 &&
+	       p->next_ns - clock_ns - 1 < NS_PER_S && s->flow.class == FLOW_ESTABLISHED &&
+	       !(s->ended | s->reset | s->holds) && s->fins != 3 && !tcp_holding(&s->tcp);
+}
+
 /* After a packet: class, end, timer. */
 static void
 session_settle(struct pipeline *p, uint32_t index, struct session *s, uint64_t clock_ns)
 {
+	if (session_is_settled(p, s, clock_ns))
+		return;
 	if (s->ended) {
 		session_arm(p, index, s, clock_ns);
 		return;
@@ -341,7 +354,8 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 	p->table_changed = false;
 	p->smtp.skim = p->shed && p->shed->gauge.level >= SHED_BODIES;
 	for (unsigned i = 0; i < n; i++) {
-		pipeline_clock(p, packets[i].clock_ns);
+		if (packets[i].clock_ns >= p->next_ns)
+			pipeline_clock(p, packets[i].clock_ns);
 		p->emit->clock_ns = packets[i].clock_ns;
 		p->emit->order = packets[i].order;
 		packet_run(p, &packets[i], &keys[i], swapped[i], index[i]);
@@ -389,6 +403,7 @@ pipeline_clock(struct pipeline *p, uint64_t clock_ns)
 	if (now_s <= p->now_s)
 		return;
 	p->now_s = now_s;
+	p->next_ns = (now_s + 1ull) * NS_PER_S;
 	while ((n = flow_table_expire(p->table, now_s, &due_s, p->due, p->cfg.sessions)) > 0) {
 		if (p->cfg.deterministic)
 			qsort_r(p->due, n, sizeof(p->due[0]), by_first_order, p);

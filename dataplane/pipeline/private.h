@@ -55,8 +55,9 @@ struct pipeline {
 	struct slabs smtp_arena;
 	struct event_flow flow; /* of the session that runs now */
 	uint32_t *due;          /* cfg.sessions indices: scratch for timers and the end */
-	uint32_t now_s;
-	bool table_changed; /* in this burst: bulk results may be stale */
+	uint32_t now_s;         /* where the timers stand */
+	uint64_t next_ns;       /* the second after that */
+	bool table_changed;     /* in this burst: bulk results may be stale */
 };
 
 static inline struct session *
@@ -65,11 +66,8 @@ session_at(const struct pipeline *p, uint32_t index)
 	return (struct session *)(void *)flow_table_at(p->table, index);
 }
 
-/*
- * Make the session's identity in p->flow, but for its id, which costs more than the rest and
- * is made when an event asks for it.
- */
-void session_flow(struct pipeline *p, const struct session *s);
+/* The identity of a struct session, for its events. */
+void session_flow_make(const void *of, struct event_flow *flow);
 
 /* Run one packet through tcp and smtp; TCP_NEW_CONN: it was not, the caller reopens. */
 enum tcp_verdict session_packet(

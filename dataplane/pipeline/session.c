@@ -25,10 +25,9 @@ _Static_assert((int)TCP_TO_SERVER == (int)SMTP_CLIENT && (int)TCP_TO_CLIENT == (
 
 /* The same in each run over the same capture. */
 static uint64_t
-flow_id(const void *of)
+flow_id(const struct session *s)
 {
 	static const struct siphash_key fixed = {{0, 0}};
-	const struct session *s = of;
 	struct {
 		struct flow_key key;
 		uint32_t zero;
@@ -39,8 +38,8 @@ flow_id(const void *of)
 	return id ? id : 1;
 }
 
-static void
-flow_flags(struct pipeline *p, const struct session *s)
+static uint8_t
+flow_flags(const struct session *s)
 {
 	uint8_t flags = s->guessed ? EVENT_FLOW_SIDES_GUESSED : 0;
 
@@ -54,24 +53,32 @@ flow_flags(struct pipeline *p, const struct session *s)
 		flags |= EVENT_FLOW_GAP;
 	if (tcp_conflict_seen(&s->tcp))
 		flags |= EVENT_FLOW_CONFLICT;
-	p->flow.flags = flags;
+	return flags;
 }
 
 void
-session_flow(struct pipeline *p, const struct session *s)
+session_flow_make(const void *of, struct event_flow *flow)
 {
+	const struct session *s = of;
 	const struct flow_key *key = &s->flow.key;
 	unsigned client = s->client_end;
 
-	p->flow = (struct event_flow){
+	*flow = (struct event_flow){
+		.flow_id = flow_id(s),
 		.client = key->addr[client],
 		.server = key->addr[!client],
 		.client_port = key->port[client],
 		.server_port = key->port[!client],
+		.flags = flow_flags(s),
 	};
-	p->smtp.flow_id = flow_id;
+}
+
+/* Whose turn it is. Most packets have no event, so its identity is made when one asks for it. */
+static void
+session_enter(struct pipeline *p, const struct session *s)
+{
+	p->flow.flow_id = 0;
 	p->smtp.flow_of = s;
-	flow_flags(p, s);
 }
 
 static void
@@ -105,9 +112,9 @@ session_deliver(struct pipeline *p, struct session *s)
 			bytes_add(s, side, chunk.len);
 		else if (chunk.kind == TCP_CHUNK_GAP)
 			s->gap_bytes[side] += chunk.len;
-		session_flow(p, s);
+		session_enter(p, s);
 		if (!s->smtp_open) {
-			smtp_open(&p->smtp, &s->smtp, p->flow.flags & EVENT_FLOW_FROM_START);
+			smtp_open(&p->smtp, &s->smtp, flow_flags(s) & EVENT_FLOW_FROM_START);
 			s->smtp_open = 1;
 		}
 		enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
@@ -167,12 +174,12 @@ session_end(struct pipeline *p, struct session *s, enum event_session_end end)
 	session_deliver(p, s);
 	tcp_close(&p->tcp, &s->tcp);
 	memset(&closing, 0, sizeof(closing));
-	session_flow(p, s);
+	p->smtp.flow_of = s;
+	session_flow_make(s, &p->flow);
 	if (s->smtp_open) {
 		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
 		s->smtp_open = 0;
 	}
-	p->flow.flow_id = flow_id(s);
 	session_emit_end(p, s, &closing, end);
 	s->ended = 1;
 }

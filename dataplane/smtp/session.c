@@ -118,7 +118,7 @@ smtp_emit(struct run *r, enum event_type type)
 	struct event_flow *flow = r->ctx->flow;
 
 	if (flow->flow_id == 0)
-		flow->flow_id = r->ctx->flow_id(r->ctx->flow_of);
+		r->ctx->flow_make(r->ctx->flow_of, flow);
 	if (r->s->flags & S_PROXIED)
 		smtp_proxy_apply(r);
 	return emit_begin(r->ctx->emit, type, r->time_ns, flow);

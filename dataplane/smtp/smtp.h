@@ -32,10 +32,10 @@ struct smtp_ctx {
 	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
 	bool skim;                       /* overload: bodies pass unread beyond their header */
 	/* The session's identity for what is emitted: the owner's, for each call. Where a PROXY
-	   header named the client, the call writes that in its place. flow_id 0: it is what
-	   flow_id(flow_of) returns, asked when there is an event. */
+	   header named the client, the call writes that in its place. flow_id 0: it is
+	   made, all of it, by flow_make(flow_of, flow), which is asked when there is an event. */
 	struct event_flow *flow;
-	uint64_t (*flow_id)(const void *of);
+	void (*flow_make)(const void *of, struct event_flow *flow);
 	const void *flow_of;
 	/* Private: what a session does for which there is no memory. */
 	_Alignas(8) uint8_t nothing[56];

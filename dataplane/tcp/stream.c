@@ -384,8 +384,22 @@ held_due(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 	return due[0] ? 0 : due[1] ? 1 : 2;
 }
 
-bool
-tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+/* The segment that was to come next (input.c): all of it, and nothing is held. */
+static void
+hand_emit_expected(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+{
+	struct tcp_hand *hand = &ctx->hand;
+
+	hand->conn = NULL;
+	out->dir = (enum tcp_dir)hand->dir;
+	out->data = hand->data;
+	out->len = hand->len;
+	out->time_ns = hand->time_ns;
+	stream_data(ctx, conn, out);
+}
+
+static __attribute__((noinline)) bool
+next_other(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 {
 	lent_return(ctx);
 	for (;;) {
@@ -426,6 +440,18 @@ tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	}
 }
 
+bool
+tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+{
+	if (hand_is(ctx, conn) && ctx->hand.expected) {
+		hand_emit_expected(ctx, conn, out);
+		return true;
+	}
+	if (!hand_is(ctx, conn) && !ctx->lent && !tcp_holding(conn))
+		return false;
+	return next_other(ctx, conn, out);
+}
+
 void
 tcp_drain(struct tcp_ctx *ctx, struct tcp_conn *conn)
 {
@@ -455,12 +481,6 @@ tcp_finished(const struct tcp_conn *conn)
 	unsigned flags[2] = {conn->stream[0].flags, conn->stream[1].flags};
 
 	return ((flags[0] | flags[1]) & STREAM_RST) || (flags[0] & flags[1] & STREAM_FIN);
-}
-
-bool
-tcp_holding(const struct tcp_conn *conn)
-{
-	return conn->stream[0].held_head || conn->stream[1].held_head;
 }
 
 bool

@@ -65,6 +65,7 @@ struct tcp_hand {
 	uint8_t has_ack;
 	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
 	uint8_t counted; /* already counted as held */
+	bool expected;   /* nothing is held, and all of it is due */
 };
 
 /* Limits and the arena; one per worker, shared by its connections. */
@@ -162,7 +163,14 @@ void tcp_close(struct tcp_ctx *ctx, struct tcp_conn *conn);
 /* Connection state for the owner. */
 bool tcp_syn_seen(const struct tcp_conn *conn, enum tcp_dir dir);
 bool tcp_finished(const struct tcp_conn *conn); /* both FINs delivered, or a RST */
-bool tcp_holding(const struct tcp_conn *conn);  /* bytes wait for others: tcp_drain frees them */
+
+/* Bytes wait for others: tcp_drain frees them. */
+static inline bool
+tcp_holding(const struct tcp_conn *conn)
+{
+	return (conn->stream[0].held_head | conn->stream[1].held_head) != 0;
+}
+
 bool tcp_conflict_seen(const struct tcp_conn *conn); /* two copies of a byte disagreed */
 bool tcp_gap_seen(const struct tcp_conn *conn);      /* bytes were missed */
 
