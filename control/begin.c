@@ -106,6 +106,8 @@ open_engine(struct run *run)
 	run->engine = engine_open(&run->options->config, &sink);
 	if (!run->engine)
 		return run_fail(EXIT_FAILED, "out of memory for the tables");
+	if (run->options->live && busiest_open(&run->busiest) != 0)
+		return run_fail(EXIT_FAILED, "out of memory");
 	stored_begin_ids(&run->stored, run->engine);
 	eve_set_rules(run->eve, engine_rules(run->engine));
 	return 0;
@@ -168,6 +170,7 @@ run_tear_down(struct run *run)
 	if (run->engine)
 		engine_close(run->engine);
 	stored_close(&run->stored, NULL);
+	busiest_close(&run->busiest);
 	enrich_close(run->enrich);
 	captures_free(&run->captures);
 	pattern_set_free(&run->patterns);

@@ -208,6 +208,18 @@ write_stats(struct run *run, const struct counters *sum)
 	eve_stats(run->eve, &stats);
 }
 
+/* They are looked for while somebody asks, and for the store. */
+static void
+look_for_busiest(struct run *run, uint64_t now_ns)
+{
+	bool due = stored_wants_subjects(&run->stored, now_ns);
+
+	if (!due && !(run->serve && serve_wants_status(run->serve)))
+		return;
+	if (busiest_look(&run->busiest, run->engine) && due)
+		stored_subjects(&run->stored, &run->busiest, now_ns);
+}
+
 /* What is due by the clock of live ports. */
 static void
 look_at_clock(struct run *run)
@@ -224,7 +236,8 @@ look_at_clock(struct run *run)
 		eve_sensor_shed(run->eve, &run->live.shed, live_wall_ns());
 	if (live_due_stats(&run->live, now_ns))
 		write_stats(run, &sum);
-	stored_look(&run->stored, run->engine, now_ns);
+	stored_look(&run->stored);
+	look_for_busiest(run, now_ns);
 	status_put(run, &sum);
 	eve_flush(run->eve);
 }

@@ -2,6 +2,7 @@
 #ifndef SMTAP_CONTROL_RUN_INTERNAL_H
 #define SMTAP_CONTROL_RUN_INTERNAL_H
 
+#include "control/busiest.h"
 #include "control/engine/engine.h"
 #include "control/export/eve.h"
 #include "control/intake/intake.h"
@@ -22,6 +23,7 @@ struct run {
 	struct eve *eve;
 	struct live live;
 	struct stored stored;
+	struct busiest busiest;           /* live */
 	struct serve *serve;              /* NULL: nobody can ask */
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */

@@ -10,16 +10,16 @@
 #define INCIDENTS 100u /* open ones, the gravest first */
 
 static json_t *
-rows(const struct engine *engine, enum subject_type type, const char *others)
+rows(const struct run *run, enum busiest_kind kind, const char *others)
 {
-	static struct engine_row found[ROWS]; /* large; one thread makes the status */
-	size_t n = engine_top(engine, type, found, ROWS);
+	const struct engine_row *found = run->busiest.lists[kind].rows;
+	size_t n = run->busiest.lists[kind].n;
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && i < ROWS; i++) {
 		json_t *o = json_object();
 
-		line_put_string(o, line_subject_type(type), found[i].name);
+		line_put_string(o, line_subject_type(busiest_type(kind)), found[i].name);
 		line_put_number(o, "attempts", found[i].attempts);
 		line_put_number(o, "failures", found[i].failures);
 		line_put_number(o, "successes", found[i].successes);
@@ -90,8 +90,8 @@ make(struct run *run, const struct counters *sum)
 	line_put_number(o, "open_incidents", open);
 	json_object_set_new(o, "counters", line_counters(&stats, &eve));
 	json_object_set_new(o, "incidents", list);
-	json_object_set_new(o, "top_sources", rows(run->engine, SUBJECT_SOURCE, "accounts"));
-	json_object_set_new(o, "top_accounts", rows(run->engine, SUBJECT_ACCOUNT, "sources"));
+	json_object_set_new(o, "top_sources", rows(run, BUSIEST_SOURCES, "accounts"));
+	json_object_set_new(o, "top_accounts", rows(run, BUSIEST_ACCOUNTS, "sources"));
 	return o;
 }
 

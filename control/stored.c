@@ -9,8 +9,7 @@
 #include "control/detect/info.h"
 #include "control/export/line.h"
 
-#define SUBJECTS_MAX 256u            /* sources, and accounts, that are stored */
-#define SUBJECTS_EVERY_NS NS_PER_MIN /* finding them reads all tables */
+#define SUBJECTS_EVERY_NS NS_PER_MIN
 #define MEGABYTE (UINT64_C(1) << 20)
 
 int
@@ -80,12 +79,12 @@ stored_alert(void *arg, const struct eve_alert *alert)
 }
 
 static void
-put_subjects(struct stored *stored, const struct engine *engine, enum subject_type type)
+put_rows(struct stored *stored, enum subject_type type, const struct engine_row *rows, size_t n)
 {
-	struct engine_row *rows = calloc(SUBJECTS_MAX, sizeof(*rows));
-	struct store_subject *subjects = calloc(SUBJECTS_MAX, sizeof(*subjects));
-	size_t n = rows && subjects ? engine_top(engine, type, rows, SUBJECTS_MAX) : 0;
+	struct store_subject *subjects = calloc(n + 1, sizeof(*subjects));
 
+	if (!subjects)
+		return;
 	for (size_t i = 0; i < n; i++)
 		subjects[i] = (struct store_subject){.name = rows[i].name,
 			.attempts = rows[i].attempts,
@@ -94,10 +93,19 @@ put_subjects(struct stored *stored, const struct engine *engine, enum subject_ty
 			.others = rows[i].accounts,
 			.first_ns = rows[i].first_ns,
 			.last_ns = rows[i].last_ns};
-	if (rows && subjects)
-		outbox_put_subjects(stored->outbox, line_subject_type(type), subjects, n);
-	free(rows);
+	outbox_put_subjects(stored->outbox, line_subject_type(type), subjects, n);
 	free(subjects);
+}
+
+/* As they are at the end, when nothing else is to be done. */
+static void
+put_subjects(struct stored *stored, const struct engine *engine, enum subject_type type)
+{
+	struct engine_row *rows = calloc(BUSIEST_ROWS, sizeof(*rows));
+
+	if (rows)
+		put_rows(stored, type, rows, engine_top(engine, type, rows, BUSIEST_ROWS));
+	free(rows);
 }
 
 static void
@@ -110,16 +118,25 @@ tell_trouble(struct stored *stored)
 }
 
 void
-stored_look(struct stored *stored, const struct engine *engine, uint64_t now_ns)
+stored_look(struct stored *stored)
 {
-	if (!stored->outbox)
-		return;
-	tell_trouble(stored);
-	if (now_ns < stored->next_subjects_ns)
-		return;
+	if (stored->outbox)
+		tell_trouble(stored);
+}
+
+bool
+stored_wants_subjects(const struct stored *stored, uint64_t now_ns)
+{
+	return stored->outbox && now_ns >= stored->next_subjects_ns;
+}
+
+void
+stored_subjects(struct stored *stored, const struct busiest *busiest, uint64_t now_ns)
+{
 	stored->next_subjects_ns = now_ns + SUBJECTS_EVERY_NS;
-	put_subjects(stored, engine, SUBJECT_SOURCE);
-	put_subjects(stored, engine, SUBJECT_ACCOUNT);
+	for (unsigned kind = 0; kind < BUSIEST_KINDS; kind++)
+		put_rows(stored, busiest_type(kind), busiest->lists[kind].rows,
+			busiest->lists[kind].n);
 }
 
 const struct outbox_counters *

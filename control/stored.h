@@ -2,6 +2,7 @@
 #ifndef SMTAP_CONTROL_STORED_H
 #define SMTAP_CONTROL_STORED_H
 
+#include "control/busiest.h"
 #include "control/engine/engine.h"
 #include "control/export/eve.h"
 #include "control/options.h"
@@ -25,8 +26,12 @@ void stored_begin_ids(const struct stored *stored, struct engine *engine);
 /* An eve_alert_fn; its arg is the struct stored. */
 void stored_alert(void *arg, const struct eve_alert *alert);
 
-/* What is due at that monotonic time: sources and accounts, and what is to be told of trouble. */
-void stored_look(struct stored *stored, const struct engine *engine, uint64_t now_ns);
+/* Tell what is to be told of trouble. */
+void stored_look(struct stored *stored);
+
+/* Once a minute, by that monotonic time: sources and accounts take the place of those before. */
+bool stored_wants_subjects(const struct stored *stored, uint64_t now_ns);
+void stored_subjects(struct stored *stored, const struct busiest *busiest, uint64_t now_ns);
 
 const struct outbox_counters *stored_counters(struct stored *stored);
 

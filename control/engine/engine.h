@@ -108,6 +108,21 @@ struct engine_totals {
 
 size_t engine_top(
 	const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max);
+
+/*
+ * The same a part of the table at a time, for who has something else to do. A row tells what was
+ * true when its part was read; whoever left the table and came again meanwhile may be there twice.
+ */
+struct engine_walk {
+	struct engine_row *rows; /* room for max; n are filled */
+	size_t max;
+	size_t n;
+	uint32_t next; /* 0: from the start */
+};
+
+/* Goes on through so many entries. True: the rows are those of the whole table. */
+bool engine_walk(const struct engine *engine, enum subject_type type, struct engine_walk *walk,
+	uint32_t entries);
 void engine_totals(const struct engine *engine, struct engine_totals *out);
 
 /* What the rules of the configuration did. */

@@ -40,30 +40,58 @@ hopeless(const struct aggr_subject *s, const struct engine_row *worst)
 	return s->total.attempts < worst->attempts;
 }
 
+static void
+walk_add(struct engine_walk *walk, const struct engine_row *row)
+{
+	struct engine_row *rows = walk->rows;
+	size_t at;
+
+	if (walk->n == walk->max && !goes_before(row, &rows[walk->max - 1]))
+		return;
+	for (at = walk->n; at > 0 && goes_before(row, &rows[at - 1]); at--)
+		;
+	if (walk->n < walk->max)
+		walk->n++;
+	memmove(&rows[at + 1], &rows[at], (walk->n - 1 - at) * sizeof(*rows));
+	rows[at] = *row;
+}
+
+bool
+engine_walk(const struct engine *engine, enum subject_type type, struct engine_walk *walk,
+	uint32_t entries)
+{
+	const struct aggr_class *class = &engine->aggr.class[type];
+	uint32_t end = class->table.fresh;
+	struct engine_row row;
+
+	if (walk->max == 0)
+		return true;
+	if (walk->next == 0)
+		walk->n = 0;
+	if (walk->next < end && end - walk->next > entries)
+		end = walk->next + entries;
+	for (; walk->next < end; walk->next++) {
+		const struct aggr_subject *s = &class->subjects[walk->next];
+
+		if (s->total.attempts == 0 ||
+			(walk->n == walk->max && hopeless(s, &walk->rows[walk->max - 1])))
+			continue;
+		row_fill(engine, s, &row);
+		walk_add(walk, &row);
+	}
+	if (end < class->table.fresh)
+		return false;
+	walk->next = 0;
+	return true;
+}
+
 size_t
 engine_top(const struct engine *engine, enum subject_type type, struct engine_row *out, size_t max)
 {
-	const struct aggr_class *class = &engine->aggr.class[type];
-	struct engine_row row;
-	size_t n = 0;
+	struct engine_walk walk = {.rows = out, .max = max};
 
-	for (uint32_t index = 0; max > 0 && index < class->table.fresh; index++) {
-		const struct aggr_subject *s = &class->subjects[index];
-		size_t at = n;
-
-		if (s->total.attempts == 0 || (n == max && hopeless(s, &out[max - 1])))
-			continue;
-		row_fill(engine, s, &row);
-		while (at > 0 && goes_before(&row, &out[at - 1]))
-			at--;
-		if (at == max)
-			continue;
-		if (n < max)
-			n++;
-		memmove(&out[at + 1], &out[at], (n - 1 - at) * sizeof(*out));
-		out[at] = row;
-	}
-	return n;
+	engine_walk(engine, type, &walk, UINT32_MAX);
+	return walk.n;
 }
 
 void

@@ -258,6 +258,32 @@ the_busiest_come_first_and_ties_by_name(void **state)
 }
 
 static void
+the_busiest_found_in_parts_are_those_found_at_once(void **state)
+{
+	struct engine_row rows[4], parts[4];
+	struct engine_walk walk = {.rows = parts, .max = 4};
+	char source[16];
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		snprintf(source, sizeof(source), "192.0.2.%u", i);
+		for (unsigned n = 0; n <= i % 7; n++)
+			guess_numbered(s, source, "alice", n);
+	}
+	assert_int_equal(engine_top(s->engine, SUBJECT_SOURCE, rows, 4), 4);
+	/* Twice: the next walk begins with nothing. */
+	for (unsigned again = 0; again < 2; again++) {
+		unsigned calls = 1;
+
+		while (!engine_walk(s->engine, SUBJECT_SOURCE, &walk, 6))
+			calls++;
+		assert_int_equal(calls, 4);
+		assert_int_equal(walk.n, 4);
+		assert_memory_equal(parts, rows, sizeof(rows));
+	}
+}
+
+static void
 totals_count_events_and_outcomes(void **state)
 {
 	struct engine_totals t;
@@ -510,6 +536,7 @@ main(void)
 		T(loss_is_stamped_on_findings),
 		T(inferred_attempts_lower_the_confidence),
 		T(the_busiest_come_first_and_ties_by_name),
+		T(the_busiest_found_in_parts_are_those_found_at_once),
 		T(totals_count_events_and_outcomes),
 		T(each_detector_has_words_and_a_number_of_its_own),
 		T(advice_names_the_account_that_fell),
