@@ -157,7 +157,7 @@ store_subjects(struct store *store, const char *kind, unsigned max, store_subjec
 	if (!s)
 		return store->error;
 	store_bind_text(s, 1, kind);
-	store_bind_u64(s, 2, max);
+	sqlite3_bind_int64(s, 2, max ? (sqlite3_int64)max : -1);
 	while ((r = store_step(store, s)) == 1) {
 		struct store_subject subject = {.name = store_text(s, 0),
 			.attempts = store_u64(s, 1),

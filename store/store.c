@@ -33,6 +33,15 @@ static const char *const sql_of[] = {
 #undef X
 };
 
+/* Of a write that failed: was there no room? Of the log's index SQLite does not keep why. */
+static bool
+is_full(const struct store *store, int code)
+{
+	int why = sqlite3_system_errno(store->db);
+
+	return why == ENOSPC || why == EDQUOT || why == EFBIG || code == SQLITE_IOERR_SHMSIZE;
+}
+
 int
 store_fail(struct store *store, int result)
 {
@@ -68,13 +77,11 @@ store_fail(struct store *store, int result)
 		break;
 	case SQLITE_IOERR:
 		/* The log's file may be the one that does not fit. */
-		store->error = sqlite3_system_errno(store->db) == ENOSPC ? -ENOSPC : -EIO;
+		store->error = is_full(store, code) ? -ENOSPC : -EIO;
 		break;
 	default:
 		store->error = -EIO;
 	}
-	if (code == SQLITE_IOERR_WRITE || code == SQLITE_IOERR_SHMSIZE)
-		store->error = -ENOSPC;
 	return store->error;
 }
 

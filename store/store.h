@@ -158,7 +158,7 @@ int store_put_subjects(
 
 typedef int store_subject_fn(void *arg, const struct store_subject *subject);
 
-/* Most failures first, ties by name. */
+/* Most failures first, ties by name; at most max, 0: all. */
 int store_subjects(
 	struct store *store, const char *kind, unsigned max, store_subject_fn *fn, void *arg);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/utf8.h"
 #include "cli/command.h"
 #include "cli/look/ask.h"
 #include "cli/look/look.h"
@@ -40,6 +41,8 @@ static const char incidents_help[] =
 	"  smtap incidents list --json --days 7 | jq .sources\n";
 
 #define SHOWN 50
+#define DAY_S 86400u
+#define NOTE_MAX 1000 /* as control has it */
 
 enum { OPT_OPEN = LOOK_OWN, OPT_SEVERITY, OPT_DAYS, OPT_UNACKED, OPT_NOTE };
 
@@ -68,6 +71,33 @@ take_severity(struct store_filter *filter, const char *word)
 }
 
 static int
+take_days(struct store_filter *filter, uint64_t days)
+{
+	uint64_t now_s = (uint64_t)time(NULL);
+
+	if (days == 0)
+		return command_fail(COMMAND_BAD, "--days 0: 1 or more is needed");
+	/* Before 1970 there is none. */
+	filter->since_ns = days < now_s / DAY_S ? (now_s - days * DAY_S) * NS_PER_S : 0;
+	return 0;
+}
+
+/* As control takes it: told here it is told once, and before anything is acknowledged. */
+static int
+take_note(struct request *q, const char *text)
+{
+	size_t len = strlen(text);
+
+	q->note = text;
+	if (len > NOTE_MAX)
+		return command_fail(COMMAND_BAD, "--note: at most %d bytes are possible", NOTE_MAX);
+	if (!utf8_is_printable((const uint8_t *)text, len))
+		return command_fail(
+			COMMAND_BAD, "--note: UTF-8 without control characters is needed");
+	return 0;
+}
+
+static int
 take(struct request *q, int option, char **argv)
 {
 	uint64_t n;
@@ -85,16 +115,13 @@ take(struct request *q, int option, char **argv)
 		q->filter.unacked = true;
 		return 0;
 	case OPT_NOTE:
-		q->note = optarg;
-		return 0;
+		return take_note(q, optarg);
 	case OPT_SEVERITY:
 		return take_severity(&q->filter, optarg);
 	case OPT_DAYS:
 		if (look_number("--days", optarg, &n) != 0)
 			return COMMAND_BAD;
-		n = n < 100000 ? n * 24 * 3600 : 0;
-		q->filter.since_ns = n ? ((uint64_t)time(NULL) - n) * NS_PER_S : 0;
-		return 0;
+		return take_days(&q->filter, n);
 	}
 	return look_take(&q->look, option) ? 0 : command_bad_option(option, argv);
 }

@@ -38,7 +38,7 @@ static const struct option options[] = {
 static void
 print_help(const struct kind *kind)
 {
-	printf("%s" LOOK_HELP "  -n, --number N         at most so many (20)\n"
+	printf("%s" LOOK_HELP "  -n, --number N         at most so many (20; 0: all)\n"
 	       "      --help\n"
 	       "\n"
 	       "Exit status: 0 done; 1 failed while reading; 2 bad usage, or there is no store.\n",

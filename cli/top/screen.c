@@ -89,7 +89,7 @@ put_head(struct screen *s, const json_t *now, const json_t *before)
 {
 	char n[8][16], time[16], started[16];
 	static const char *const lost[] = {
-		"port_missed", "port_nombuf", "port_errors", "dispatch_full"};
+		"port_missed", "port_nombuf", "port_errors", "dispatch_full", "decode_cut"};
 	double lost_rate = 0;
 	const char *version = json_string_value(json_object_get(now, "version"));
 

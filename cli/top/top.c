@@ -2,6 +2,7 @@
 #include <curses.h>
 #include <getopt.h>
 #include <locale.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,6 +77,14 @@ draw(const json_t *now, const json_t *before)
 	refresh();
 }
 
+static bool
+is_hung_up(void)
+{
+	struct pollfd p = {.fd = STDIN_FILENO};
+
+	return poll(&p, 1, 0) == 1;
+}
+
 /* True: go on, after the pause or when the window has another size. */
 static bool
 pause_or_key(const json_t *now, const json_t *before)
@@ -84,8 +93,9 @@ pause_or_key(const json_t *now, const json_t *before)
 		switch (getch()) {
 		case 'q':
 		case 'Q':
-		case 3: /* Ctrl-C, in raw mode */
 			return false;
+		case ERR: /* nothing, until the time was over; or there is no terminal any more */
+			return !is_hung_up();
 		case KEY_RESIZE:
 			draw(now, before);
 			break;

@@ -157,11 +157,9 @@ take_lines(struct serve *s, struct client *c)
 	while (c->fd >= 0 && !c->answer && !c->waits &&
 		(end = memchr(c->request, '\n', c->len)) != NULL) {
 		size_t used = (size_t)(end - c->request) + 1;
-		char line[SERVE_LINE_MAX];
+		size_t rest = c->len - used;
 
 		*end = '\0';
-		memcpy(line, c->request, used);
-		size_t rest = c->len - used;
 		take_request(s, c);
 		if (c->fd < 0)
 			return;
@@ -297,13 +295,15 @@ run(void *arg)
 	return NULL;
 }
 
-/* Is somebody there? */
+/* Is somebody there? Only who is refused knows that nobody is; another error may be a right that we
+   do not have, or a socket of another kind. */
 static bool
 is_served(const struct sockaddr_un *address)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool served =
-		fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool served = fd < 0 ||
+		      connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+		      errno != ECONNREFUSED;
 
 	if (fd >= 0)
 		close(fd);
@@ -394,7 +394,8 @@ serve_open(struct serve **out, const struct serve_options *options, char *why, s
 	}
 	if (r != 0) {
 		snprintf(why, why_len, "%s: %s", options->path,
-			r == -EADDRINUSE ? "another smtap run has it" : strerror(-r));
+			r == -EADDRINUSE ? "another smtap run, or another program, has it"
+					 : strerror(-r));
 		give_up(s);
 		return r;
 	}

@@ -76,6 +76,8 @@ def an_incident_is_listed_as_its_last_alert_tells_it():
         text = look(f, "incidents")
         expect("critical" in text and "198.51.100.17" in text and "dave" in text, text)
         expect(look(f, "incidents", "--open").count("\n") == 1, "closed ones are listed")
+        ever = objects(look(f, "incidents", "--days", "99999", "--json"))
+        expect(len(ever) == 2, ever)
         grave = objects(look(f, "incidents", "--severity", "critical", "--json"))
         expect([i["incident_id"] for i in grave] == [1], grave)
         expect(len(objects(look(f, "incidents", "-n", "1", "--json"))) == 1, "not one")
@@ -107,6 +109,7 @@ def sources_and_accounts_are_those_of_the_report():
                 expect(row["failures"] == known["failures"], f"{row} is not {known}")
         expect("dave" in look(f, "accounts", "-n", "1"), "not dave")
         expect(look(f, "sources", "-n", "1").count("\n") == 2, "more than one")
+        expect(look(f, "sources", "-n", "0") == look(f, "sources", "-n", "999"), "not all")
 
 
 @case
@@ -163,6 +166,9 @@ def what_is_wrong_is_told_in_a_line():
         expect_one_line(smtap("incidents", "ack", "1", *o), 1, "control.sock", "no smtap run")
         expect_one_line(smtap("incidents", "--severity", "bad", *o), 2, "critical, major")
         expect_one_line(smtap("incidents", "--days", "-1", *o), 2, "--days")
+        expect_one_line(smtap("incidents", "--days", "0", *o), 2, "--days", "1 or more")
+        expect_one_line(smtap("incidents", "ack", "1", "--note", "a\nb", *o), 2, "--note", "UTF-8")
+        expect_one_line(smtap("incidents", "ack", "1", "--note", "a" * 1001, *o), 2, "1000 bytes")
         expect_one_line(smtap("sources", "-n", "x", *o), 2, "number")
         expect_one_line(smtap("sources", "dave", *o), 2, "operand")
         expect_one_line(smtap("accounts", "--nope"), 2, "--nope")

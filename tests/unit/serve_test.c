@@ -278,6 +278,24 @@ a_socket_in_use_is_left_alone_and_one_left_behind_is_taken(void **state)
 }
 
 static void
+a_socket_of_another_kind_is_not_taken(void **state)
+{
+	struct place *place = *state;
+	struct serve_options options = {.path = place->store, .store = ""};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	struct serve *serve;
+	char why[512] = "";
+
+	strcpy(address.sun_path, place->store);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(serve_open(&serve, &options, why, sizeof(why)), -EADDRINUSE);
+	assert_non_null(strstr(why, "another program"));
+	assert_int_equal(access(place->store, F_OK), 0);
+	close(fd);
+}
+
+static void
 a_file_that_is_no_socket_is_not_removed(void **state)
 {
 	struct place *place = *state;
@@ -304,6 +322,7 @@ main(void)
 		TEST(a_client_too_many_waits_for_one_to_go),
 		TEST(an_incident_is_acknowledged_by_who_the_kernel_says),
 		TEST(a_socket_in_use_is_left_alone_and_one_left_behind_is_taken),
+		TEST(a_socket_of_another_kind_is_not_taken),
 		TEST(a_file_that_is_no_socket_is_not_removed),
 	};
 
