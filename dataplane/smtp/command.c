@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "dataplane/smtp/state.h"
 
 /* A command line taken apart. */
@@ -17,6 +18,7 @@ struct command {
 
 struct verb {
 	const char *lower;
+	uint32_t folded; /* its first four characters */
 	uint8_t len;
 	uint8_t kind; /* enum command_kind, for the queue */
 	bool bare;    /* takes no argument: "quit" alone is the command */
@@ -241,9 +243,15 @@ run_probe(struct run *r, const struct verb *verb, const struct command *command)
 	run_plain(r, verb, command);
 }
 
-#define VERB(name, kind, bare, run)                               \
-	{                                                         \
-		name, sizeof(name) - 1, COMMAND_##kind, bare, run \
+/* The first four characters as one word; lower case, as setting FOLD_BITS makes what a verb has. */
+#define FOLD_BITS 0x20202020u
+#define FOLDED(name)                                                                  \
+	((uint32_t)(name)[0] | (uint32_t)(name)[1] << 8 | (uint32_t)(name)[2] << 16 | \
+		(uint32_t)(name)[3] << 24)
+
+#define VERB(name, kind, bare, run)                                             \
+	{                                                                       \
+		name, FOLDED(name), sizeof(name) - 1, COMMAND_##kind, bare, run \
 	}
 
 static const struct verb verbs[] = {
@@ -284,8 +292,9 @@ verb_find(const struct line *line, struct command *command)
 	command->line = line;
 	command->verb_at = at;
 	while (at < line->len) {
-		uint8_t c = lower(line->data[at]);
-		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
+		uint8_t c = line->data[at];
+		bool letter = (uint8_t)((c | 0x20) - 'a') < 26;
+		if (!letter && (uint8_t)(c - '0') >= 10 && c != '-')
 			break;
 		at++;
 	}
@@ -294,9 +303,11 @@ verb_find(const struct line *line, struct command *command)
 	if (command->verb_len < 4)
 		return NULL;
 	const uint8_t *word = line->data + command->verb_at;
+	uint32_t folded = load_le32(word) | FOLD_BITS;
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (verbs[i].len == command->verb_len && lower(word[0]) == verbs[i].lower[0] &&
-			smtp_caseless_prefix(word, command->verb_len, verbs[i].lower))
+		if (verbs[i].folded == folded && verbs[i].len == command->verb_len &&
+			(command->verb_len == 4 ||
+				smtp_caseless_prefix(word, command->verb_len, verbs[i].lower)))
 			return &verbs[i];
 	}
 	return NULL;
