@@ -8,8 +8,9 @@
  * measured just before over the same mix, and a slow machine changes nothing. Turns in which
  * the kernel gave the CPU to somebody else count with the mean of the others.
  *
- * Nine of ten packets are deliveries of 2,048 sources, one is of guessing from 512. Before the
- * load rises each of them has come once.
+ * Nine of ten packets are deliveries of 2,048 sources, one is of guessing: from 4,096 sources, each
+ * of which comes again, or from a million, of which none does. Before the load rises each deliverer
+ * has come once. Medians over the repeats, each with a worker and a capacity of its own.
  */
 #include <rte_ring.h>
 #include <stdio.h>
@@ -30,13 +31,23 @@
 /* Packets of the calm before, after the warm-up: the capacity. */
 #define CALM_PACKETS 500000u
 #define FILL_MAX 256u
-#define TURNS 8
+/* Packets worked off between two looks at the clock, if there are as many: a small part of the
+   queue. */
+#define TIMED_PACKETS 256u
+/* An idle worker waits for so many. */
+#define IDLE_PACKETS 64u
 #define STOLEN 4
 
 struct mixed {
 	uint64_t count;
 	struct traffic_crowd deliveries;
 	struct traffic_crowd guesses;
+};
+
+struct load_case {
+	double load; /* times what the worker can take */
+	uint32_t sources;
+	bool shed;
 };
 
 struct load_run {
@@ -120,8 +131,8 @@ turns(struct core *core, unsigned *packets)
 	getrusage(RUSAGE_THREAD, &before);
 	uint64_t start = rte_rdtsc_precise();
 	/* Writing packets cools the caches: not after each turn. */
-	for (unsigned i = 0; i < TURNS; i++)
-		*packets += worker_poll(&core->worker);
+	for (unsigned n = 1; n > 0 && *packets < TIMED_PACKETS; *packets += n)
+		n = worker_poll(&core->worker);
 	uint64_t cycles = rte_rdtsc_precise() - start;
 	getrusage(RUSAGE_THREAD, &after);
 	core_read_events(core);
@@ -176,6 +187,8 @@ be_loaded(struct load_run *r, double load, uint64_t packets)
 			mean += ((double)took / n - mean) / 1000;
 		double cycles = took ? (double)took : mean * n;
 		credit += cycles / r->cycles_a_packet * load;
+		if (rte_ring_empty(r->core->options->rig->ring) && credit < IDLE_PACKETS)
+			credit = IDLE_PACKETS;
 	}
 	core_drain_worker(r->core);
 	return 0;
@@ -187,31 +200,59 @@ share(uint64_t part, uint64_t whole)
 	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
+static const struct {
+	const char *name;
+	enum counter counter;
+} shown[] = {
+	{"shed_packets", COUNTER_SHED_PKTS},
+	{"shed_deliveries", COUNTER_SHED_DELIVERIES},
+	{"shed_strangers", COUNTER_SHED_STRANGERS},
+	{"shed_guessers", COUNTER_SHED_GUESSERS},
+	{"shed_bodies", COUNTER_SHED_BODIES},
+	{"level_2_ms", COUNTER_SHED_MS_DELIVERIES},
+	{"level_3_ms", COUNTER_SHED_MS_STRANGERS},
+	{"level_4_ms", COUNTER_SHED_MS_GUESSERS},
+};
+
+#define SHOWN (sizeof(shown) / sizeof(shown[0]))
+
+/* What the repeats of one load showed. */
+struct results {
+	unsigned count;
+	double capacity[BENCH_REPEATS_MAX];
+	double percent[BENCH_REPEATS_MAX];
+	double missed[BENCH_REPEATS_MAX];
+	double counters[SHOWN][BENCH_REPEATS_MAX];
+};
+
 static void
-line_number(struct bench_line *line, const char *name, double value)
+note(struct results *out, const struct load_run *r, uint64_t failures, uint64_t failed)
 {
-	bench_line_samples(line, name, &value, 1);
+	unsigned n = out->count++;
+
+	out->capacity[n] = (double)rte_get_tsc_hz() / r->cycles_a_packet / 1e6;
+	out->percent[n] = share(failed, failures);
+	out->missed[n] = (double)r->missed;
+	for (unsigned i = 0; i < SHOWN; i++)
+		out->counters[i][n] =
+			(double)counter_read(core_counters(r->core), shown[i].counter);
 }
 
 static int
-report(const struct load_run *r, double load, uint64_t failures, uint64_t failed)
+report(const struct bench_options *options, const struct load_case *c, struct results *out)
 {
-	const struct counters *c = core_counters(r->core);
-	struct bench_line *line = bench_line_open(r->core->options, "overload");
+	struct bench_line *line = bench_line_open(options, "overload");
+	double load = c->load;
 
-	line_number(line, "load", load);
-	bench_line_text(line, "shed", r->shed ? "yes" : "no");
-	line_number(line, "capacity_mpps", (double)rte_get_tsc_hz() / r->cycles_a_packet / 1e6);
-	bench_line_count(line, "failed_logins", failures);
-	bench_line_count(line, "failed_logins_counted", failed);
-	line_number(line, "percent_counted", share(failed, failures));
-	bench_line_count(line, "missed_packets", r->missed);
-	bench_line_count(line, "shed_packets", counter_read(c, COUNTER_SHED_PKTS));
-	bench_line_count(line, "shed_deliveries", counter_read(c, COUNTER_SHED_DELIVERIES));
-	bench_line_count(line, "shed_strangers", counter_read(c, COUNTER_SHED_STRANGERS));
-	bench_line_count(line, "shed_bodies", counter_read(c, COUNTER_SHED_BODIES));
-	bench_line_count(line, "level_2_ms", counter_read(c, COUNTER_SHED_MS_DELIVERIES));
-	bench_line_count(line, "level_3_ms", counter_read(c, COUNTER_SHED_MS_STRANGERS));
+	bench_line_samples(line, "load", &load, 1);
+	bench_line_count(line, "sources", c->sources);
+	bench_line_text(line, "shed", c->shed ? "yes" : "no");
+	bench_line_count(line, "repeats", out->count);
+	bench_line_samples(line, "capacity_mpps", out->capacity, out->count);
+	bench_line_samples(line, "percent_counted", out->percent, out->count);
+	bench_line_samples(line, "missed_packets", out->missed, out->count);
+	for (unsigned i = 0; i < SHOWN; i++)
+		bench_line_samples(line, shown[i].name, out->counters[i], out->count);
 	return bench_line_print(line);
 }
 
@@ -230,24 +271,25 @@ check(const struct load_run *r)
 }
 
 static int
-play(struct load_run *r, double load, uint64_t warm_up)
+play(struct load_run *r, double load, struct results *out)
 {
 	const uint64_t packets = r->core->options->packets ? r->core->options->packets : PACKETS;
+	const uint64_t calm = packets < CALM_PACKETS ? packets : CALM_PACKETS;
 
-	if (be_calm(r, warm_up, NULL) != 0 ||
-		be_calm(r, packets < CALM_PACKETS ? packets : CALM_PACKETS, &r->cycles_a_packet) !=
-			0)
+	if (be_calm(r, r->core->mix->warm_up_packets, NULL) != 0 ||
+		be_calm(r, calm, &r->cycles_a_packet) != 0)
 		return -1;
 	uint64_t failures = r->core->tally.failures;
 	uint64_t failed = r->core->failed;
 	if (be_loaded(r, load, packets) != 0 || check(r) != 0)
 		return -1;
-	return report(r, load, r->core->tally.failures - failures, r->core->failed - failed);
+	note(out, r, r->core->tally.failures - failures, r->core->failed - failed);
+	return 0;
 }
 
 static int
 run_one(const struct bench_options *options, struct bench_mix *mix, struct match_set *patterns,
-	double load, bool shed)
+	const struct load_case *c, struct results *out)
 {
 	size_t bytes = (sizeof(struct core) + 63) / 64 * 64;
 	struct load_run r = {.core = aligned_alloc(64, bytes)};
@@ -258,8 +300,8 @@ run_one(const struct bench_options *options, struct bench_mix *mix, struct match
 	memset(r.core, 0, bytes);
 	r.core->options = options;
 	r.core->mix = mix;
-	if (core_open(r.core, patterns) == 0 && (!shed || open_shed(&r) == 0))
-		result = play(&r, load, mix->warm_up_packets);
+	if (core_open(r.core, patterns) == 0 && (!c->shed || open_shed(&r) == 0))
+		result = play(&r, c->load, out);
 	core_close(r.core);
 	bench_memory_give(r.shed_memory, r.shed_bytes);
 	free(r.core);
@@ -267,18 +309,15 @@ run_one(const struct bench_options *options, struct bench_mix *mix, struct match
 }
 
 static int
-run(const struct bench_options *options)
+run_case(const struct bench_options *options, struct match_set *patterns, const struct load_case *c)
 {
-	static const double loads[] = {0.8, 1.5, 2, 3};
 	static struct traffic_script delivery, guessing;
-	struct match_set *patterns;
+	struct results out = {0};
 	int result = 0;
 
-	if (scan_open(options, &patterns) != 0)
-		return -1;
 	traffic_script_delivery(&delivery, BODY_SEGMENTS);
 	traffic_script_guessing(&guessing);
-	for (unsigned i = 0; i < 2 * sizeof(loads) / sizeof(loads[0]) && result == 0; i++) {
+	for (unsigned i = 0; i < options->repeats && result == 0; i++) {
 		struct mixed mixed = {
 			.deliveries = {.script = &delivery,
 				.concurrency = options->sessions ? options->sessions : 2048,
@@ -286,7 +325,7 @@ run(const struct bench_options *options)
 				.network = 0x0b000000},
 			.guesses = {.script = &guessing,
 				.concurrency = options->sessions ? options->sessions : 512,
-				.sources = 1 << 9,
+				.sources = c->sources,
 				.network = 0x0a000000},
 		};
 		struct bench_mix mix = {.scenario = "overload",
@@ -296,7 +335,25 @@ run(const struct bench_options *options)
 		/* Each source of deliveries has ended one. */
 		mix.warm_up_packets =
 			(uint64_t)mixed.deliveries.concurrency * delivery.steps_count * 5 / 2;
-		result = run_one(options, &mix, patterns, loads[i / 2], i % 2);
+		result = run_one(options, &mix, patterns, c, &out);
+	}
+	return result == 0 ? report(options, c, &out) : result;
+}
+
+static int
+run(const struct bench_options *options)
+{
+	static const uint32_t sources[] = {1 << 12, 1 << 20};
+	static const double loads[] = {0.8, 1.5, 2, 3};
+	struct match_set *patterns;
+	int result = 0;
+
+	if (scan_open(options, &patterns) != 0)
+		return -1;
+	for (unsigned i = 0; i < 16 && result == 0; i++) {
+		const struct load_case c = {
+			.load = loads[i / 2 % 4], .sources = sources[i / 8], .shed = i % 2};
+		result = run_case(options, patterns, &c);
 	}
 	match_set_free(patterns);
 	return result;

@@ -24,7 +24,7 @@
 	X(BOOL, nic_filter, "dataplane.nic_filter", true, 0, 1,                                    \
 		"Let live ports drop what is certainly no mail, where they can")                   \
 	X(BOOL, shed, "dataplane.shed", true, 0, 1,                                                \
-		"Live, under overload: leave out bodies, then new sessions of least interest")     \
+		"Live, under overload: leave out bodies, then sessions of least interest")     \
 	X(DURATION, stats_interval, "stats.interval", 60 * NS_PER_S, NS_PER_S, 24 * NS_PER_H,      \
 		"How often a live run writes a stats line")                                        \
 	X(COUNT, loss_percent, "stats.loss_percent", 1, 0, 100,                                    \

@@ -78,23 +78,27 @@
 		"Packets dropped between a live port and its worker: queue full")                  \
 	X(SHED_LEVEL, "shed_level", "level",                                                       \
 		"What the worker under most overload sheds now: 0 nothing, 1 bodies, "             \
-		"2 deliveries too, 3 strangers too")                                               \
+		"2 deliveries too, 3 strangers too, 4 guessers too")                               \
 	X(SHED_MS_BODIES, "shed_bodies_time", "milliseconds",                                      \
 		"Milliseconds at level 1, of all workers: bodies were shed")                       \
 	X(SHED_MS_DELIVERIES, "shed_deliveries_time", "milliseconds",                              \
-		"Milliseconds at level 2: new deliveries were shed too")                           \
+		"Milliseconds at level 2: a share of the deliveries was shed too")                 \
 	X(SHED_MS_STRANGERS, "shed_strangers_time", "milliseconds",                                \
-		"Milliseconds at level 3: new sessions of strangers were shed too")                \
+		"Milliseconds at level 3: a share of the sessions of strangers was shed too")      \
+	X(SHED_MS_GUESSERS, "shed_guessers_time", "milliseconds",                                  \
+		"Milliseconds at level 4: a share of all sessions was shed")                       \
 	X(SHED_BODIES, "shed_bodies", "messages",                                                  \
 		"Messages whose body was not read whole: overload")                                \
 	X(SHED_BODY_BYTES, "shed_body_bytes", "bytes", "Bytes of bodies not read: overload")       \
 	X(SHED_LINES, "shed_lines", "lines", "Header lines not matched with rules: overload")      \
 	X(SHED_DELIVERIES, "shed_sessions_delivery", "sessions",                                   \
-		"New sessions shed under overload: of who only ever delivered mail")               \
+		"Sessions shed under overload: of who only ever delivered mail")                   \
 	X(SHED_USERS, "shed_sessions_user", "sessions",                                            \
-		"New sessions shed under overload: of who logs in and never failed")               \
+		"Sessions shed under overload: of who logs in and never failed")                   \
 	X(SHED_STRANGERS, "shed_sessions_stranger", "sessions",                                    \
-		"New sessions shed under overload: of who is not known")                           \
+		"Sessions shed under overload: of who is not known")                               \
+	X(SHED_GUESSERS, "shed_sessions_guesser", "sessions",                                      \
+		"Sessions shed under overload: of who failed to log in")                           \
 	X(SHED_PKTS, "shed_packets", "packets", "Packets of the sessions that were shed")
 
 enum counter {

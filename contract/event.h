@@ -194,7 +194,7 @@ enum event_session_end {
 	SESSION_END_FIN,
 	SESSION_END_RST,
 	SESSION_END_IDLE,    /* nothing for a while */
-	SESSION_END_EVICTED, /* the table was full */
+	SESSION_END_EVICTED, /* the table was full, or the worker under overload */
 	SESSION_END_CAPTURE, /* the capture ended first */
 	SESSION_END_REUSED,  /* a new connection took its ports */
 	SESSION_END_COUNT

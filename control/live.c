@@ -112,7 +112,7 @@ shed_of(const struct counters *sum)
 	return (struct eve_shed){
 		.level = sum->value[COUNTER_SHED_LEVEL],
 		.sessions = sum->value[COUNTER_SHED_DELIVERIES] + sum->value[COUNTER_SHED_USERS] +
-			    sum->value[COUNTER_SHED_STRANGERS],
+			    sum->value[COUNTER_SHED_STRANGERS] + sum->value[COUNTER_SHED_GUESSERS],
 		.packets = sum->value[COUNTER_SHED_PKTS],
 		.bodies = sum->value[COUNTER_SHED_BODIES],
 	};

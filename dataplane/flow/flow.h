@@ -28,6 +28,17 @@ _Static_assert(sizeof(struct flow_key) == 36, "flow_key has no padding");
 bool flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	const struct addr *dst, uint16_t dst_port);
 
+/* The key's, and one more that is 0: the hash takes them in pairs. */
+#define FLOW_HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t) + 1)
+
+/* A keyed hash of keys; the theory is at the head of flow/table.c. */
+struct flow_hash {
+	uint64_t k[FLOW_HASH_WORDS];
+};
+
+void flow_hash_init(struct flow_hash *hash, const struct siphash_key *key);
+uint64_t flow_hash(const struct flow_hash *hash, const struct flow_key *key);
+
 /* Who is evicted first when the table is full. */
 enum flow_class {
 	FLOW_HALF_OPEN, /* no data seen yet */

@@ -23,9 +23,6 @@ struct order {
 	uint32_t prev;
 };
 
-/* The key's, and one more that is 0: the hash takes them in pairs. */
-#define HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t) + 1)
-
 struct wheel {
 	uint32_t now_s;     /* where it stands: no entry is filed before */
 	uint32_t far_head;  /* entries beyond the wheel, in no order */
@@ -42,7 +39,7 @@ struct flow_table {
 	uint8_t *entries;
 	uint32_t bucket_count;
 	uint32_t entry_bytes;
-	uint64_t hash_key[HASH_WORDS];
+	struct flow_hash hash;
 	/* Changed with the entries. */
 	uint32_t capacity;
 	uint32_t count;

@@ -53,7 +53,7 @@
 /* Of an entry's cache lines: what a lookup asks the memory for ahead of its use. */
 #define PREFETCH_LINES_MAX 8u
 
-_Static_assert(HASH_WORDS % 2 == 0, "the hash takes words in pairs");
+_Static_assert(FLOW_HASH_WORDS % 2 == 0, "the hash takes words in pairs");
 
 static size_t
 round_up(size_t n, size_t to)
@@ -112,8 +112,7 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	t->free_head = FLOW_NONE;
 	t->half_open_head = FLOW_NONE;
 	t->half_open_tail = FLOW_NONE;
-	for (uint64_t i = 0; i < HASH_WORDS; i++)
-		t->hash_key[i] = siphash(&cfg->hash_key, &i, sizeof(i));
+	flow_hash_init(&t->hash, &cfg->hash_key);
 	timer_init(&t->wheel);
 	return t;
 }
@@ -138,21 +137,36 @@ flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	return swapped;
 }
 
-static uint64_t
-key_hash(const struct flow_table *t, const struct flow_key *key)
+void
+flow_hash_init(struct flow_hash *hash, const struct siphash_key *key)
 {
-	const uint64_t *k = t->hash_key;
+	for (uint64_t i = 0; i < FLOW_HASH_WORDS; i++)
+		hash->k[i] = siphash(key, &i, sizeof(i));
+}
+
+/* Inlined where a table is looked up. */
+static inline uint64_t
+key_hash(const struct flow_hash *hash, const struct flow_key *key)
+{
+	const uint64_t *k = hash->k;
 	const uint8_t *w = (const uint8_t *)key;
-	uint64_t h = (k[HASH_WORDS - 2] + load_le32(w + 4 * (HASH_WORDS - 2))) * k[HASH_WORDS - 1];
+	uint64_t h = (k[FLOW_HASH_WORDS - 2] + load_le32(w + 4 * (FLOW_HASH_WORDS - 2))) *
+		     k[FLOW_HASH_WORDS - 1];
 
 #pragma GCC unroll 4
-	for (unsigned i = 0; i < HASH_WORDS - 2; i += 2)
+	for (unsigned i = 0; i < FLOW_HASH_WORDS - 2; i += 2)
 		h += (k[i] + load_le32(w + 4 * i)) * (k[i + 1] + load_le32(w + 4 * i + 4));
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93;
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93;
 	return h ^ h >> 32;
+}
+
+uint64_t
+flow_hash(const struct flow_hash *hash, const struct flow_key *key)
+{
+	return key_hash(hash, key);
 }
 
 static uint16_t
@@ -251,7 +265,7 @@ table_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash
 uint32_t
 flow_table_find(struct flow_table *t, const struct flow_key *key)
 {
-	return table_find(t, key, key_hash(t, key));
+	return table_find(t, key, key_hash(&t->hash, key));
 }
 
 bool
@@ -282,7 +296,7 @@ flow_table_find_bulk(
 	uint64_t hash[FLOW_BULK_MAX];
 
 	for (unsigned i = 0; i < n; i++) {
-		hash[i] = key_hash(t, keys[i]);
+		hash[i] = key_hash(&t->hash, keys[i]);
 		__builtin_prefetch(bucket_at(t, hash[i], 0));
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -355,7 +369,7 @@ table_place(struct flow_table *t, uint64_t hash, uint32_t index)
 uint32_t
 flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class)
 {
-	uint64_t hash = key_hash(t, key);
+	uint64_t hash = key_hash(&t->hash, key);
 	uint32_t index = t->free_head != FLOW_NONE ? t->free_head : t->fresh;
 
 	if (t->count == t->capacity || !table_place(t, hash, index))
@@ -380,7 +394,7 @@ flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class
 static void
 table_unplace(struct flow_table *t, const struct flow *f, uint32_t index)
 {
-	uint64_t hash = key_hash(t, &f->key);
+	uint64_t hash = key_hash(&t->hash, &f->key);
 	struct bucket *home = bucket_at(t, hash, 0);
 	uint16_t tag = hash_tag(hash);
 

@@ -134,26 +134,35 @@ worker_decode(struct worker *w, struct rte_mbuf **packet, unsigned n, struct wor
 			return false;
 		p->data = rte_pktmbuf_mtod(m, const uint8_t *);
 	}
-	const struct packet_times *times = packet_times_of(m, w->meta_offset);
 	tally->verdicts[verdict]++;
 	if (verdict != DECODE_MAIL)
 		return false;
-	/* All of it will be read: its checksum is, and its lines are. But not what is shed. */
-	bool sheds = w->shed && w->shed->gauge.level != SHED_NOTHING;
-	uint32_t end = sheds && m->data_len > SHED_AHEAD ? SHED_AHEAD : m->data_len;
-	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < end; at += RTE_CACHE_LINE_SIZE)
-		rte_prefetch0(p->data + at);
 	p->more = w->segments[n];
 	p->more_count = 0;
-	if (m->next)
+	/* Not m->next, which is in the mbuf's second cache line. */
+	if (m->nb_segs > 1)
 		tally->cut += !worker_add_segments(w, m, n);
 	else
 		tally->cut += p->decoded.payload_wire_len > p->decoded.payload_len;
+	return true;
+}
+
+/* The packet in slot n is taken: what is to be read of it is asked for. */
+static void
+worker_take(struct worker *w, struct rte_mbuf *m, unsigned n)
+{
+	struct pipeline_packet *p = &w->packets[n];
+	const struct packet_times *times = packet_times_of(m, w->meta_offset);
+	/* All of it will be read: its checksum is, and its lines are. But not what is shed. */
+	bool sheds = w->shed && w->shed->level != SHED_NOTHING;
+	uint32_t end = sheds && m->data_len > SHED_AHEAD ? SHED_AHEAD : m->data_len;
+
+	for (uint32_t at = RTE_CACHE_LINE_SIZE; at < end; at += RTE_CACHE_LINE_SIZE)
+		rte_prefetch0(p->data + at);
 	p->checksum = (uint8_t)worker_checksum(m);
 	p->time_ns = times->time_ns;
 	p->clock_ns = times->clock_ns;
 	p->order = times->order;
-	return true;
 }
 
 /*
@@ -243,23 +252,65 @@ worker_free_simple(struct rte_mbuf *mbufs[], uint32_t bits)
 
 /* How loaded is it? Then shed may leave something out. last: what the last receive brought. */
 static void
-worker_weigh(struct worker *w, unsigned packets, unsigned last, uint64_t clock_ns)
+worker_weigh(struct worker *w, unsigned packets, unsigned mail, unsigned last, uint64_t clock_ns)
 {
 	/* Of several queues one that brings little says nothing of the next. */
 	bool dry = last == 0 || (last < WORKER_BURST && !(w->live && w->live->input_count > 1));
 
 	if (w->shed)
-		shed_turn(w->shed, packets, dry, clock_ns);
+		shed_turn(w->shed, packets, mail, dry, clock_ns);
+}
+
+static void
+worker_move(struct worker *w, unsigned to, unsigned from)
+{
+	if (to == from)
+		return;
+	w->packets[to] = w->packets[from];
+	w->mail[to] = w->mail[from];
+	w->packets[to].more = w->segments[to];
+	memcpy(w->segments[to], w->segments[from],
+		w->packets[from].more_count * sizeof(w->segments[0][0]));
+}
+
+/*
+ * Overload: what is of a session that was shed leaves the slots from `first` to `end`, before
+ * anything is read of it but its headers. Where they end now.
+ */
+static unsigned
+worker_leave_out(struct worker *w, unsigned first, unsigned end, uint64_t clock_ns)
+{
+	const struct rte_mempool *pool = first < end ? w->mail[first]->pool : NULL;
+	struct rte_mbuf *simple[WORKER_BURST];
+	uint64_t hash[WORKER_BURST];
+	unsigned kept = first;
+	unsigned n = 0;
+
+	for (unsigned i = first; i < end; i++)
+		hash[i - first] = pipeline_shed_hash(w->pipeline, &w->packets[i].decoded);
+	for (unsigned i = first; i < end; i++) {
+		struct rte_mbuf *m = w->mail[i];
+		if (!pipeline_sheds(w->pipeline, &w->packets[i].decoded, hash[i - first], clock_ns))
+			worker_move(w, kept++, i);
+		else if (worker_is_simple(m, pool))
+			simple[n++] = m;
+		else
+			rte_pktmbuf_free(m);
+	}
+	if (n > 0)
+		rte_mempool_put_bulk(simple[0]->pool, (void **)simple, n);
+	return kept;
 }
 
 /* Take a burst: mail is kept from place `mail` on, the rest is freed. How much is kept now. */
 static unsigned
 worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned mail,
-	struct worker_tally *tally)
+	struct worker_tally *tally, uint64_t clock_ns)
 {
 	stages_enter(w->emit.stages, PATH_SIEVE);
 	uint32_t plain = worker_sieve(w, mbufs, count, tally);
 	uint32_t all = (uint32_t)(~0ull >> (64 - count));
+	unsigned first = mail;
 
 	stages_enter(w->emit.stages, PATH_DECODE);
 	for (uint32_t rest = all & ~plain; rest; rest &= rest - 1) {
@@ -274,6 +325,10 @@ worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned
 		else
 			rte_pktmbuf_free(mbufs[i]);
 	}
+	if (w->shed && shed_asks(w->shed, clock_ns))
+		mail = worker_leave_out(w, first, mail, clock_ns);
+	for (unsigned i = first; i < mail; i++)
+		worker_take(w, w->mail[i], i);
 	stages_enter(w->emit.stages, PATH_FREE);
 	worker_free_simple(mbufs, plain);
 	return mail;
@@ -296,6 +351,9 @@ worker_poll(struct worker *w)
 	unsigned total = 0;
 	unsigned mail = 0;
 	uint16_t n;
+	/* What is shed does not end a turn, and the load is looked at after it. */
+	bool sheds = w->shed && w->shed->level >= SHED_DELIVERIES;
+	const unsigned limit = sheds ? SHED_LOOK_PACKETS : WORKER_TURN_MAX;
 
 	do {
 		stages_enter(w->emit.stages, PATH_RX);
@@ -303,9 +361,9 @@ worker_poll(struct worker *w)
 		if (n == 0)
 			break;
 		clock_ns = packet_times_of(mbufs[n - 1], w->meta_offset)->clock_ns;
-		mail = worker_sort(w, mbufs, n, mail, &tally);
+		mail = worker_sort(w, mbufs, n, mail, &tally, clock_ns);
 		total += n;
-	} while (n == WORKER_BURST && mail < WORKER_MAIL_ENOUGH && total < WORKER_TURN_MAX);
+	} while (n == WORKER_BURST && mail < WORKER_MAIL_ENOUGH && total < limit);
 	if (total == 0)
 		return 0;
 	if (mail > 0) {
@@ -316,7 +374,7 @@ worker_poll(struct worker *w)
 	}
 	stages_enter(w->emit.stages, PATH_OTHER);
 	worker_count(w, &tally);
-	worker_weigh(w, total, n, clock_ns);
+	worker_weigh(w, total, mail, n, clock_ns);
 	worker_advance(w, clock_ns + 1);
 	return (uint16_t)total;
 }
@@ -376,7 +434,7 @@ worker_run_queue(struct worker *w)
 			continue;
 		}
 		worker_count_absorbed(w);
-		worker_weigh(w, 0, 0, clock_ns);
+		worker_weigh(w, 0, 0, 0, clock_ns);
 		if (clock_ns > w->watermark_ns)
 			worker_advance(w, clock_ns);
 		if (ended) {
@@ -399,7 +457,7 @@ worker_run_live(struct worker *w)
 		uint16_t n = worker_poll(w);
 		if (n == 0) {
 			worker_advance(w, live_clock(w->live) + 1);
-			worker_weigh(w, 0, 0, w->live->clock_ns);
+			worker_weigh(w, 0, 0, 0, w->live->clock_ns);
 		}
 		if (stopped && live_drained(w->live, n == 0)) {
 			worker_end(w, w->watermark_ns);

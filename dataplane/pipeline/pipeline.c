@@ -22,7 +22,8 @@
  * Limits: capacity of the table (half-open sessions are evicted first, then
  * those idle longest; each is counted), arenas of tcp and smtp, PIPELINE_BURST_MAX.
  *
- * Under overload shed says which new sessions are not opened; those that are in the table go on.
+ * Under overload shed says which sessions are not opened, and which of those in the table are cut;
+ * their later packets go before the table is asked for them (pipeline_sheds).
  *
  * What an attacker would try: flood with SYNs (half-open entries are the first
  * to go), choose colliding addresses (the table's hash is keyed), forge RSTs
@@ -39,7 +40,7 @@
 
 #define CACHE_LINE 64u
 #define LINGER_S 5u
-#define ORDER_MASK ((1ULL << 55) - 1) /* packets of a thousand years */
+#define ORDER_MASK ((1ULL << 52) - 1) /* packets of ten years, at 10 million a second */
 /* tcp decides on what it holds when a segment comes, and after this when none does: else a
    few hundred sessions that fell silent would keep its arena from all others. */
 #define HOLD_S 30u
@@ -201,21 +202,66 @@ packet_is_stray(const struct decode_packet *d)
 	return (d->tcp_flags & TCP_RST) || (!(d->tcp_flags & TCP_SYN) && d->payload_wire_len == 0);
 }
 
-/* Overload: is this packet of a session that is not followed? */
+static enum shed_packet
+packet_kind(const struct decode_packet *d)
+{
+	if (d->tcp_flags & (TCP_FIN | TCP_RST))
+		return SHED_ENDS;
+	if ((d->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return SHED_BEGINS;
+	return packet_is_stray(d) ? SHED_SIGNS : SHED_TALKS;
+}
+
+uint64_t
+pipeline_shed_hash(const struct pipeline *p, const struct decode_packet *d)
+{
+	struct flow_key key;
+
+	flow_key_make(&key, &d->src, d->src_port, &d->dst, d->dst_port);
+	uint64_t hash = shed_hash(p->shed, &key);
+	__builtin_prefetch(shed_place(p->shed, hash), 1);
+	return hash;
+}
+
+bool
+pipeline_sheds(struct pipeline *p, const struct decode_packet *d, uint64_t hash, uint64_t clock_ns)
+{
+	return shed_knows(p->shed, hash, packet_kind(d), clock_ns);
+}
+
+/* Overload: is the session that this packet would begin not to be followed? */
 static bool
 packet_is_shed(struct pipeline *p, const struct flow_key *key, const struct pipeline_packet *pkt,
-	bool from_client)
+	bool from_client, unsigned *what)
 {
 	const struct decode_packet *d = &pkt->decoded;
-	enum shed_packet kind = packet_is_stray(d) ? SHED_SIGNS : SHED_TALKS;
 
 	if (!p->shed || !shed_asks(p->shed, pkt->clock_ns))
 		return false;
-	if (d->tcp_flags & (TCP_FIN | TCP_RST))
-		kind = kind == SHED_SIGNS ? SHED_ENDS : kind;
-	else if ((d->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-		kind = SHED_BEGINS;
-	return !shed_takes(p->shed, key, from_client ? &d->src : &d->dst, kind, pkt->clock_ns);
+	uint64_t hash = shed_hash(p->shed, key);
+	/* It may have been shed since this packet was received. */
+	return shed_knows(p->shed, hash, packet_kind(d), pkt->clock_ns) ||
+	       !shed_takes(p->shed, hash, from_client ? &d->src : &d->dst, packet_kind(d),
+		       pkt->clock_ns, what);
+}
+
+/* Overload: the session of this packet is followed no longer. */
+static bool
+session_is_cut(struct pipeline *p, uint32_t index, const struct flow_key *key, uint64_t clock_ns)
+{
+	struct session *s = session_at(p, index);
+
+	if (!p->shed || p->shed->level < SHED_DELIVERIES || s->ended)
+		return false;
+	uint64_t hash = shed_hash(p->shed, key);
+	if (!shed_may_cut(p->shed, hash))
+		return false;
+	unsigned what = s->source;
+	bool cut = shed_cuts(p->shed, hash, &key->addr[s->client_end], clock_ns, &what);
+	s->source = what & 7;
+	if (cut)
+		session_remove(p, index, SESSION_END_EVICTED);
+	return cut;
 }
 
 /* Open a session for a packet that has none; FLOW_NONE when it is not to have one. */
@@ -225,9 +271,11 @@ session_open(struct pipeline *p, const struct flow_key *key, const struct pipeli
 {
 	const struct decode_packet *d = &pkt->decoded;
 	bool guessed;
+	unsigned what = 0;
 	int from_client = packet_from_client(p, d, &guessed);
 
-	if (from_client < 0 || packet_is_shed(p, key, pkt, from_client) || packet_is_stray(d))
+	if (from_client < 0 || packet_is_shed(p, key, pkt, from_client, &what) ||
+		packet_is_stray(d))
 		return FLOW_NONE;
 	uint32_t index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
 	if (index == FLOW_NONE && evict_one(p) == 0)
@@ -240,6 +288,7 @@ session_open(struct pipeline *p, const struct flow_key *key, const struct pipeli
 	struct session *s = session_at(p, index);
 	s->client_end = from_client ? swapped : !swapped;
 	s->guessed = guessed;
+	s->source = what & 7;
 	s->start_ns = pkt->time_ns;
 	s->last_ns = pkt->time_ns;
 	s->first_order = pkt->order & ORDER_MASK;
@@ -304,6 +353,8 @@ packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct f
 		index = flow_table_find(p->table, key);
 	if (index == FLOW_NONE)
 		index = session_open(p, key, pkt, swapped);
+	else if (session_is_cut(p, index, key, pkt->clock_ns))
+		return;
 	if (index == FLOW_NONE)
 		return;
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
@@ -352,7 +403,7 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 			smtp_prefetch(&p->smtp, &session_at(p, index[i])->smtp);
 	}
 	p->table_changed = false;
-	p->smtp.skim = p->shed && p->shed->gauge.level >= SHED_BODIES;
+	p->smtp.skim = p->shed && p->shed->level >= SHED_BODIES;
 	for (unsigned i = 0; i < n; i++) {
 		if (packets[i].clock_ns >= p->next_ns)
 			pipeline_clock(p, packets[i].clock_ns);

@@ -71,6 +71,15 @@ struct pipeline_use {
 
 void pipeline_use(const struct pipeline *p, struct pipeline_use *use);
 
+/*
+ * Overload, in two steps, so that the memory is asked for in between: the hash that the second one
+ * takes; then: is this packet of a session that was shed? Then it is counted and need not be given
+ * to pipeline_burst. Both read nothing but what decode says. Only while shed_asks.
+ */
+uint64_t pipeline_shed_hash(const struct pipeline *p, const struct decode_packet *d);
+bool pipeline_sheds(
+	struct pipeline *p, const struct decode_packet *d, uint64_t hash, uint64_t clock_ns);
+
 /* n <= PIPELINE_BURST_MAX mail packets, in the order of the capture. */
 void pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n);
 

@@ -19,7 +19,7 @@ struct session {
 	uint32_t packets[2];    /* saturate */
 	uint64_t start_ns;
 	uint64_t last_ns;
-	uint64_t first_order : 55;
+	uint64_t first_order : 52;
 	uint64_t client_end : 1; /* which endpoint of the key is the client */
 	uint64_t guessed : 1;    /* and that was inferred */
 	uint64_t smtp_open : 1;
@@ -28,12 +28,14 @@ struct session {
 	uint64_t reset : 1;   /* a credible RST came last */
 	uint64_t refused : 1; /* RST in answer to the SYN */
 	uint64_t holds : 1;   /* the timer is for the bytes that tcp holds */
+	uint64_t source : 3;  /* what shed knows of the client (shed_cuts) */
 	struct smtp_session smtp;
 	struct tcp_conn tcp;
 	uint32_t bytes_low[2];
 	uint32_t gap_bytes[2];
 };
 
+_Static_assert(SHED_CLASS_COUNT < 8, "what shed knows fits its bits");
 _Static_assert(sizeof(struct session) == 224, "what an open session costs here");
 
 static inline uint64_t

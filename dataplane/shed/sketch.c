@@ -12,12 +12,14 @@
  * users (more recipients refused than accepted, by ASKED_MANY; VRFY) is of interest like a guesser.
  *
  * Limits: eight sources a set, a day (SKETCH_REMEMBER_S). When a set is full the least interesting
- * goes, of those the one not seen for longest. A tag is 32 bits of a keyed hash: two sources
- * of one set are taken for one by a chance of 2^-32.
+ * goes, of those the one not seen for longest; but a set that has GUESSERS_MAX of interest
+ * forgets one of these. So guessers without number leave room for the deliverers: who
+ * cannot be told from them could not be shed before them. A tag is 32 bits of a keyed hash: two
+ * sources of one set are taken for one by a chance of 2^-32.
  *
- * What an attacker would try: be a deliverer first. Then level SHED_DELIVERIES sheds his next
- * sessions but for the probes (shed.c), and the first failure that a probe sees brings him back
- * for good. Fill the table with sources of interest of his own: 65,536 real addresses that fail to
+ * What an attacker would try: be a deliverer first. Then level SHED_DELIVERIES sheds most of his
+ * next sessions (shed.c), and the first failure that one of the others shows brings him back
+ * for good. Fill the table with sources of interest of his own: 40,960 real addresses that fail to
  * log in, which is an attack that control tells of.
  */
 #include "dataplane/shed/sketch.h"
@@ -29,6 +31,8 @@
 
 #define SKETCH_TICK_S 16u
 #define ASKED_MANY 8u
+/* Of a full set: the other ways are for who is known to be of less interest. */
+#define GUESSERS_MAX 5u
 
 _Static_assert(SKETCH_REMEMBER_S / SKETCH_TICK_S < UINT16_MAX / 2, "an age fits its field");
 
@@ -67,21 +71,36 @@ find(struct sketch_set *set, uint32_t tag, uint16_t tick)
 	return NULL;
 }
 
+/* Is a rather forgotten than b? Guessers are when there are many of them. */
+static bool
+is_worse(const struct sketch_source *a, const struct sketch_source *b, bool crowded, uint16_t tick)
+{
+	bool a_crowds = crowded && a->class == SHED_INTEREST;
+	bool b_crowds = crowded && b->class == SHED_INTEREST;
+
+	if (a_crowds != b_crowds)
+		return a_crowds;
+	if (a->class != b->class)
+		return a->class < b->class;
+	return (uint16_t)(tick - a->seen) > (uint16_t)(tick - b->seen);
+}
+
 /* Whom to forget for another. */
 static struct sketch_source *
 victim(struct sketch_set *set, uint32_t tag, uint16_t tick)
 {
 	struct sketch_source *worst = &set->way[0];
+	unsigned guessers = 0;
 
 	for (unsigned i = 0; i < SKETCH_WAYS; i++) {
 		struct sketch_source *e = &set->way[i];
 		if (e->tag == tag || e->tag == 0 || is_old(e, tick))
 			return e;
-		if (e->class < worst->class ||
-			(e->class == worst->class &&
-				(uint16_t)(tick - e->seen) > (uint16_t)(tick - worst->seen)))
-			worst = e;
+		guessers += e->class == SHED_INTEREST;
 	}
+	for (unsigned i = 1; i < SKETCH_WAYS; i++)
+		if (is_worse(&set->way[i], worst, guessers >= GUESSERS_MAX, tick))
+			worst = &set->way[i];
 	return worst;
 }
 

@@ -91,13 +91,30 @@ tear_down(void **state)
 	return 0;
 }
 
-/* A look at the load: the queue is so full. */
+/* A look at the load. */
 static void
-load_is(struct rig *r, uint32_t queue)
+look(struct rig *r)
 {
-	r->load.queue = queue;
 	r->clock_ns += 10 * NS_PER_MS;
-	shed_turn(r->shed, 256, queue == 0, T0 + r->clock_ns);
+	shed_turn(r->shed, 256, 256, r->load.queue == 0, T0 + r->clock_ns);
+}
+
+/* The table is so full, and the queue empty. */
+static void
+table_is(struct rig *r, uint32_t table)
+{
+	r->load.table = table;
+	look(r);
+}
+
+/* Bodies are shed, and no session. */
+static void
+bodies_are_shed(struct rig *r)
+{
+	r->load.queue = 250;
+	for (unsigned i = 0; i < 100 && r->shed->level == SHED_NOTHING; i++)
+		look(r);
+	assert_int_equal(r->shed->level, SHED_BODIES);
 }
 
 struct talk {
@@ -142,7 +159,11 @@ send_bytes(struct rig *r, struct talk *t, bool from_client, uint8_t flags, const
 	pkt.time_ns = pkt.clock_ns = T0 + r->clock_ns;
 	pkt.order = ++r->order;
 	r->sent++;
-	pipeline_burst(r->p, &pkt, 1);
+	/* As a worker does. */
+	if (!shed_asks(r->shed, pkt.clock_ns) ||
+		!pipeline_sheds(
+			r->p, &pkt.decoded, pipeline_shed_hash(r->p, &pkt.decoded), pkt.clock_ns))
+		pipeline_burst(r->p, &pkt, 1);
 }
 
 static void
@@ -261,7 +282,7 @@ counted(const struct rig *r, enum counter id)
 static void
 be_known(struct rig *r)
 {
-	load_is(r, 0);
+	look(r);
 	for (uint32_t i = 0; i < 10; i++)
 		deliver(r, 0x0a000001 + i);
 	guess(r, 0xc6336407);
@@ -273,7 +294,7 @@ failures_are_counted_while_deliveries_are_shed_and_each_packet_is_in_one(void **
 	struct rig *r = *state;
 
 	be_known(r);
-	load_is(r, 600);
+	table_is(r, 900);
 	for (uint32_t i = 0; i < 200; i++) {
 		deliver(r, 0x0a000001 + i % 10);
 		guess(r, 0xc6336407);
@@ -281,7 +302,7 @@ failures_are_counted_while_deliveries_are_shed_and_each_packet_is_in_one(void **
 	}
 	pipeline_end(r->p, T0 + r->clock_ns);
 	assert_int_equal(count(r, EVENT_AUTH), 401);
-	assert_in_range(counted(r, COUNTER_SHED_DELIVERIES), 160, 199);
+	assert_in_range(counted(r, COUNTER_SHED_DELIVERIES), 180, 200);
 	assert_int_equal(count(r, EVENT_MAIL), 10 + 200 - counted(r, COUNTER_SHED_DELIVERIES));
 	assert_int_equal(counted(r, COUNTER_SHED_STRANGERS), 0);
 	assert_int_equal(inspected(r) + counted(r, COUNTER_SHED_PKTS), r->sent);
@@ -294,36 +315,42 @@ at_the_last_level_who_failed_before_is_followed_and_a_stranger_is_found_out(void
 	struct rig *r = *state;
 
 	be_known(r);
-	load_is(r, 900);
+	table_is(r, 970);
 	for (unsigned i = 0; i < 100; i++)
 		guess(r, 0xc6336407);
 	assert_int_equal(count(r, EVENT_AUTH), 101);
-	for (unsigned i = 0; i < 100; i++)
+	for (unsigned i = 0; i < 400; i++)
 		guess(r, 0xc6336408);
-	/* From the first probe on. */
-	assert_int_equal(count(r, EVENT_AUTH), 201 - counted(r, COUNTER_SHED_STRANGERS));
-	assert_in_range(counted(r, COUNTER_SHED_STRANGERS), 1, 80);
+	/* From the first that is in the share on. */
+	assert_int_equal(count(r, EVENT_AUTH), 501 - counted(r, COUNTER_SHED_STRANGERS));
+	assert_in_range(counted(r, COUNTER_SHED_STRANGERS), 1, 399);
 	pipeline_end(r->p, T0 + r->clock_ns);
 	assert_int_equal(inspected(r) + counted(r, COUNTER_SHED_PKTS), r->sent);
 }
 
 static void
-a_session_that_is_followed_goes_on_at_any_level(void **state)
+a_delivery_that_is_followed_is_cut_and_the_session_of_a_guesser_is_not(void **state)
 {
 	struct rig *r = *state;
 
 	be_known(r);
 	struct talk t = talk_of(r, 0x0a000001);
+	struct talk g = talk_of(r, 0xc6336407);
 	open_talk(r, &t);
+	open_talk(r, &g);
 	begin_message(r, &t);
-	load_is(r, 1000);
+	table_is(r, 970);
 	say(r, &t, "C: body\r\n");
 	end_message(r, &t);
-	fail_auth(r, &t);
 	close_talk(r, &t);
-	assert_int_equal(count(r, EVENT_MAIL), 11);
+	fail_auth(r, &g);
+	close_talk(r, &g);
+	assert_int_equal(counted(r, COUNTER_SHED_DELIVERIES), 1);
+	assert_int_equal(counted(r, COUNTER_SHED_STRANGERS), 0);
 	assert_int_equal(count(r, EVENT_AUTH), 2);
-	assert_int_equal(counted(r, COUNTER_SHED_PKTS), 0);
+	pipeline_end(r->p, T0 + r->clock_ns);
+	/* Its last ACK was not of a session that ended before. */
+	assert_int_equal(inspected(r) - 1 + counted(r, COUNTER_SHED_PKTS), r->sent);
 }
 
 static void
@@ -332,7 +359,9 @@ without_overload_nothing_is_left_out(void **state)
 	struct rig *r = *state;
 
 	be_known(r);
-	load_is(r, 249);
+	r->load.queue = 249;
+	for (unsigned i = 0; i < 20; i++)
+		look(r);
 	for (uint32_t i = 0; i < 50; i++)
 		deliver(r, 0x0a000001 + i % 10);
 	assert_int_equal(count(r, EVENT_MAIL), 60);
@@ -388,7 +417,7 @@ a_body_passes_unread_and_its_end_is_found_and_its_size_is_right(void **state)
 {
 	struct rig *r = *state;
 
-	load_is(r, 300);
+	bodies_are_shed(r);
 	struct talk t = talk_of(r, 0x0a000001);
 	open_talk(r, &t);
 	for (unsigned i = 0; i < 2; i++) {
@@ -416,7 +445,7 @@ an_end_of_data_between_two_segments_is_found(void **state)
 	static const char end[] = "\r\n.\r\n";
 	struct rig *r = *state;
 
-	load_is(r, 300);
+	bodies_are_shed(r);
 	for (size_t cut = 0; cut <= 5; cut++) {
 		char first[SEGMENT], second[SEGMENT];
 		struct talk t = talk_of(r, 0x0a000001);
@@ -443,7 +472,7 @@ an_end_that_was_passed_over_hides_no_failed_login(void **state)
 	struct talk t = talk_of(r, 0x0a000001);
 	char hidden[SEGMENT];
 
-	load_is(r, 300);
+	bodies_are_shed(r);
 	open_talk(r, &t);
 	begin_message(r, &t);
 	send_body(r, &t, 1);
@@ -467,7 +496,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(failures_are_counted_while_deliveries_are_shed_and_each_packet_is_in_one),
 		TEST(at_the_last_level_who_failed_before_is_followed_and_a_stranger_is_found_out),
-		TEST(a_session_that_is_followed_goes_on_at_any_level),
+		TEST(a_delivery_that_is_followed_is_cut_and_the_session_of_a_guesser_is_not),
 		TEST(without_overload_nothing_is_left_out),
 		TEST(sessions_that_talk_fill_the_table_and_half_open_and_ended_ones_do_not),
 		TEST(a_body_passes_unread_and_its_end_is_found_and_its_size_is_right),
