@@ -106,6 +106,19 @@ def each_database_has_a_cost(program):
     expect(contexts == ["banner", "command", "header", "reply"], f"contexts {contexts}")
 
 
+def overload_plays_each_load_with_and_without_shedding(program):
+    few = ["--packets", str(PACKETS), "--sessions", "64", "--repeats", "2"]
+    done = bench(program, "--json", "--no-patterns", *few, "overload")
+    expect(done.returncode == 0, f"overload: status {done.returncode}: {done.stderr.strip()}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    cases = {(line["load"], line["sources"], line["shed"]) for line in lines}
+    expect(len(cases) == len(lines) == 16, f"not each case once: {cases}")
+    for line in lines:
+        expect(line["repeats"] == 2, "not each repeat was played")
+        expect(0 <= line["percent_counted"] <= 100, f"{line['percent_counted']} % were counted")
+        expect(line["shed"] == "yes" or line["shed_packets"] == 0, "it sheds what it may not")
+
+
 def the_list_names_each_scenario(program):
     done = bench(program, "--list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
@@ -148,6 +161,7 @@ CASES = [
     each_stage_has_its_share,
     each_database_has_a_cost,
     the_list_names_each_scenario,
+    overload_plays_each_load_with_and_without_shedding,
     a_sweep_is_measured_and_drawn,
     what_is_not_understood_is_one_line,
 ]
