@@ -385,7 +385,7 @@ void
 pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n)
 {
 	struct flow_key keys[PIPELINE_BURST_MAX];
-	const struct flow_key *key_of[PIPELINE_BURST_MAX] = {NULL}; /* GCC does not see that n > 0 */
+	const struct flow_key *key_of[PIPELINE_BURST_MAX] = {NULL};
 	uint32_t index[PIPELINE_BURST_MAX];
 	bool swapped[PIPELINE_BURST_MAX];
 
