@@ -213,6 +213,8 @@ def in_small_tmpfs(f, script, *args):
     """The script with a full file system of 64 KiB at FOLDER/small."""
     if os.geteuid() != 0 or not shutil.which("unshare"):
         raise Skip("needs root and unshare")
+    if subprocess.run(["unshare", "-m", "true"], capture_output=True).returncode != 0:
+        raise Skip("no mount namespace can be made here")
     small = f.path / "small"
     small.mkdir()
     set_up = (
