@@ -16,54 +16,9 @@
 #include <unistd.h>
 
 #include "store/store.h"
+#include "tests/unit/store_place.h"
 
 #define NS_PER_DAY (86400ull * 1000000000ull)
-
-struct place {
-	char folder[64];
-	char path[96];
-};
-
-static int
-set_up(void **state)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	strcpy(place->folder, "/tmp/smtap-store-XXXXXX");
-	if (!mkdtemp(place->folder))
-		return -1;
-	snprintf(place->path, sizeof(place->path), "%s/a.db", place->folder);
-	*state = place;
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	struct place *place = *state;
-	char path[128];
-
-	chmod(place->folder, 0700);
-	for (unsigned i = 0; i < 3; i++) {
-		snprintf(path, sizeof(path), "%s%s", place->path, ends[i]);
-		unlink(path);
-	}
-	assert_int_equal(rmdir(place->folder), 0);
-	free(place);
-	return 0;
-}
-
-static struct store *
-opened(const struct place *place, enum store_mode mode)
-{
-	struct store *store;
-	char why[512] = "";
-
-	if (store_open(&store, place->path, mode, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
-	return store;
-}
 
 /* Alert number seq about incident id, told on that day. */
 static struct store_alert
