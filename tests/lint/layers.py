@@ -28,6 +28,7 @@ MAY = {
     "dataplane/io": ["base", "contract", "config", *CORE_PARTS],
     "store": ["base"],
     "control": ["base", "contract", "config", "patterns", "store"],
+    "export": ["base", "contract", "config"],
     "cli": ["base", "contract", "config", "patterns", "store"],
 }
 
@@ -42,6 +43,8 @@ EDGES = [
     (re.compile(r"^pcap"), ["dataplane/io"], "captures are read by io"),
     (re.compile(r"^maxminddb"), ["control"], "databases of addresses are control's"),
     (re.compile(r"^sqlite3"), ["store"], "the file of incidents is store's"),
+    (re.compile(r"^(curl/|microhttpd|librdkafka/|gnutls/)"), ["export"],
+     "what speaks to the network is export's"),
 ]
 
 # These prove and measure: they may include anything.

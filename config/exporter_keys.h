@@ -1,0 +1,36 @@
+/*
+ * The keys of exporters, by type. X(kind, "key", "default", min, max, "help")
+ *
+ * TEXT: min and max are bytes. FILE, URL: the same. COUNT: a whole number. DURATION: nanoseconds,
+ * the default as it is written ("5m"). BOOL: "true" or "false". CHOICE: the default is the first of
+ * the choices, "a|b|c". NETS: a list of networks; TEXTS: a list of texts; max: elements. A default
+ * of NULL says that the key has to be given.
+ */
+#ifndef SMTAP_CONFIG_EXPORTER_KEYS_H
+#define SMTAP_CONFIG_EXPORTER_KEYS_H
+
+#include "base/duration.h"
+
+/* clang-format off */
+/* Of every exporter. */
+#define CONFIG_EXPORTER_COMMON(X)                                                                  \
+	X(CHOICE, "severity", "3|2|1", 0, 0,                                                       \
+		"Least severity of what is sent: 3 all, 2 major and critical, 1 critical only")    \
+	X(CHOICE, "from", "now|start", 0, 0,                                                       \
+		"Where a new exporter begins: with the next alert, or with the oldest in the store") \
+	X(DURATION, "retry_max", "1m", NS_PER_S, NS_PER_H,                                         \
+		"Longest pause between tries while the destination fails")                         \
+	X(COUNT, "batch", "100", 1, 1000, "Alerts sent at a time, at most")
+
+/* X(enumerator, "type", KEYS) */
+#define CONFIG_EXPORTER_TYPES(X)
+
+enum config_exporter_type {
+#define X(enumerator, name, keys) CONFIG_EXPORTER_##enumerator,
+	CONFIG_EXPORTER_TYPES(X)
+#undef X
+	CONFIG_EXPORTER_TYPE_COUNT
+};
+/* clang-format on */
+
+#endif
