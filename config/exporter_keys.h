@@ -17,7 +17,7 @@
 	X(CHOICE, "severity", "3|2|1", 0, 0,                                                       \
 		"Least severity of what is sent: 3 all, 2 major and critical, 1 critical only")    \
 	X(CHOICE, "from", "now|start", 0, 0,                                                       \
-		"Where a new exporter begins: with the next alert, or with the oldest in the store") \
+		"Where a new exporter begins: with the next alert, or the oldest in the store") \
 	X(DURATION, "retry_max", "1m", NS_PER_S, NS_PER_H,                                         \
 		"Longest pause between tries while the destination fails")                         \
 	X(COUNT, "batch", "100", 1, 1000, "Alerts sent at a time, at most")
