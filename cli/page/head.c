@@ -65,7 +65,7 @@ loss_help(const char *name)
 		{"engine_evicted_sources", "Sources forgotten: the table was full"},
 		{"engine_evicted_accounts", "Accounts forgotten: the table was full"},
 		{"engine_untracked", "Attempts that were not tracked: the tables were full"},
-		{"engine_incidents_refused", "Findings not told: the table was full"}};
+		{"engine_findings_refused", "Findings not told: the table was full"}};
 	static const enum counter lost[] = {COUNTER_EVENTS_LOST_AUTH, COUNTER_EVENTS_LOST_RCPT,
 		COUNTER_EVENTS_LOST_MAIL, COUNTER_EVENTS_LOST_SESSION,
 		COUNTER_EVENTS_LOST_SIGNATURE, COUNTER_DECODE_TRUNCATED, COUNTER_FRAG_DROP,

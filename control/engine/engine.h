@@ -83,27 +83,47 @@ struct engine_row {
 	uint64_t last_ns;
 };
 
+/* X(field, "name", COUNTER or GAUGE, "unit", "help") */
+#define ENGINE_COUNTERS(X)                                                                         \
+	X(sources, "engine_sources", COUNTER, "sources", "Sources that came into the table")       \
+	X(accounts, "engine_accounts", COUNTER, "accounts", "Accounts that came into the table")   \
+	X(servers, "engine_servers", COUNTER, "servers", "Servers that came into the table")       \
+	X(evicted_sources, "engine_evicted_sources", COUNTER, "sources",                           \
+		"Sources forgotten: the table was full")                                           \
+	X(evicted_accounts, "engine_evicted_accounts", COUNTER, "accounts",                        \
+		"Accounts forgotten: the table was full")                                          \
+	X(evicted_trackers, "engine_evicted_trackers", COUNTER, "subjects",                        \
+		"Subjects forgotten of the detectors of connections and mail: the table was full") \
+	X(untracked, "engine_untracked", COUNTER, "attempts",                                      \
+		"Attempts for which there was no room in any table")                               \
+	X(untracked_notes, "engine_untracked_notes", COUNTER, "facts",                             \
+		"Facts for which the detectors of connections and mail had no room")               \
+	X(findings, "engine_findings", COUNTER, "findings", "Findings opened")                     \
+	X(findings_cut, "engine_findings_cut", COUNTER, "findings",                                \
+		"Findings closed early, to make room for more severe ones")                        \
+	X(findings_refused, "engine_findings_refused", COUNTER, "findings",                        \
+		"Findings for which there was no room: all were open, or held a full table")       \
+	X(incidents, "engine_incidents", GAUGE, "incidents",                                       \
+		"Incidents so far; those that turned out to be another are not counted twice")     \
+	X(incidents_merged, "engine_incidents_merged", COUNTER, "incidents",                       \
+		"Incidents that turned out to be another")                                         \
+	X(incidents_reopened, "engine_incidents_reopened", COUNTER, "times",                       \
+		"Times that an incident went on after it had closed")                              \
+	X(alerts_held, "engine_alerts_held", COUNTER, "alerts",                                    \
+		"Alerts held back for the next update interval of their incident")                 \
+	X(findings_suppressed, "suppressed_findings", COUNTER, "findings",                         \
+		"Findings that a rule hid when they were first to be told")                        \
+	X(tellings_suppressed, "suppressed_sightings", COUNTER, "alerts",                          \
+		"Alerts of such findings that were kept back")                                     \
+	X(events_allowed, "allowed_events", COUNTER, "events",                                     \
+		"Events that a rule kept from detectors")
+
 struct engine_totals {
 	uint64_t events[EVENT_TYPE_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
-	uint64_t sources;
-	uint64_t accounts;
-	uint64_t servers;
-	uint64_t evicted_sources; /* from full tables */
-	uint64_t evicted_accounts;
-	uint64_t evicted_trackers; /* subjects of the detectors of connections and mail */
-	uint64_t incidents;        /* those that turned out to be another are not counted twice */
-	uint64_t incidents_merged;
-	uint64_t incidents_reopened;
-	uint64_t alerts_held; /* for the next update interval of their incident */
-	uint64_t findings;
-	uint64_t untracked;           /* AUTH events that found no room in any table */
-	uint64_t untracked_notes;     /* what found no room among trackers */
-	uint64_t findings_refused;    /* all entries were open, or half of a table under findings */
-	uint64_t findings_cut;        /* closed early, for more severe ones in a full book */
-	uint64_t findings_suppressed; /* by a rule, when they were first to be told */
-	uint64_t tellings_suppressed; /* of these */
-	uint64_t events_allowed;      /* that a rule kept from a detector */
+#define X(field, name, kind, unit, help) uint64_t field;
+	ENGINE_COUNTERS(X)
+#undef X
 };
 
 size_t engine_top(

@@ -25,19 +25,21 @@
 #include "control/outbox/outbox.h"
 #include "patterns/pattern.h"
 
-/* X(field, "name", "help"): export's own counters. */
-#define EVE_COUNTERS(X)                                                                          \
-	X(lines, "eve_lines", "Lines written")                                                   \
-	X(alerts, "eve_alerts", "Of these, alerts")                                              \
-	X(hidden, "eve_suppressed", "Of these, findings that a rule hid to their end")           \
-	X(suppressed, "eve_signatures_suppressed",                                               \
-		"Matches of a signature for an address that was told within the interval")       \
-	X(enrich_errors, "enrich_errors", "Look-ups of addresses that met damage in a database") \
-	X(rcpt_evicted, "eve_transactions_evicted",                                              \
+/* X(field, "name", COUNTER or GAUGE, "unit", "help"): export's own counters. */
+#define EVE_COUNTERS(X)                                                                    \
+	X(lines, "eve_lines", COUNTER, "lines", "Lines written")                           \
+	X(alerts, "eve_alerts", COUNTER, "alerts", "Of these, alerts")                     \
+	X(hidden, "eve_suppressed", COUNTER, "findings",                                   \
+		"Of these, findings that a rule hid to their end")                         \
+	X(suppressed, "eve_signatures_suppressed", COUNTER, "matches",                     \
+		"Matches of a signature for an address that was told within the interval") \
+	X(enrich_errors, "enrich_errors", COUNTER, "addresses",                            \
+		"Look-ups of addresses that met damage in a database")                     \
+	X(rcpt_evicted, "eve_transactions_evicted", COUNTER, "transactions",               \
 		"Transactions whose recipients were dropped: too many open at a time")
 
 struct eve_counters {
-#define X(field, name, help) uint64_t field;
+#define X(field, name, kind, unit, help) uint64_t field;
 	EVE_COUNTERS(X)
 #undef X
 };

@@ -12,35 +12,20 @@ line_counters(const struct eve_stats *stats, const struct eve_counters *eve)
 
 	for (unsigned i = 0; i < COUNTER_COUNT; i++)
 		line_put_number(o, counter_infos[i].name, stats->workers->value[i]);
-#define X(field, name, help) line_put_number(o, name, stats->intake->field);
+#define X(field, name, kind, unit, help) line_put_number(o, name, stats->intake->field);
 	INTAKE_COUNTERS(X)
 #undef X
-#define X(field, name, help) line_put_number(o, name, eve->field);
+#define X(field, name, kind, unit, help) line_put_number(o, name, eve->field);
 	EVE_COUNTERS(X)
 #undef X
 	if (stats->store) {
-#define X(field, name, help) line_put_number(o, name, stats->store->field);
+#define X(field, name, kind, unit, help) line_put_number(o, name, stats->store->field);
 		OUTBOX_COUNTERS(X)
 #undef X
 	}
-	line_put_number(o, "engine_sources", stats->engine->sources);
-	line_put_number(o, "engine_accounts", stats->engine->accounts);
-	line_put_number(o, "engine_servers", stats->engine->servers);
-	line_put_number(o, "engine_evicted_sources", stats->engine->evicted_sources);
-	line_put_number(o, "engine_evicted_accounts", stats->engine->evicted_accounts);
-	line_put_number(o, "engine_evicted_trackers", stats->engine->evicted_trackers);
-	line_put_number(o, "engine_untracked", stats->engine->untracked);
-	line_put_number(o, "engine_untracked_notes", stats->engine->untracked_notes);
-	line_put_number(o, "engine_findings", stats->engine->findings);
-	line_put_number(o, "engine_findings_cut", stats->engine->findings_cut);
-	line_put_number(o, "engine_findings_refused", stats->engine->findings_refused);
-	line_put_number(o, "engine_incidents", stats->engine->incidents);
-	line_put_number(o, "engine_incidents_merged", stats->engine->incidents_merged);
-	line_put_number(o, "engine_incidents_reopened", stats->engine->incidents_reopened);
-	line_put_number(o, "engine_alerts_held", stats->engine->alerts_held);
-	line_put_number(o, "suppressed_findings", stats->engine->findings_suppressed);
-	line_put_number(o, "suppressed_sightings", stats->engine->tellings_suppressed);
-	line_put_number(o, "allowed_events", stats->engine->events_allowed);
+#define X(field, name, kind, unit, help) line_put_number(o, name, stats->engine->field);
+	ENGINE_COUNTERS(X)
+#undef X
 	return o;
 }
 

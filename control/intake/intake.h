@@ -14,16 +14,20 @@
 #include "contract/hello.h"
 #include "contract/ring.h"
 
-/* X(field, "name", "help"): intake's own counters; exported with the worker's. */
-#define INTAKE_COUNTERS(X)                                                                   \
-	X(events, "intake_events", "Events taken in")                                        \
-	X(invalid, "intake_invalid", "Records that were no valid event: skipped")            \
-	X(backwards, "intake_backwards", "Events older than one before: time corrected")     \
-	X(broken, "intake_broken_rings", "Rings given up because their index made no sense") \
-	X(forced, "intake_forced", "Events taken out of order because a ring was full")
+/* X(field, "name", COUNTER or GAUGE, "unit", "help"): intake's own; exported with the worker's. */
+#define INTAKE_COUNTERS(X)                                               \
+	X(events, "intake_events", COUNTER, "events", "Events taken in") \
+	X(invalid, "intake_invalid", COUNTER, "events",                  \
+		"Records that were no valid event: skipped")             \
+	X(backwards, "intake_backwards", COUNTER, "events",              \
+		"Events older than one before: time corrected")          \
+	X(broken, "intake_broken_rings", COUNTER, "rings",               \
+		"Rings given up because their index made no sense")      \
+	X(forced, "intake_forced", COUNTER, "events",                    \
+		"Events taken out of order because a ring was full")
 
 struct intake_counters {
-#define X(field, name, help) uint64_t field;
+#define X(field, name, kind, unit, help) uint64_t field;
 	INTAKE_COUNTERS(X)
 #undef X
 };

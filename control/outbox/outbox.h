@@ -12,18 +12,21 @@
 
 #include "store/store.h"
 
-/* X(field, "name", "help"): outbox's own counters. */
-#define OUTBOX_COUNTERS(X)                                                                       \
-	X(written, "store_alerts", "Alerts written to the store")                                \
-	X(waiting, "store_waiting", "Alerts in memory, still to be written")                     \
-	X(dropped, "store_dropped", "Alerts that no memory was left for while the store failed") \
-	X(errors, "store_errors", "Writes that failed; what they held is tried again")           \
-	X(damaged, "store_damaged", "Damaged files that were put aside for a new one")           \
-	X(undelivered, "store_undelivered",                                                      \
+/* X(field, "name", COUNTER or GAUGE, "unit", "help"): outbox's own counters. */
+#define OUTBOX_COUNTERS(X)                                                                    \
+	X(written, "store_alerts", COUNTER, "alerts", "Alerts written to the store")          \
+	X(waiting, "store_waiting", GAUGE, "alerts", "Alerts in memory, still to be written") \
+	X(dropped, "store_dropped", COUNTER, "alerts",                                        \
+		"Alerts that no memory was left for while the store failed")                  \
+	X(errors, "store_errors", COUNTER, "writes",                                          \
+		"Writes that failed; what they held is tried again")                          \
+	X(damaged, "store_damaged", COUNTER, "files",                                         \
+		"Damaged files that were put aside for a new one")                            \
+	X(undelivered, "store_undelivered", COUNTER, "alerts",                                \
 		"Alerts that went for age or size before each exporter had delivered them")
 
 struct outbox_counters {
-#define X(field, name, help) uint64_t field;
+#define X(field, name, kind, unit, help) uint64_t field;
 	OUTBOX_COUNTERS(X)
 #undef X
 };

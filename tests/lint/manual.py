@@ -158,8 +158,9 @@ def counters_mdoc():
         ("control/intake/intake.h", "INTAKE_COUNTERS"),
         ("control/export/eve.h", "EVE_COUNTERS"),
         ("control/outbox/outbox.h", "OUTBOX_COUNTERS"),
+        ("control/engine/engine.h", "ENGINE_COUNTERS"),
     ):
-        rows += [(name, "", text) for name, text in x_rows(path, macro)]
+        rows += [(name, unit, text) for name, unit, text in x_rows(path, macro)]
     out = [".Bl -tag -width Ds -compact"]
     for name, unit, text in rows:
         out += [f".It Va {name}", text + (f" ({unit})." if unit else ".")]
