@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "config/exporters_internal.h"
 #include "config/setting.h"
 
 #define PORT_MAX 65535
@@ -89,6 +90,7 @@ config_free(struct config *config)
 		free(config->rules[list].rule);
 		config->rules[list] = (struct config_rules){0};
 	}
+	exporters_free(&config->exporters);
 }
 
 static bool
@@ -114,7 +116,7 @@ config_same(const struct config *a, const struct config *b)
 	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
 		if (!same_rules(&a->rules[list], &b->rules[list]))
 			return false;
-	return true;
+	return exporters_same(&a->exporters, &b->exporters);
 }
 
 const char *
@@ -313,6 +315,22 @@ config_parse_ports(struct config_ports *ports, const char *text, char *why, size
 }
 
 int
+setting_parse_number(
+	const struct setting *setting, const char *text, uint64_t *out, char *why, size_t why_len)
+{
+	bool yes = false;
+	int r;
+
+	if (setting->type == SETTING_COUNT)
+		return parse_count(setting, text, out, why, why_len);
+	if (setting->type == SETTING_DURATION)
+		return parse_duration(setting, text, out, why, why_len);
+	r = parse_bool(text, &yes, why, why_len);
+	*out = yes;
+	return r;
+}
+
+int
 setting_parse(const struct setting *setting, struct config *config, const char *text, char *why,
 	size_t why_len)
 {
@@ -320,9 +338,8 @@ setting_parse(const struct setting *setting, struct config *config, const char *
 
 	switch (setting->type) {
 	case SETTING_COUNT:
-		return parse_count(setting, text, field, why, why_len);
 	case SETTING_DURATION:
-		return parse_duration(setting, text, field, why, why_len);
+		return setting_parse_number(setting, text, field, why, why_len);
 	case SETTING_BOOL:
 		return parse_bool(text, field, why, why_len);
 	case SETTING_PORTS:

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "config/exporters.h"
 #include "config/list.h"
 #include "config/rules.h"
 #include "config/settings.h"
@@ -42,15 +43,17 @@ struct config {
 #define X(field, name, element, most, help, example) struct config_list field;
 	CONFIG_LISTS(X)
 #undef X
-	struct config_rules rules[CONFIG_RULE_LISTS]; /* last; suppress, allow; config_free */
+	/* Last, and owned; config_free. */
+	struct config_rules rules[CONFIG_RULE_LISTS]; /* suppress, allow */
+	struct config_exporters exporters;
 };
 
 void config_defaults(struct config *config);
 
-/* Give back what reading took; the rules are gone then. */
+/* Give back what reading took; the rules and exporters are gone then. */
 void config_free(struct config *config);
 
-/* The same settings and rules? Where a rule stands in its file does not matter. */
+/* The same settings, rules and exporters? Where they stand in their file does not matter. */
 bool config_same(const struct config *a, const struct config *b);
 
 /*

@@ -1,10 +1,12 @@
 /*
  * The keys of exporters, by type. X(kind, "key", "default", min, max, "help")
  *
- * TEXT: min and max are bytes. FILE, URL: the same. COUNT: a whole number. DURATION: nanoseconds,
- * the default as it is written ("5m"). BOOL: "true" or "false". CHOICE: the default is the first of
- * the choices, "a|b|c". NETS: a list of networks; TEXTS: a list of texts; max: elements. A default
- * of NULL says that the key has to be given.
+ * TEXT: min and max are bytes. FILE, URL: the same; a URL is http:// or https://, without a user.
+ * COUNT: a whole number. DURATION: nanoseconds, the default as it is written ("5m"). BOOL: "true"
+ * or "false". CHOICE: the default is the first of the choices, "a|b|c". NETS: a list of networks;
+ * TEXTS: a list of texts; max: elements; the default is "" or NULL. A default of NULL says that the
+ * key has to be given; one of "", that it need not be: then it is "", which it cannot be set to
+ * when min is 1.
  */
 #ifndef SMTAP_CONFIG_EXPORTER_KEYS_H
 #define SMTAP_CONFIG_EXPORTER_KEYS_H
@@ -22,11 +24,17 @@
 		"Longest pause between tries while the destination fails")                         \
 	X(COUNT, "batch", "100", 1, 1000, "Alerts sent at a time, at most")
 
-/* X(enumerator, "type", KEYS) */
-#define CONFIG_EXPORTER_TYPES(X)
+#define CONFIG_EXPORTER_KEYS_UNIX(X)                                                               \
+	X(FILE, "path", NULL, 1, 107, "The socket, which another program listens on")              \
+	X(CHOICE, "mode", "stream|datagram", 0, 0,                                                 \
+		"Kind of socket: lines in a stream, or each alert a datagram")
+
+/* X(enumerator, "type", KEYS, "what it is") */
+#define CONFIG_EXPORTER_TYPES(X)                                                                   \
+	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")
 
 enum config_exporter_type {
-#define X(enumerator, name, keys) CONFIG_EXPORTER_##enumerator,
+#define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,
 	CONFIG_EXPORTER_TYPES(X)
 #undef X
 	CONFIG_EXPORTER_TYPE_COUNT

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "config/exporters_internal.h"
 #include "config/rules_internal.h"
 
 static int
@@ -15,8 +16,8 @@ indent(unsigned depth)
 	return (int)(depth * 2);
 }
 
-static void
-print_text(const char *text, FILE *out)
+void
+setting_print_text(const char *text, FILE *out)
 {
 	fputc('"', out);
 	for (const char *p = text; *p; p++) {
@@ -46,7 +47,7 @@ print_list(const struct config_list *list, unsigned depth, FILE *out)
 		fputs("[]", out);
 	while ((element = config_list_next(list, element))) {
 		fprintf(out, "\n%*s- ", indent(depth + 1), "");
-		print_text(element, out);
+		setting_print_text(element, out);
 	}
 }
 
@@ -71,7 +72,7 @@ print_value(const struct setting *s, const struct config *config, unsigned depth
 		print_ports(field, out);
 		break;
 	case SETTING_TEXT:
-		print_text(field, out);
+		setting_print_text(field, out);
 		break;
 	case SETTING_LIST:
 		print_list(field, depth, out);
@@ -184,7 +185,7 @@ print_rule(const struct config_rule *rule, FILE *out)
 			&rule->client, &lead, out);
 	if (rule->account[0]) {
 		fprintf(out, "%saccount: ", lead);
-		print_text(rule->account, out);
+		setting_print_text(rule->account, out);
 		fputc('\n', out);
 		lead = "    ";
 	}
@@ -194,7 +195,7 @@ print_rule(const struct config_rule *rule, FILE *out)
 		print_detectors(rule->detectors, &lead, out);
 	config_rule_until(rule, until);
 	fprintf(out, "    until: %s\n    reason: ", until);
-	print_text(rule->reason, out);
+	setting_print_text(rule->reason, out);
 	fputc('\n', out);
 }
 
@@ -216,5 +217,6 @@ config_print(const struct config *config, FILE *out)
 	print_map(config, "", 0, 0, out);
 	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
 		print_rules(config, list, out);
+	exporters_print(&config->exporters, out);
 	return ferror(out) ? -EIO : 0;
 }

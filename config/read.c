@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "config/exporters_internal.h"
 #include "config/rules_internal.h"
 
 #define FILE_MAX (1u << 20)
@@ -41,8 +42,9 @@ components_len(const char *name, unsigned n)
 }
 
 /*
- * The setting, map of settings or list of rules whose name is nearest to path; its length in *len.
- * Or, when path's last component is the name of a setting elsewhere, that one. NULL: none is near.
+ * The setting, map of settings, list of rules or map of exporters whose name is nearest to path;
+ * its length in *len. Or, when path's last component is the name of a setting elsewhere, that one.
+ * NULL: none is near.
  */
 static const char *
 nearest_name(const char *path, size_t *len)
@@ -65,8 +67,9 @@ nearest_name(const char *path, size_t *len)
 			*len = n;
 		}
 	}
-	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++) {
-		const char *name = config_rule_list_name(list);
+	for (unsigned list = 0; list <= CONFIG_RULE_LISTS; list++) {
+		const char *name =
+			list < CONFIG_RULE_LISTS ? config_rule_list_name(list) : EXPORTERS;
 		unsigned d = reader_distance(path, path_len, name, strlen(name));
 
 		if (d < best) {
@@ -275,6 +278,8 @@ read_pair(struct reader *r, const struct place *place, const yaml_node_pair_t *p
 	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
 		if (strcmp(below.path, config_rule_list_name(list)) == 0)
 			return rules_read(r, list, value);
+	if (strcmp(below.path, EXPORTERS) == 0)
+		return exporters_read(r, value);
 	setting = find_setting(below.path);
 	if (setting)
 		return read_setting(r, setting, key, value);
@@ -377,6 +382,7 @@ config_parse(struct config *config, const struct config_source *source, char *wh
 	if (draft && yaml_parser_initialize(&parser)) {
 		*draft = *config;
 		memset(draft->rules, 0, sizeof(draft->rules));
+		memset(&draft->exporters, 0, sizeof(draft->exporters));
 		yaml_parser_set_input_string(&parser, source->text, source->len);
 		/* A UTF-16 file is legal YAML and surely a mistake here. */
 		yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);

@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <string.h>
+
+#include "base/utf8.h"
 
 int
 reader_fail(const struct reader *r, size_t line, const char *format, ...)
@@ -47,4 +50,52 @@ reader_distance(const char *a, size_t a_len, const char *b, size_t b_len)
 		}
 	}
 	return row[b_len];
+}
+
+bool
+reader_is_text(const yaml_node_t *node)
+{
+	return node->type == YAML_SCALAR_NODE &&
+	       strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
+}
+
+const char *
+reader_quote(const yaml_node_t *node, char shown[READER_SHOWN_MAX + 1])
+{
+	size_t n = utf8_escape(node->data.scalar.value, node->data.scalar.length, shown,
+		READER_SHOWN_MAX, NULL, NULL);
+
+	shown[n] = '\0';
+	return shown;
+}
+
+/* The name nearest to a word; NULL: none is near. */
+static const char *
+nearest(const char *shown, reader_name_fn *name, const void *arg)
+{
+	unsigned best = (unsigned)strlen(shown) / 3 + 2;
+	const char *found = NULL;
+
+	for (unsigned i = 0; name(arg, i); i++) {
+		const char *one = name(arg, i);
+		unsigned d = reader_distance(shown, strlen(shown), one, strlen(one));
+
+		if (d < best) {
+			best = d;
+			found = one;
+		}
+	}
+	return found;
+}
+
+int
+reader_fail_unknown(
+	const struct reader *r, const yaml_node_t *node, const struct reader_unknown *unknown)
+{
+	char shown[READER_SHOWN_MAX + 1];
+	const char *near = nearest(reader_quote(node, shown), unknown->name, unknown->arg);
+
+	return reader_fail(r, reader_line(node), "%s: unknown %s '%s'%s%s%s", unknown->where,
+		unknown->what, shown, near ? "; did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
 }

@@ -25,4 +25,26 @@ size_t reader_line(const yaml_node_t *node);
 /* Levenshtein distance; b is at most SETTING_NAME_MAX - 1 long. */
 unsigned reader_distance(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* The index-th of some names; NULL past the last. */
+typedef const char *reader_name_fn(const void *arg, unsigned index);
+
+/* As reader_fail: "WHERE: unknown WHAT 'word'", and which of the names may have been meant. */
+struct reader_unknown {
+	const char *where;
+	const char *what;
+	reader_name_fn *name;
+	const void *arg;
+};
+
+int reader_fail_unknown(
+	const struct reader *r, const yaml_node_t *node, const struct reader_unknown *unknown);
+
+#define READER_SHOWN_MAX 64 /* bytes of a wrong word that a message repeats */
+
+/* The text of a scalar as a message may show it. */
+const char *reader_quote(const yaml_node_t *node, char shown[READER_SHOWN_MAX + 1]);
+
+/* Is it one value, without a NUL? */
+bool reader_is_text(const yaml_node_t *node);
+
 #endif

@@ -6,8 +6,6 @@
 #include "base/utf8.h"
 #include "config/rules_internal.h"
 
-#define SHOWN_MAX 64 /* bytes of a wrong word that a message repeats */
-
 enum rule_key {
 	KEY_SOURCE,
 	KEY_PREFIX,
@@ -31,50 +29,25 @@ struct draft {
 };
 
 static const char *
-quote(const yaml_node_t *node, char shown[SHOWN_MAX + 1])
+key_name(const void *arg, unsigned key)
 {
-	size_t n = utf8_escape(
-		node->data.scalar.value, node->data.scalar.length, shown, SHOWN_MAX, NULL, NULL);
-
-	shown[n] = '\0';
-	return shown;
-}
-
-/* The name nearest to a scalar, among n of them; NULL: none is near. */
-static const char *
-nearest(const char *shown, const char *(*name)(unsigned))
-{
-	unsigned best = (unsigned)strlen(shown) / 3 + 2;
-	const char *found = NULL;
-
-	for (unsigned i = 0; name(i); i++) {
-		unsigned d = reader_distance(shown, strlen(shown), name(i), strlen(name(i)));
-
-		if (d < best) {
-			best = d;
-			found = name(i);
-		}
-	}
-	return found;
-}
-
-static const char *
-key_name(unsigned key)
-{
+	(void)arg;
 	return key < RULE_KEYS ? key_names[key] : NULL;
 }
 
 static int
-fail_unknown(
-	struct draft *d, const yaml_node_t *node, const char *what, const char *(*name)(unsigned))
+fail_unknown(struct draft *d, const yaml_node_t *node, const char *what, reader_name_fn *name)
 {
-	char shown[SHOWN_MAX + 1];
-	const char *near = nearest(quote(node, shown), name);
+	const struct reader_unknown unknown = {.where = d->list, .what = what, .name = name};
 
-	if (near)
-		return reader_fail(d->r, reader_line(node),
-			"%s: unknown %s '%s'; did you mean '%s'?", d->list, what, shown, near);
-	return reader_fail(d->r, reader_line(node), "%s: unknown %s '%s'", d->list, what, shown);
+	return reader_fail_unknown(d->r, node, &unknown);
+}
+
+static const char *
+detector_name(const void *arg, unsigned detector)
+{
+	(void)arg;
+	return config_detector_name(detector);
 }
 
 static int
@@ -121,27 +94,20 @@ read_range(struct draft *d, enum rule_key key, const yaml_node_t *node)
 static int
 read_until(struct draft *d, const yaml_node_t *node)
 {
-	char shown[SHOWN_MAX + 1];
+	char shown[READER_SHOWN_MAX + 1];
 
 	if (rule_parse_until((const char *)node->data.scalar.value, &d->rule->until_ns) == 0)
 		return 0;
 	return reader_fail(d->r, reader_line(node),
 		"%s: until: expected a day such as 2026-12-31, a time in UTC such as "
 		"2026-12-31T18:00:00Z, or never, not '%s'",
-		d->list, quote(node, shown));
-}
-
-static bool
-is_text(const yaml_node_t *node)
-{
-	return node->type == YAML_SCALAR_NODE &&
-	       strlen((const char *)node->data.scalar.value) == node->data.scalar.length;
+		d->list, reader_quote(node, shown));
 }
 
 static int
 read_detector(struct draft *d, const yaml_node_t *node)
 {
-	if (!is_text(node))
+	if (!reader_is_text(node))
 		return reader_fail(d->r, reader_line(node),
 			"%s: detector: expected the name of a detector", d->list);
 	for (unsigned i = 0; config_detector_name(i); i++) {
@@ -154,7 +120,7 @@ read_detector(struct draft *d, const yaml_node_t *node)
 		d->rule->detectors |= 1ull << i;
 		return 0;
 	}
-	return fail_unknown(d, node, "detector", config_detector_name);
+	return fail_unknown(d, node, "detector", detector_name);
 }
 
 static int
@@ -176,7 +142,7 @@ read_value(struct draft *d, enum rule_key key, const yaml_node_t *node)
 {
 	if (key == KEY_DETECTOR && node->type == YAML_SEQUENCE_NODE)
 		return read_detectors(d, node);
-	if (!is_text(node))
+	if (!reader_is_text(node))
 		return reader_fail(d->r, reader_line(node), "%s: %s: expected %s", d->list,
 			key_names[key],
 			key == KEY_DETECTOR ? "the name of a detector or a list of them"
@@ -206,7 +172,7 @@ read_pair(struct draft *d, const yaml_node_pair_t *pair)
 	const yaml_node_t *key = yaml_document_get_node(d->r->document, pair->key);
 	unsigned k = 0;
 
-	if (!is_text(key))
+	if (!reader_is_text(key))
 		return reader_fail(
 			d->r, reader_line(key), "%s: expected the key of a rule", d->list);
 	while (k < RULE_KEYS && strcmp(key_names[k], (const char *)key->data.scalar.value) != 0)

@@ -50,6 +50,10 @@ extern const size_t config_setting_count;
 int setting_parse(const struct setting *setting, struct config *config, const char *text, char *why,
 	size_t why_len);
 
+/* A COUNT, a DURATION, or a BOOL as 0 or 1; only type, min and max are looked at. The same. */
+int setting_parse_number(
+	const struct setting *setting, const char *text, uint64_t *out, char *why, size_t why_len);
+
 /* One more port for a list. 0, or -EINVAL with a sentence. */
 int setting_add_port(struct config_ports *ports, const char *text, char *why, size_t why_len);
 
@@ -60,6 +64,9 @@ int element_domain(const char *text, char out[ELEMENT_MAX], char *why, size_t wh
 
 /* A value as a message may show it: printable, and not too long. */
 const char *setting_quote(const char *text, char out[QUOTE_MAX + 4]);
+
+/* A text as YAML, in quotes. */
+void setting_print_text(const char *text, FILE *out);
 
 /* "90s", "10m": the largest unit that divides it. */
 void setting_format_duration(uint64_t ns, char *out, size_t out_len);

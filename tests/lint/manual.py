@@ -2,8 +2,9 @@
 """The reference documentation against the programs: what can drift is generated or compared.
 
     manual.py BUILD           compare (prints TAP)
-    manual.py BUILD --write   write the generated parts anew: the settings of smtap.yaml(5), the
-                              detectors and counters of smtap-eve(5), packaging/smtap.yaml
+    manual.py BUILD --write   write the generated parts anew: the settings and exporters of
+                              smtap.yaml(5), the detectors and counters of smtap-eve(5),
+                              packaging/smtap.yaml
 
 BUILD is the build folder with the programs.
 """
@@ -59,6 +60,14 @@ EXAMPLE_RULES = """\
 #   - prefix: 192.0.2.0/28
 #     detector: smtp_scan
 #     reason: our monitoring
+"""
+
+EXAMPLE_EXPORTERS = """\
+# Exporters: where alerts go besides the EVE file; each has a name of your own. smtap.yaml(5),
+# EXPORTERS. What follows are the keys of all exporters, then a block for each type with its own;
+# those that have no value here must be given one.
+#
+# exporters:
 """
 
 
@@ -136,7 +145,7 @@ def example_yaml(printed):
             out += line + "\n"
         else:
             out += re.sub(r"^( +)", r"\1#", line) + "\n"
-    return out + "\n" + EXAMPLE_RULES
+    return out + "\n" + EXAMPLE_RULES + "\n" + example_exporters()
 
 
 def strings(text):
@@ -145,11 +154,81 @@ def strings(text):
     return re.findall(r'"((?:[^"\\]|\\.)*)"', joined)
 
 
-def x_rows(path, macro):
-    """The strings of each X(...) of a list."""
+def x_bodies(path, macro):
+    """What is between the brackets of each X(...) of a list, and some after."""
     text = (TOP / path).read_text().replace("\\\n", "\n")
     body = re.search(rf"#define {macro}\(X\)(.*?)(?=^#|^struct|^enum)", text, re.S | re.M).group(1)
-    return [strings(row) for row in re.split(r"\bX\(", body)[1:]]
+    body = re.sub(r"/\*.*?\*/", "", body, flags=re.S)
+    return re.split(r"\bX\(", body)[1:]
+
+
+def x_rows(path, macro):
+    """The strings of each X(...) of a list."""
+    return [strings(row) for row in x_bodies(path, macro)]
+
+
+EXPORTER_KEYS = "config/exporter_keys.h"
+
+
+class ExporterKey:
+    """A row of config/exporter_keys.h."""
+
+    def __init__(self, row):
+        self.kind, row = re.match(r"(\w+),\s*(.*)", row, re.S).groups()
+        texts = strings(row)
+        self.name, self.help = texts[0], texts[-1]
+        self.value = texts[1] if len(texts) > 2 else None
+        self.choices = self.value.split("|") if self.kind == "CHOICE" else []
+
+    def default(self):
+        """As in YAML; None: it has to be given."""
+        empty = "[]" if self.kind in ("NETS", "TEXTS") else '""'
+        return self.choices[0] if self.choices else empty if self.value == "" else self.value
+
+    def told(self):
+        """What it means, and what may be chosen."""
+        return self.help + (f" ({', '.join(self.choices)})" if self.choices else "")
+
+
+def exporter_keys(macro):
+    return [ExporterKey(row) for row in x_bodies(EXPORTER_KEYS, macro)]
+
+
+def exporter_types():
+    """(name, its keys, what it is)"""
+    for row in x_bodies(EXPORTER_KEYS, "CONFIG_EXPORTER_TYPES"):
+        name, what = strings(row)
+        yield name, exporter_keys(re.search(r'",\s*(\w+),', row).group(1)), what
+
+
+def keys_mdoc(keys):
+    out = [".Bl -tag -width Ds"]
+    for key in keys:
+        out += [f".It Cm {key.name}", *textwrap.wrap(key.told() + ".", 79)]
+        out += ["Required."] if key.default() is None else ["Default:", f".Ql {key.default()} ."]
+    return out + [".El"]
+
+
+def exporters_mdoc():
+    out = ["Of every exporter:", *keys_mdoc(exporter_keys("CONFIG_EXPORTER_COMMON"))]
+    for name, keys, what in exporter_types():
+        out += [".Pp", f"Type\n.Cm {name} :\n{what}.", *keys_mdoc(keys)]
+    return "\n".join(out + [""])
+
+
+def example_exporters():
+    def keys_yaml(keys):
+        for key in keys:
+            yield f"#     # {key.told()}"
+            yield f"#     {key.name}: {key.default() or ''}".rstrip()
+
+    common = list(keys_yaml(exporter_keys("CONFIG_EXPORTER_COMMON")))
+    out = []
+    for name, keys, what in exporter_types():
+        out += [f"#   # {what}", f"#   my-{name}:", f"#     type: {name}"]
+        out += [*common, *keys_yaml(keys)]
+        common = []
+    return EXAMPLE_EXPORTERS + "\n".join(out + [""])
 
 
 def counters_mdoc():
@@ -201,7 +280,7 @@ def generated(manual):
     """Path: what it should hold."""
     printed = manual.settings()
     parts = {
-        "smtap.yaml.5": {"settings": settings_mdoc(printed)},
+        "smtap.yaml.5": {"settings": settings_mdoc(printed), "exporters": exporters_mdoc()},
         "smtap-eve.5": {"detectors": detectors_mdoc(), "counters": counters_mdoc()},
     }
     out = {EXAMPLE: example_yaml(printed)}
@@ -250,6 +329,30 @@ def check_rules_example(manual):
     for word in ("198.51.100.9", "newsletter@example.org", "192.0.2.0/28", "2026-12-31"):
         if word not in printed:
             yield f"the rules of the example are not taken: no {word}"
+
+
+def check_exporters_example(manual):
+    """Those in the example are right, once they are no comment and have what must be given."""
+    text = re.sub("^# ", "", example_exporters().split("#\n", 1)[1], flags=re.M)
+    lists = {k.name for _, keys, _ in exporter_types() for k in keys if k.kind in ("NETS", "TEXTS")}
+    urls = {k.name for _, keys, _ in exporter_types() for k in keys if k.kind == "URL"}
+
+    def given(match):
+        key = match[1]
+        return f"    {key}: " + (
+            "[192.0.2.1]" if key in lists else "https://a.example/" if key in urls else "a"
+        )
+
+    text = re.sub(r"^    (?!type)(\w+):$", given, text, flags=re.M)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+        f.write(text)
+        f.flush()
+        done = run(manual.programs["smtap"], "check", "--print", "-c", f.name)
+    if done.returncode != 0:
+        yield "the exporters of the example are not taken: " + done.stderr.strip()
+    for name, _, _ in exporter_types():
+        if f"type: {name}\n" not in done.stdout:
+            yield f"the exporters of the example are not taken: no {name}"
 
 
 def help_options(text):
@@ -414,6 +517,7 @@ def main():
         "generated_parts_are_what_the_programs_say": lambda: check_generated(manual),
         "the_example_configuration_is_the_defaults": lambda: check_example(manual),
         "the_rules_of_the_example_are_right": lambda: check_rules_example(manual),
+        "the_exporters_of_the_example_are_right": lambda: check_exporters_example(manual),
         "each_option_is_in_help_and_in_its_page": lambda: check_options(manual),
         "each_command_has_its_page": lambda: check_verbs(manual),
         "each_key_that_is_written_is_documented": lambda: check_keys(manual, eve, report),
