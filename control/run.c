@@ -220,6 +220,17 @@ look_for_busiest(struct run *run, uint64_t now_ns)
 		stored_subjects(&run->stored, &run->busiest, now_ns);
 }
 
+/* This loop is the one that has to turn: whoever calls is its proof. */
+static void
+tell_manager(struct run *run, const struct counters *sum, uint64_t now_ns)
+{
+	notify_alive(&run->notify, NULL, 0, now_ns);
+	notify_status(&run->notify, "%llu packets, %llu AUTH attempts; %s",
+		(unsigned long long)sum->value[COUNTER_RX_PKTS],
+		(unsigned long long)sum->value[COUNTER_AUTH_ATTEMPTS],
+		run->live.losing ? "packets are being lost" : "no packets are being lost");
+}
+
 /* What is due by the clock of live ports. */
 static void
 look_at_clock(struct run *run)
@@ -239,6 +250,7 @@ look_at_clock(struct run *run)
 	stored_look(&run->stored);
 	look_for_busiest(run, now_ns);
 	status_put(run, &sum);
+	tell_manager(run, &sum, now_ns);
 	eve_flush(run->eve);
 }
 
@@ -409,10 +421,13 @@ run_control(const struct options *options)
 
 	if (status == 0) {
 		if (options->live) {
+			notify_begin(&run.notify);
+			notify_ready(&run.notify);
 			live_init(&run.live, &options->config);
 			run.first_ns = live_wall_ns();
 		}
 		take_events(&run);
+		notify_stopping(&run.notify);
 		status = finish(&run);
 	}
 	run_tear_down(&run);

@@ -2,6 +2,7 @@
 #ifndef SMTAP_CONTROL_RUN_INTERNAL_H
 #define SMTAP_CONTROL_RUN_INTERNAL_H
 
+#include "base/notify.h"
 #include "control/busiest.h"
 #include "control/engine/engine.h"
 #include "control/export/eve.h"
@@ -25,6 +26,7 @@ struct run {
 	struct stored stored;
 	struct busiest busiest;           /* live */
 	struct serve *serve;              /* NULL: nobody can ask */
+	struct notify notify;             /* the service manager; live */
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
 	int eve_fd;

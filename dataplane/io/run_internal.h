@@ -5,6 +5,7 @@
 
 #include "dataplane/io/edge.h"
 
+#include "base/notify.h"
 #include "dataplane/io/live.h"
 #include "dataplane/io/load.h"
 #include "dataplane/io/nic.h"
@@ -54,6 +55,7 @@ struct run {
 	bool control_asked;                  /* it has our offer, and has not answered */
 	bool launched;
 	struct notice notice; /* while it starts */
+	struct notify notify; /* of the service manager */
 	unsigned waited_s;    /* for control to accept the rings */
 };
 
@@ -86,6 +88,10 @@ int run_set_up_mbufs(struct run *run, const struct dispatch_size *size);
 
 /* What control is offered: the rings, and where its forerunner stood. */
 void run_peer_offer(const struct run *run, struct peer_offer *offer);
+
+/* What the service manager is told: that the ports are up; each second, whether all lcores turn. */
+void run_notify_ready(struct run *run);
+void run_notify_look(struct run *run);
 
 void run_tear_down(struct run *run);
 

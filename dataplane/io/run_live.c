@@ -276,8 +276,10 @@ run_say_ready(struct run *run)
 	const char ready = 'r';
 
 	notice_end(&run->notice);
-	if (send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1)
+	if (send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1) {
+		run_notify_ready(run);
 		return 0;
+	}
 	return run_fail(EXIT_FAILED, "whoever started the dataplane has gone");
 }
 
@@ -429,6 +431,7 @@ run_watch_ports(struct run *run, int fd)
 		return;
 	nic_set_watch(&run->nics);
 	run_renew_ports(run);
+	run_notify_look(run);
 	if (!run->launched && ++run->waited_s == LIVE_PATIENCE_S)
 		fprintf(stderr, "smtap: it waits for control to accept the events; nothing is seen "
 				"until then\n");
@@ -509,10 +512,12 @@ run_live(const struct options *options)
 
 	if (!run)
 		return EXIT_FAILED;
+	notify_begin(&run->notify);
 	/* Without it the start is as good, but silent. */
 	notice_begin(&run->notice, STDERR_FILENO, LIVE_PATIENCE_NS);
 	status = run_steps(run, steps, sizeof(steps) / sizeof(steps[0]));
 	notice_end(&run->notice);
+	notify_stopping(&run->notify);
 	nic_set_close(&run->nics);
 	run_tear_down(run);
 	return status;
