@@ -1,17 +1,23 @@
 /*
  * keep: theory of operation.
  *
- * Keeps: two children, when control was started last and how often it died early.
+ * Keeps: two children, when each was started last and how often it died early, and whether they
+ * are joined.
  *
- * The dataplane starts first, with one end of the handover socket. When its ports are up it says so
- * with a byte; then control is started, and one end of a new socketpair goes to each: to control as
- * it is born, to the dataplane over the handover socket. So nothing has a name that another could
- * connect to. When control dies, the same is done again, at once the first time, later each time
- * that it dies soon after; the dataplane goes on meanwhile and counts what it cannot keep. Control
- * that refuses its configuration (status 2) is not started again, nor when it is the first that
- * fails: the run ends.
+ * The dataplane starts first. Each has a handover socket to us. When the dataplane's ports are up
+ * it says so with a byte; then control is started, and one end of a new socketpair goes to each: to
+ * control as it is born, to the dataplane over its handover socket. So nothing has a name that
+ * another could connect to.
  *
- * A dataplane that ends takes all with it: its rings' memory stays with control, which reports.
+ * Either may die and is started again: at once the first time, later each time that it dies soon
+ * after. Who was killed by SIGKILL was killed by somebody, and did not fail: it starts at once, but
+ * for a second where it had not lived for one. The other goes on meanwhile. When control dies the
+ * dataplane counts what its rings cannot keep; the next control reads on from them. When the
+ * dataplane dies control reads its rings to their end, since their memory stays with it, and waits
+ * on its handover socket for the next.
+ *
+ * Not started again: who refuses its configuration (status 2), and a dataplane that never had its
+ * ports up, or that ended well because somebody told it to. Then the run ends.
  *
  * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. A
  * second one, SECOND_SIGNAL_S later or more, kills both. SIGHUP is for control (its EVE file is
@@ -38,26 +44,40 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "contract/handover.h"
 
 #define RESTART_MAX_S 60u /* the longest wait before control starts again */
 #define SECOND_SIGNAL_S 2
-#define EARLY_S 10 /* a control that lived for less died early */
+#define EARLY_S 10 /* who lived for less died early */
+
+struct child {
+	pid_t pid;    /* 0: not running */
+	int handover; /* our end; -1: closed */
+	int timer_fd; /* when it is to start again */
+	bool due;     /* it is to start as soon as it can */
+	unsigned early;
+	time_t started_s;
+};
 
 struct run {
 	struct keep *keep;
-	pid_t dataplane; /* 0: not running */
-	pid_t control;
-	int handover; /* our end; -1: closed */
+	struct child dataplane;
+	struct child control;
 	int signal_fd;
-	int timer_fd; /* when control is to start again */
 	sigset_t old_mask;
 	bool ready;   /* the dataplane's ports are up */
+	bool worked;  /* they were, once */
+	bool joined;  /* both have an end of one socketpair */
 	bool stopped; /* by a person */
 	bool ending;  /* nothing is started any more */
-	unsigned early;
-	time_t started_s; /* of control */
 	time_t stopped_s;
 	int status;
+};
+
+/* A descriptor that a program inherits, and the place of its number among the arguments. */
+struct inherited {
+	size_t place;
+	int fd;
 };
 
 static time_t
@@ -75,107 +95,155 @@ worsen(struct run *run, int status)
 	run->status = status > run->status ? status : run->status;
 }
 
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
 static void __attribute__((noreturn))
-child_exec(const struct run *run, const struct args *args, int fd, bool dies_with_us)
+child_exec(const struct run *run, const struct args *args, const struct inherited fds[2])
 {
 	/* Ctrl-C on a terminal reaches every process of the group; we pass it on. */
 	signal(SIGINT, SIG_IGN);
-	if (dies_with_us)
+	if (args == &run->keep->dataplane)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
-	fcntl(fd, F_SETFD, 0);
+	for (unsigned i = 0; i < 2; i++)
+		if (fds[i].fd >= 0)
+			fcntl(fds[i].fd, F_SETFD, 0);
 	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
 	execv(args->v[0], args->v);
 	command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
 	_exit(COMMAND_FAILED);
 }
 
-/* Start a program whose argument at place is the number of fd. Its pid, or 0. */
+/* fds: those with a number go to it. Its pid, or 0. */
 static pid_t
-child_start(struct run *run, struct args *args, size_t place, int fd)
+child_fork(struct run *run, struct args *args, const struct inherited fds[2])
 {
-	char number[24];
 	pid_t self = getpid();
+	bool numbered = true;
 
-	snprintf(number, sizeof(number), "%d", fd);
-	free(args->v[place]);
-	args->v[place] = strdup(number);
-	pid_t pid = args->v[place] ? fork() : -1;
+	for (unsigned i = 0; i < 2; i++) {
+		char number[24];
+
+		if (fds[i].fd < 0)
+			continue;
+		snprintf(number, sizeof(number), "%d", fds[i].fd);
+		free(args->v[fds[i].place]);
+		args->v[fds[i].place] = strdup(number);
+		numbered &= args->v[fds[i].place] != NULL;
+	}
+	pid_t pid = numbered ? fork() : -1;
 	if (pid == 0) {
-		bool dataplane = args == &run->keep->dataplane;
-		if (dataplane && getppid() != self)
+		if (args == &run->keep->dataplane && getppid() != self)
 			_exit(COMMAND_FAILED);
-		child_exec(run, args, fd, dataplane);
+		child_exec(run, args, fds);
 	}
 	if (pid < 0)
 		command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
 	return pid < 0 ? 0 : pid;
 }
 
-/* One end of a new socketpair to each. 0 or -errno. */
-static int
-hand_over(const struct run *run, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	char byte = 0;
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.bytes,
-		.msg_controllen = sizeof(control.bytes)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(run->handover, &msg, MSG_NOSIGNAL) == 1 ? 0 : -errno;
-}
-
-static void
-start_control(struct run *run)
+/*
+ * With one end of a new handover socket, whose number stands at place, and another descriptor
+ * (-1: none). False: it does not run, which was told.
+ */
+static bool
+child_start(struct run *run, struct child *child, struct args *args, size_t place,
+	const struct inherited *other)
 {
 	int pair[2];
 
+	close_fd(&child->handover);
+	child->due = false;
+	child->started_s = now_s();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		worsen(run, command_fail(COMMAND_FAILED, "socket: %s", strerror(errno)));
-		return;
+		command_fail(COMMAND_FAILED, "socket: %s", strerror(errno));
+		return false;
 	}
-	run->control = child_start(run, &run->keep->control, run->keep->dataplane_arg, pair[0]);
-	run->started_s = now_s();
-	/* When it cannot be handed over the dataplane has gone: its end is told elsewhere. */
-	if (run->control != 0)
-		hand_over(run, pair[1]);
-	close(pair[0]);
+	child->handover = pair[0];
+	child->pid = child_fork(run, args, (const struct inherited[2]){{place, pair[1]}, *other});
 	close(pair[1]);
+	return child->pid != 0;
 }
 
-/* Nothing more is started; what runs ends. */
+static bool
+start_dataplane(struct run *run)
+{
+	const struct inherited none = {.fd = -1};
+
+	return child_start(run, &run->dataplane, &run->keep->dataplane,
+		run->keep->dataplane_handover_arg, &none);
+}
+
+/* Nothing more is started; what runs ends. Control that waits for a dataplane is told by the end of
+ * its handover socket that none will come. */
 static void
 end_all(struct run *run)
 {
 	run->ending = true;
-	if (run->dataplane != 0)
-		kill(run->dataplane, SIGTERM);
+	if (run->dataplane.pid != 0)
+		kill(run->dataplane.pid, SIGTERM);
+	close_fd(&run->control.handover);
+}
+
+/* One end of a new socketpair to each, once the dataplane is ready; control is started for it. */
+static void
+join(struct run *run)
+{
+	int pair[2];
+
+	if (run->ending || !run->ready || run->joined ||
+		(run->control.pid == 0 && !run->control.due))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		worsen(run, command_fail(COMMAND_FAILED, "socket: %s", strerror(errno)));
+		end_all(run);
+		return;
+	}
+	const struct inherited end = {run->keep->control_dataplane_arg, pair[0]};
+	run->joined = true;
+	if (run->control.pid != 0)
+		handover_send(run->control.handover, pair[0]);
+	else if (!child_start(run, &run->control, &run->keep->control,
+			 run->keep->control_handover_arg, &end))
+		end_all(run);
+	/* When it cannot be handed over, who it is for has gone: its end is told elsewhere. */
+	if (run->control.pid != 0)
+		handover_send(run->dataplane.handover, pair[1]);
+	close(pair[0]);
+	close(pair[1]);
 }
 
 static void
-restart_later(struct run *run, const char *what)
+restart_later(struct child *child, int fate, const char *what, const char *meanwhile)
 {
-	bool early = now_s() - run->started_s < EARLY_S;
-	unsigned wait_s;
+	time_t lived_s = now_s() - child->started_s;
+	unsigned wait_s = 0;
 
-	run->early = early ? run->early + 1 : 0;
-	wait_s = run->early == 0 ? 0 : 1u << (run->early < 7 ? run->early - 1 : 6);
-	wait_s = wait_s < RESTART_MAX_S ? wait_s : RESTART_MAX_S;
-	command_fail(COMMAND_FAILED,
-		"%s; it starts again in %u s; packets are inspected meanwhile, what is remembered "
-		"of attacks is lost",
-		what, wait_s);
+	if (WIFSIGNALED(fate) && WTERMSIG(fate) == SIGKILL) {
+		wait_s = lived_s < 1;
+	} else {
+		child->early = lived_s < EARLY_S ? child->early + 1 : 0;
+		if (child->early > 0)
+			wait_s = 1u << (child->early < 7 ? child->early - 1 : 6);
+		wait_s = wait_s < RESTART_MAX_S ? wait_s : RESTART_MAX_S;
+	}
+	command_fail(COMMAND_FAILED, "%s; it starts again in %u s; %s", what, wait_s, meanwhile);
 	struct itimerspec when = {.it_value = {.tv_sec = wait_s, .tv_nsec = 1}};
-	timerfd_settime(run->timer_fd, 0, &when, NULL);
+	timerfd_settime(child->timer_fd, 0, &when, NULL);
+}
+
+static void
+say_fate(char what[64], const char *who, int fate)
+{
+	if (WIFSIGNALED(fate))
+		snprintf(what, 64, "%s was killed by signal %d", who, WTERMSIG(fate));
+	else
+		snprintf(what, 64, "%s ended with status %d", who, WEXITSTATUS(fate));
 }
 
 static void
@@ -184,12 +252,11 @@ control_ended(struct run *run, int fate)
 	char what[64];
 	bool bad_input = WIFEXITED(fate) && WEXITSTATUS(fate) == COMMAND_BAD;
 
-	run->control = 0;
-	if (WIFSIGNALED(fate))
-		snprintf(what, sizeof(what), "control was killed by signal %d", WTERMSIG(fate));
-	else
-		snprintf(what, sizeof(what), "control ended with status %d", WEXITSTATUS(fate));
-	if (run->ending || run->dataplane == 0) {
+	run->control.pid = 0;
+	run->joined = false;
+	close_fd(&run->control.handover);
+	say_fate(what, "control", fate);
+	if (run->ending) {
 		bool good = WIFEXITED(fate) && WEXITSTATUS(fate) == 0;
 		if (WIFSIGNALED(fate))
 			command_fail(COMMAND_FAILED, "%s; there is no report", what);
@@ -198,24 +265,33 @@ control_ended(struct run *run, int fate)
 		worsen(run, COMMAND_BAD);
 		end_all(run);
 	} else {
-		restart_later(run, what);
+		restart_later(&run->control, fate, what,
+			"packets are inspected meanwhile, and it goes on with what it last wrote "
+			"down");
 	}
 }
 
 static void
 dataplane_ended(struct run *run, int fate)
 {
-	run->dataplane = 0;
-	run->ending = true;
-	if (WIFEXITED(fate)) {
-		/* It has said why. */
-		worsen(run, WEXITSTATUS(fate) <= COMMAND_BAD ? WEXITSTATUS(fate) : COMMAND_FAILED);
+	bool good = WIFEXITED(fate) && WEXITSTATUS(fate) == 0;
+	bool bad_input = WIFEXITED(fate) && WEXITSTATUS(fate) == COMMAND_BAD;
+	char what[64];
+
+	run->dataplane.pid = 0;
+	run->ready = run->joined = false;
+	close_fd(&run->dataplane.handover);
+	say_fate(what, "the dataplane", fate);
+	if (run->worked && !run->ending && !good && !bad_input) {
+		restart_later(&run->dataplane, fate, what, "nothing is seen until then");
 		return;
 	}
-	worsen(run, command_fail(COMMAND_FAILED,
-			    "the dataplane was killed by signal %d; the report covers what was "
-			    "seen until then",
-			    WTERMSIG(fate)));
+	if (WIFSIGNALED(fate))
+		worsen(run, command_fail(COMMAND_FAILED,
+				    "%s; the report covers what was seen until then", what));
+	else /* It has said why. */
+		worsen(run, WEXITSTATUS(fate) <= COMMAND_BAD ? WEXITSTATUS(fate) : COMMAND_FAILED);
+	end_all(run);
 }
 
 static void
@@ -225,9 +301,9 @@ reap(struct run *run)
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &fate, WNOHANG)) > 0) {
-		if (pid == run->dataplane)
+		if (pid == run->dataplane.pid)
 			dataplane_ended(run, fate);
-		else if (pid == run->control)
+		else if (pid == run->control.pid)
 			control_ended(run, fate);
 	}
 }
@@ -239,10 +315,10 @@ stop(struct run *run)
 	if (run->stopped && now_s() - run->stopped_s < SECOND_SIGNAL_S)
 		return;
 	if (run->stopped) {
-		if (run->dataplane != 0)
-			kill(run->dataplane, SIGKILL);
-		if (run->control != 0)
-			kill(run->control, SIGKILL);
+		if (run->dataplane.pid != 0)
+			kill(run->dataplane.pid, SIGKILL);
+		if (run->control.pid != 0)
+			kill(run->control.pid, SIGKILL);
 	}
 	run->stopped = true;
 	run->stopped_s = now_s();
@@ -259,8 +335,8 @@ take_signals(struct run *run)
 			reap(run);
 		else if (info.ssi_signo != SIGHUP)
 			stop(run);
-		else if (run->control != 0)
-			kill(run->control, SIGHUP);
+		else if (run->control.pid != 0)
+			kill(run->control.pid, SIGHUP);
 	}
 }
 
@@ -270,43 +346,65 @@ take_ready(struct run *run)
 {
 	char byte;
 
-	if (recv(run->handover, &byte, 1, MSG_DONTWAIT) == 1) {
-		run->ready = true;
-		if (!run->ending)
-			start_control(run);
-	} else {
-		run->ready = true; /* its end: it is about to be reaped */
+	if (recv(run->dataplane.handover, &byte, 1, MSG_DONTWAIT) != 1) {
+		close_fd(&run->dataplane.handover); /* its end: it is about to be reaped */
+		return;
 	}
+	run->control.due |= !run->worked;
+	run->ready = run->worked = true;
+	join(run);
 }
 
-static void
-take_timer(struct run *run)
+/* Has its time come? */
+static bool
+take_timer(const struct run *run, const struct child *child)
 {
 	uint64_t times;
 
-	if (read(run->timer_fd, &times, sizeof(times)) == (ssize_t)sizeof(times) && !run->ending)
-		start_control(run);
+	return read(child->timer_fd, &times, sizeof(times)) == (ssize_t)sizeof(times) &&
+	       !run->ending;
+}
+
+static void
+take_timers(struct run *run)
+{
+	/* One that cannot be started is tried as one that died at once. */
+	if (take_timer(run, &run->dataplane) && !start_dataplane(run))
+		restart_later(&run->dataplane, 0, "the dataplane could not be started",
+			"nothing is seen until then");
+	if (take_timer(run, &run->control)) {
+		run->control.due = true;
+		join(run);
+	}
+}
+
+static bool
+goes_on(const struct run *run)
+{
+	return !run->ending || run->dataplane.pid != 0 || run->control.pid != 0;
 }
 
 static void
 watch(struct run *run)
 {
-	enum { SIGNAL, TIMER, HANDOVER, FDS };
+	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, HANDOVER, FDS };
 
-	while (run->dataplane != 0 || run->control != 0) {
+	while (goes_on(run)) {
 		struct pollfd p[FDS] = {
 			[SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
-			[TIMER] = {.fd = run->timer_fd, .events = POLLIN},
-			[HANDOVER] = {.fd = run->ready ? -1 : run->handover, .events = POLLIN},
+			[TIMER_DATAPLANE] = {.fd = run->dataplane.timer_fd, .events = POLLIN},
+			[TIMER_CONTROL] = {.fd = run->control.timer_fd, .events = POLLIN},
+			[HANDOVER] = {.fd = run->ready ? -1 : run->dataplane.handover,
+				.events = POLLIN},
 		};
 		if (poll(p, FDS, -1) < 0 && errno != EINTR)
 			break;
 		if (p[SIGNAL].revents)
 			take_signals(run);
-		if (p[HANDOVER].revents)
+		if (p[HANDOVER].revents && run->dataplane.handover >= 0)
 			take_ready(run);
-		if (p[TIMER].revents)
-			take_timer(run);
+		if (p[TIMER_DATAPLANE].revents || p[TIMER_CONTROL].revents)
+			take_timers(run);
 	}
 }
 
@@ -323,28 +421,31 @@ open_fds(struct run *run)
 	if (sigprocmask(SIG_BLOCK, &mask, &run->old_mask) != 0)
 		return -errno;
 	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	run->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	return run->signal_fd < 0 || run->timer_fd < 0 ? -errno : 0;
+	run->dataplane.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	run->control.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return run->signal_fd < 0 || run->dataplane.timer_fd < 0 || run->control.timer_fd < 0
+		       ? -errno
+		       : 0;
 }
 
 int
 keep_run(struct keep *keep)
 {
-	struct run run = {.keep = keep, .handover = -1};
-	int pair[2];
+	struct run run = {.keep = keep, .dataplane = {.handover = -1}, .control = {.handover = -1}};
 
 	if (keep->dataplane.failed || keep->control.failed)
 		return command_fail(COMMAND_FAILED, "out of memory");
-	if (open_fds(&run) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
+	if (open_fds(&run) != 0)
 		return command_fail(COMMAND_FAILED, "descriptors: %s", strerror(errno));
-	run.handover = pair[0];
-	run.dataplane = child_start(&run, &keep->dataplane, keep->handover_arg, pair[1]);
-	close(pair[1]);
-	if (run.dataplane == 0)
+	if (start_dataplane(&run)) {
+		watch(&run);
+	} else {
 		run.status = COMMAND_FAILED;
-	watch(&run);
-	close(run.handover);
-	close(run.timer_fd);
+	}
+	close_fd(&run.dataplane.handover);
+	close_fd(&run.control.handover);
+	close(run.dataplane.timer_fd);
+	close(run.control.timer_fd);
 	close(run.signal_fd);
 	sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
 	return run.status;

@@ -9,8 +9,9 @@ struct keep {
 	   index, to be filled in when the fd is known. */
 	struct args dataplane;
 	struct args control;
-	size_t handover_arg;  /* of dataplane */
-	size_t dataplane_arg; /* of control */
+	size_t dataplane_handover_arg;
+	size_t control_handover_arg;
+	size_t control_dataplane_arg;
 };
 
 /* Run until a signal ends it, or one of them does for good. An exit status; errors are printed. */

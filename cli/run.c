@@ -65,7 +65,8 @@ run_add_interfaces(const struct live_run *r, struct args *a)
 static int
 run_start(const struct live_run *r)
 {
-	struct keep k = {.handover_arg = 2, .dataplane_arg = 2};
+	struct keep k = {
+		.dataplane_handover_arg = 2, .control_dataplane_arg = 2, .control_handover_arg = 4};
 	int status = launch_add_program(&k.dataplane, "smtap-dataplane");
 
 	if (status == 0)
@@ -75,6 +76,7 @@ run_start(const struct live_run *r)
 		launch_add_dataplane(&r->launch, &k.dataplane);
 		run_add_interfaces(r, &k.dataplane);
 		args_add_option(&k.control, "--dataplane-fd", "");
+		args_add_option(&k.control, "--handover-fd", "");
 		args_add(&k.control, "--live");
 		launch_add_control(&r->launch, &k.control);
 		run_add_interfaces(r, &k.control);

@@ -130,29 +130,39 @@ open_fds(struct run *run)
 	if (run->signal_fd < 0)
 		return run_fail(EXIT_FAILED, "signals: %s", strerror(errno));
 	run->captures_fd = run->options->captures_fd;
+	run->dataplane_fd = run->options->dataplane_fd;
+	run->handover_fd = run->options->handover_fd;
 	if (run->captures_fd >= 0)
 		fcntl(run->captures_fd, F_SETFL, O_NONBLOCK);
 	return captures_init(&run->captures) == 0 ? 0 : run_fail(EXIT_FAILED, "out of memory");
 }
 
+int
+run_accept(struct run *run)
+{
+	char why[WHY_BYTES] = "";
+	int r = intake_accept(&run->intake, run->dataplane_fd, why, sizeof(why));
+
+	/* Whoever started both processes tells that one has gone. */
+	if (r != 0 && !(r == -EPIPE && (run->captures_fd >= 0 || run->handover_fd >= 0)))
+		run_fail(0, "%s", why);
+	return r;
+}
+
 static int
 shake_hands(struct run *run)
 {
-	struct pollfd p[2] = {{.fd = run->options->dataplane_fd, .events = POLLIN},
+	struct pollfd p[2] = {{.fd = run->dataplane_fd, .events = POLLIN},
 		{.fd = run->signal_fd, .events = POLLIN}};
-	char why[WHY_BYTES] = "";
 
 	/* intake_accept blocks, and signals are blocked too: wait for either here. */
 	while (poll(p, 2, -1) < 0 && errno == EINTR)
 		;
 	if (p[1].revents)
 		return run_fail(EXIT_FAILED, "stopped by a signal before the dataplane's offer");
-	int r = intake_accept(&run->intake, run->options->dataplane_fd, why, sizeof(why));
-	/* Whoever started both processes tells that one has gone. */
-	if (r == -EPIPE && run->options->captures_fd >= 0)
+	int r = run_accept(run);
+	if (r != 0 && !(r == -EPIPE && away_begin(run)))
 		return EXIT_FAILED;
-	if (r != 0)
-		return run_fail(EXIT_FAILED, "%s", why);
 	/* A capture may be small, and its user waits. */
 	if (!run->intake.replay)
 		engine_touch_memory(run->engine);

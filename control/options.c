@@ -10,6 +10,7 @@
 enum {
 	OPT_DATAPLANE_FD = 256,
 	OPT_CAPTURES_FD,
+	OPT_HANDOVER_FD,
 	OPT_EVE,
 	OPT_FORMAT,
 	OPT_PORTS,
@@ -23,6 +24,7 @@ enum {
 static const struct option long_options[] = {
 	{"dataplane-fd", required_argument, NULL, OPT_DATAPLANE_FD},
 	{"captures-fd", required_argument, NULL, OPT_CAPTURES_FD},
+	{"handover-fd", required_argument, NULL, OPT_HANDOVER_FD},
 	{"config", required_argument, NULL, 'c'},
 	{"output", required_argument, NULL, 'o'},
 	{"eve", required_argument, NULL, OPT_EVE},
@@ -44,6 +46,7 @@ static const char options_help[] =
 	"\n"
 	"      --dataplane-fd N   socket on which smtap-dataplane offers its event rings\n"
 	"      --captures-fd N    read there what happens to the captures, JSON lines\n"
+	"      --handover-fd N    with --live: wait there for the next dataplane when one dies\n"
 	"  -c, --config FILE      read this configuration\n"
 	"  -o, --output DIR       the folder for eve.json, made if missing (./smtap-out)\n"
 	"      --eve FILE|-       write events there (DIR/eve.json); -: standard output, and\n"
@@ -139,6 +142,8 @@ take(struct options *o, int option, char **argv, char *why, size_t why_len)
 		return take_fd("dataplane-fd", &o->dataplane_fd, why, why_len);
 	case OPT_CAPTURES_FD:
 		return take_fd("captures-fd", &o->captures_fd, why, why_len);
+	case OPT_HANDOVER_FD:
+		return take_fd("handover-fd", &o->handover_fd, why, why_len);
 	case 'c':
 		return 0; /* by find_config */
 	case 'o':
@@ -216,7 +221,7 @@ options_read(struct options *o, int argc, char **argv, char *why, size_t why_len
 	int option;
 
 	memset(o, 0, sizeof(*o));
-	o->dataplane_fd = o->captures_fd = -1;
+	o->dataplane_fd = o->captures_fd = o->handover_fd = -1;
 	o->progress = true;
 	config_defaults(&o->config);
 	opterr = 0;

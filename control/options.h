@@ -12,6 +12,7 @@ struct options {
 	struct config config;
 	int dataplane_fd;
 	int captures_fd; /* -1: none */
+	int handover_fd; /* where the next dataplane's socket comes; -1: none comes */
 	bool live;       /* ports: what eve.json holds stays */
 	bool interfaces_given;
 	const char *output;    /* the folder */

@@ -40,7 +40,7 @@
 #define SECOND_SIGNAL_NS (2 * NS_PER_S) /* sooner, it is the first again */
 #define CAPTURES_WAIT_MS 5000           /* for what the dataplane still has to say at its end */
 
-enum { FD_PEER, FD_SIGNAL, FD_CAPTURES, FDS };
+enum { FD_PEER, FD_SIGNAL, FD_CAPTURES, FD_HANDOVER, FDS };
 
 static void
 show_progress(struct run *run)
@@ -90,8 +90,13 @@ static void
 read_peer(struct run *run)
 {
 	char bytes[64];
-	ssize_t n = recv(run->options->dataplane_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	ssize_t n;
 
+	if (run->away.on) {
+		away_end(run);
+		return;
+	}
+	n = recv(run->dataplane_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
 		intake_peer_gone(&run->intake);
 }
@@ -114,7 +119,7 @@ take_signal(struct run *run)
 			run_fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
 		return;
 	}
-	run->stopped = !run->options->live ||
+	run->stopped = !run->options->live || run->away.on ||
 		       (run->told_ns != 0 && live_now_ns() - run->told_ns > SECOND_SIGNAL_NS);
 	if (run->told_ns == 0)
 		run->told_ns = live_now_ns();
@@ -126,10 +131,11 @@ static void
 look_around(struct run *run, int timeout_ms)
 {
 	struct pollfd p[FDS] = {
-		[FD_PEER] = {.fd = run->intake.peer_gone ? -1 : run->options->dataplane_fd,
+		[FD_PEER] = {.fd = run->intake.peer_gone ? -1 : run->dataplane_fd,
 			.events = POLLIN},
 		[FD_SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
 		[FD_CAPTURES] = {.fd = run->captures_fd, .events = POLLIN},
+		[FD_HANDOVER] = {.fd = away_fd(run), .events = POLLIN},
 	};
 
 	if (poll(p, FDS, timeout_ms) <= 0)
@@ -140,6 +146,8 @@ look_around(struct run *run, int timeout_ms)
 		read_peer(run);
 	if (p[FD_SIGNAL].revents)
 		take_signal(run);
+	if (p[FD_HANDOVER].revents)
+		away_take(run);
 }
 
 /*
@@ -278,7 +286,9 @@ gather(struct run *run, enum intake_status *status)
 	const struct event *event;
 	unsigned n = 0;
 
-	*status = INTAKE_EVENT;
+	*status = run->away.on ? INTAKE_IDLE : INTAKE_EVENT;
+	if (run->away.on)
+		return 0;
 	while (n < ENGINE_AHEAD && (*status = intake_next(&run->intake, &event)) == INTAKE_EVENT)
 		run->batch[n++] = *event;
 	return n;
@@ -301,13 +311,20 @@ take_batch(struct run *run, unsigned n)
 		count_losses(run, &sum);
 }
 
+/* No dataplane is there, and whoever would start another has gone or will not. */
+static bool
+nobody_comes(const struct run *run)
+{
+	return run->away.on && run->dataplane_fd < 0 && run->handover_fd < 0;
+}
+
 static void
 take_events(struct run *run)
 {
 	enum intake_status status;
 	unsigned vain = 0;
 
-	while (!run->stopped) {
+	while (!run->stopped && !run->abandoned) {
 		unsigned n = gather(run, &status);
 
 		if (run->options->live)
@@ -321,8 +338,13 @@ take_events(struct run *run)
 			break;
 		case INTAKE_IDLE:
 			idle(run, vain++);
-			break;
+			if (!nobody_comes(run))
+				break;
+			run->trouble = "the dataplane ended early";
+			return;
 		case INTAKE_VANISHED:
+			if (away_begin(run))
+				break;
 			run->trouble = run->intake.counters.broken
 					       ? "the dataplane's rings made no sense"
 					       : "the dataplane ended early";
@@ -413,10 +435,24 @@ finish(struct run *run)
 	return EXIT_FAILED;
 }
 
+/* Somebody else goes on where we stood: what is open stays so. */
+static int
+abandon(struct run *run)
+{
+	eve_flush(run->eve);
+	stored_close(&run->stored, NULL);
+	return run_fail(EXIT_FAILED, "%s", run->trouble);
+}
+
 int
 run_control(const struct options *options)
 {
-	struct run run = {.options = options, .eve_fd = -1, .captures_fd = -1, .signal_fd = -1};
+	struct run run = {.options = options,
+		.eve_fd = -1,
+		.dataplane_fd = -1,
+		.handover_fd = -1,
+		.captures_fd = -1,
+		.signal_fd = -1};
 	int status = run_begin(&run);
 
 	if (status == 0) {
@@ -428,7 +464,7 @@ run_control(const struct options *options)
 		}
 		take_events(&run);
 		notify_stopping(&run.notify);
-		status = finish(&run);
+		status = run.abandoned ? abandon(&run) : finish(&run);
 	}
 	run_tear_down(&run);
 	return status;

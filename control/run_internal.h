@@ -3,6 +3,7 @@
 #define SMTAP_CONTROL_RUN_INTERNAL_H
 
 #include "base/notify.h"
+#include "control/away.h"
 #include "control/busiest.h"
 #include "control/engine/engine.h"
 #include "control/export/eve.h"
@@ -29,10 +30,14 @@ struct run {
 	struct notify notify;             /* the service manager; live */
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
+	struct away away;
 	int eve_fd;
-	int captures_fd; /* -1: none, or it ended */
+	int dataplane_fd; /* -1: no dataplane is there */
+	int handover_fd;  /* -1: no other will come */
+	int captures_fd;  /* -1: none, or it ended */
 	int signal_fd;
 	bool stopped;
+	bool abandoned;   /* it ends, but what it knows of attacks does not */
 	uint64_t told_ns; /* monotonic time of the first signal to stop; 0: none yet */
 	bool progress_shown;
 	const char *trouble; /* why it ended early */
@@ -45,6 +50,9 @@ struct run {
 
 /* One line on standard error; returns status. */
 __attribute__((format(printf, 2, 3))) int run_fail(int status, const char *format, ...);
+
+/* The dataplane offers its rings on run->dataplane_fd: take them. 0, or -errno, which is told. */
+int run_accept(struct run *run);
 
 /* All that is needed before the first event. An exit status; errors are printed. */
 int run_begin(struct run *run);

@@ -35,8 +35,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SKIP_MAX 256    /* invalid records skipped in one call, per ring */
-#define STALLS_MAX 2000 /* vain calls, a millisecond apart, before a full ring is relieved */
+#include "base/duration.h"
+
+#define JUMP_NS NS_PER_MIN /* so much the clock of another dataplane may be off */
+#define SKIP_MAX 256       /* invalid records skipped in one call, per ring */
+#define STALLS_MAX 2000    /* vain calls, a millisecond apart, before a full ring is relieved */
 
 static void
 ring_close(struct intake_ring *ring)
@@ -52,6 +55,28 @@ ring_full(const struct intake_ring *ring)
 	uint64_t head = atomic_load_explicit(&ring->reader.header->head, memory_order_relaxed);
 
 	return ring->held && head - ring->reader.next > ring->reader.mask;
+}
+
+/* The dataplane's clock as ours: it goes on where that of the one before stood. */
+static uint64_t
+clock_of(struct intake *intake, uint64_t theirs_ns)
+{
+	const struct intake_past *past = &intake->past;
+	uint64_t expect_ns = past->expect_ns ? past->expect_ns : theirs_ns;
+
+	if (theirs_ns == 0 || theirs_ns == UINT64_MAX)
+		return theirs_ns; /* a watermark that says nothing */
+	if (!intake->timed) {
+		uint64_t off_ns =
+			expect_ns > theirs_ns ? expect_ns - theirs_ns : theirs_ns - expect_ns;
+
+		if (past->clock_ns != 0 && off_ns > JUMP_NS)
+			intake->shift_ns = expect_ns - theirs_ns;
+		else if (theirs_ns < past->clock_ns)
+			intake->shift_ns = past->clock_ns - theirs_ns;
+		intake->timed = true;
+	}
+	return theirs_ns + intake->shift_ns;
 }
 
 /* Count a record that is older than the one before it in its ring. */
@@ -86,6 +111,7 @@ fill_head(struct intake *intake, struct intake_ring *ring)
 			return;
 		}
 		if (event_valid(&ring->head)) {
+			ring->head.head.clock_ns = clock_of(intake, ring->head.head.clock_ns);
 			check_order(intake, ring);
 			ring->held = true;
 			return;
@@ -165,7 +191,8 @@ intake_next(struct intake *intake, const struct event **event)
 			continue;
 		if (!ring->held) {
 			/* Watermark first: see ring_reader_watermark. */
-			uint64_t watermark_ns = ring_reader_watermark(&ring->reader);
+			uint64_t watermark_ns =
+				clock_of(intake, ring_reader_watermark(&ring->reader));
 
 			fill_head(intake, ring);
 			if (ring->closed)
@@ -205,7 +232,7 @@ intake_sum_counters(const struct intake *intake, struct counters *sum)
 {
 	uint64_t level = 0;
 
-	memset(sum, 0, sizeof(*sum));
+	*sum = intake->past.workers;
 	for (unsigned i = 0; i < intake->ring_count; i++) {
 		const struct counters *c = &intake->rings[i].reader.header->counters;
 
@@ -244,7 +271,8 @@ intake_lost(const struct intake *intake, const struct counters *sum)
 		COUNTER_FLOW_FULL,
 		COUNTER_SMTP_HOLD_FULL,
 	};
-	uint64_t n = intake->counters.invalid + intake->counters.broken;
+	uint64_t n = intake->counters.invalid + intake->counters.broken + intake->counters.cut +
+		     intake->counters.unsaid + intake->counters.deaths;
 
 	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++)
 		n += sum->value[lost[i]];
@@ -259,6 +287,52 @@ intake_close(struct intake *intake)
 		ring_reader_close(&intake->rings[i].reader);
 	free(intake->rings);
 	memset(intake, 0, sizeof(*intake));
+}
+
+/* Sessions that it followed. Workers do not write together: the sum may be a few off. */
+static uint64_t
+open_sessions(const struct counters *c)
+{
+	uint64_t began = counter_read(c, COUNTER_FLOW_NEW);
+	uint64_t ended = counter_read(c, COUNTER_FLOW_CLOSED) + counter_read(c, COUNTER_FLOW_IDLE) +
+			 counter_read(c, COUNTER_FLOW_EVICTED) +
+			 counter_read(c, COUNTER_FLOW_EVICTED_HALF_OPEN);
+
+	return began > ended ? began - ended : 0;
+}
+
+void
+intake_leave(struct intake *intake, struct intake_past *past)
+{
+	struct intake_counters *own = &intake->counters;
+
+	release_taken(intake);
+	for (unsigned i = 0; i < intake->ring_count; i++) {
+		const struct ring_reader *reader = &intake->rings[i].reader;
+		uint64_t written = counter_read(&reader->header->counters, COUNTER_EVENTS);
+
+		own->cut += open_sessions(&reader->header->counters);
+		/* What it says of itself is believed no further than its ring is long. */
+		if (written > reader->next && written - reader->next <= (uint64_t)reader->mask + 1)
+			own->unsaid += written - reader->next;
+	}
+	own->deaths++;
+	intake_sum_counters(intake, &past->workers);
+	past->workers.value[COUNTER_SHED_LEVEL] = 0;
+	past->own = *own;
+	past->clock_ns = intake->clock_ns;
+	if (intake->past_ns != UINT64_MAX && intake->past_ns > past->clock_ns)
+		past->clock_ns = intake->past_ns;
+	past->expect_ns = 0;
+	intake_close(intake);
+}
+
+void
+intake_begin_after(struct intake *intake, const struct intake_past *past)
+{
+	intake->past = *past;
+	intake->counters = past->own;
+	intake->clock_ns = past->clock_ns;
 }
 
 int

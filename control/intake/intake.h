@@ -15,16 +15,24 @@
 #include "contract/ring.h"
 
 /* X(field, "name", COUNTER or GAUGE, "unit", "help"): intake's own; exported with the worker's. */
-#define INTAKE_COUNTERS(X)                                               \
-	X(events, "intake_events", COUNTER, "events", "Events taken in") \
-	X(invalid, "intake_invalid", COUNTER, "events",                  \
-		"Records that were no valid event: skipped")             \
-	X(backwards, "intake_backwards", COUNTER, "events",              \
-		"Events older than one before: time corrected")          \
-	X(broken, "intake_broken_rings", COUNTER, "rings",               \
-		"Rings given up because their index made no sense")      \
-	X(forced, "intake_forced", COUNTER, "events",                    \
-		"Events taken out of order because a ring was full")
+#define INTAKE_COUNTERS(X)                                                      \
+	X(events, "intake_events", COUNTER, "events", "Events taken in")        \
+	X(invalid, "intake_invalid", COUNTER, "events",                         \
+		"Records that were no valid event: skipped")                    \
+	X(backwards, "intake_backwards", COUNTER, "events",                     \
+		"Events older than one before: time corrected")                 \
+	X(broken, "intake_broken_rings", COUNTER, "rings",                      \
+		"Rings given up because their index made no sense")             \
+	X(forced, "intake_forced", COUNTER, "events",                           \
+		"Events taken out of order because a ring was full")            \
+	X(deaths, "dataplane_deaths", COUNTER, "deaths",                        \
+		"Dataplanes that died, and others took their place")            \
+	X(cut, "dataplane_sessions_lost", COUNTER, "sessions",                  \
+		"Sessions that a dataplane followed when it died")              \
+	X(unsaid, "dataplane_events_lost", COUNTER, "events",                   \
+		"Events that a dataplane had not yet handed over when it died") \
+	X(away_ms, "dataplane_away_time", COUNTER, "milliseconds",              \
+		"Time without a dataplane: nothing was seen")
 
 struct intake_counters {
 #define X(field, name, kind, unit, help) uint64_t field;
@@ -48,6 +56,14 @@ struct intake_ring {
 	struct event head; /* our validated copy */
 };
 
+/* What dataplanes before this one left behind. */
+struct intake_past {
+	struct counters workers; /* added up */
+	struct intake_counters own;
+	uint64_t clock_ns;  /* where time stood; 0: nothing was before */
+	uint64_t expect_ns; /* where it should stand now; 0: not known */
+};
+
 struct intake {
 	struct intake_ring *rings;
 	unsigned ring_count;
@@ -60,6 +76,9 @@ struct intake {
 	uint64_t clock_ns; /* of the event last handed out */
 	uint64_t past_ns;  /* when it is idle: no event before this comes any more */
 	struct intake_counters counters;
+	struct intake_past past;
+	bool timed;        /* shift_ns is settled */
+	uint64_t shift_ns; /* added to the dataplane's clock, modulo 2^64 */
 };
 
 /*
@@ -85,7 +104,20 @@ enum intake_status intake_next(struct intake *intake, const struct event **event
 /* The dataplane will write no more: its socket was closed. */
 void intake_peer_gone(struct intake *intake);
 
-/* The workers' counters, added up. */
+/*
+ * The dataplane died, and all that it handed over was taken: count what was lost with it. *past is
+ * for whoever comes next; intake is closed.
+ */
+void intake_leave(struct intake *intake, struct intake_past *past);
+
+/*
+ * Another dataplane follows; before the first event. Counters go on, and so does the clock: where
+ * that of the new one is more than a minute off what is expected (the wall clock was set between
+ * the two), or behind, it is shifted.
+ */
+void intake_begin_after(struct intake *intake, const struct intake_past *past);
+
+/* The workers' counters, added up, with those of dataplanes before. */
 void intake_sum_counters(const struct intake *intake, struct counters *sum);
 
 /*

@@ -19,9 +19,6 @@ struct peer_offer {
 /* Offer the rings. 0, or -errno; -EPIPE when control has gone. */
 int peer_offer(int sock, const struct peer_offer *offer);
 
-/* A socket that came over another: its fd, or -errno; -EPIPE when nobody is there any more. */
-int peer_take_socket(int sock);
-
 /*
  * Wait for the answer: 0 and n cursors, the caller's to close; -EPIPE when control
  * has gone; another -errno with what was wrong, or why control refused, in why.

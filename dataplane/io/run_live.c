@@ -29,6 +29,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "contract/handover.h"
 #include "dataplane/io/eal.h"
 #include "dataplane/io/place.h"
 #include "dataplane/io/run_internal.h"
@@ -326,7 +327,7 @@ run_handover(struct run *run, struct pollfd *p)
 
 	if (run->launched && !run_cursors_taken(run))
 		return; /* asked again with the next look */
-	int fd = peer_take_socket(run->options->handover_fd);
+	int fd = handover_take(run->options->handover_fd);
 	if (fd == -EAGAIN || fd == -EINTR)
 		return;
 	if (fd < 0) {
