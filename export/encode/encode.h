@@ -1,5 +1,6 @@
 /*
  * encode: an alert in the words of other systems. Pure: EVE in, text out; no clock, no I/O.
+ * doc/export.md tells what becomes what.
  */
 #ifndef SMTAP_EXPORT_ENCODE_ENCODE_H
 #define SMTAP_EXPORT_ENCODE_ENCODE_H
@@ -25,5 +26,13 @@ enum encode_format {
 
 /* A text on one line, no newline, to be freed; NULL: out of memory. eve is an alert of ours. */
 char *encode_alert(enum encode_format format, const json_t *eve, const char *sensor);
+
+/*
+ * The same in at most max bytes: what is needed least is left out until it fits, and smtap.cut says
+ * that something was (in CEF nothing says it). An alert that does not fit however little it says is
+ * as short as it gets: the caller sees it by its length.
+ */
+char *encode_alert_within(
+	enum encode_format format, const json_t *eve, const char *sensor, size_t max);
 
 #endif
