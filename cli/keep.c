@@ -113,7 +113,10 @@ child_exec(const struct run *run, const struct args *args, const struct inherite
 	for (unsigned i = 0; i < 2; i++)
 		if (fds[i].fd >= 0)
 			fcntl(fds[i].fd, F_SETFD, 0);
-	sigprocmask(SIG_SETMASK, &run->old_mask, NULL);
+	/* logrotate may come at any moment: who starts reads it when it can, and is not killed. */
+	sigset_t mask = run->old_mask;
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	execv(args->v[0], args->v);
 	command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
 	_exit(COMMAND_FAILED);

@@ -40,6 +40,14 @@
 	X(COUNT, store_memory, "store.memory", 32, 1, 4096,                                        \
 		"MiB of alerts that are kept in memory while the store cannot be written")
 
+#define CONFIG_SETTINGS_EVE(X)                                                                     \
+	X(COUNT, eve_rotate_size, "eve.rotate_size", 0, 0, 1u << 20,                               \
+		"MiB at which a live run puts eve.json aside and begins another; 0: never")        \
+	X(DURATION, eve_rotate_interval, "eve.rotate_interval", 0, 0, 366 * 24 * NS_PER_H,         \
+		"How often it does; 1d is at midnight, in UTC; 0s: never")                         \
+	X(COUNT, eve_keep, "eve.keep", 0, 0, 100000,                                               \
+		"How many of those put aside are kept; 0: all")
+
 #define CONFIG_SETTINGS_AGGR(X)                                                                    \
 	X(COUNT, aggr_sources, "aggregate.sources", 65536, 64, 1u << 26,                           \
 		"Sources tracked at a time")                                                       \
@@ -196,6 +204,7 @@
 
 #define CONFIG_SETTINGS(X)                                                                         \
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \
+	CONFIG_SETTINGS_EVE(X)                                                                     \
 	CONFIG_SETTINGS_STORE(X)                                                                   \
 	CONFIG_SETTINGS_AGGR(X)                                                                    \
 	CONFIG_SETTINGS_DETECT(X)                                                                  \

@@ -11,7 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "control/eve_file.h"
+#include "control/folder.h"
 #include "control/run_internal.h"
 
 #define WHY_BYTES 512
@@ -38,23 +38,58 @@ open_enrich(struct run *run)
 	return r ? run_fail(r == -ENOMEM ? EXIT_FAILED : EXIT_BAD_INPUT, "%s", why) : 0;
 }
 
+static uint64_t
+write_eve(void *arg, const char *lines, size_t len)
+{
+	return eve_file_write(arg, lines, len);
+}
+
+void
+run_set_rotation(struct run *run)
+{
+	const struct config *c = &run->options->config;
+	const struct eve_file_rotation rotation = {.bytes = c->eve_rotate_size << 20,
+		.interval_ns = c->eve_rotate_interval,
+		.keep = (unsigned)c->eve_keep};
+
+	if (run->options->live)
+		eve_file_rotate_by(&run->eve_file, &rotation);
+}
+
+static int
+open_eve_file(struct run *run)
+{
+	const struct options *o = run->options;
+	/* The store is there, too. */
+	bool needs_folder = strcmp(o->eve, "-") != 0 || o->store[0];
+	int r = needs_folder ? folder_make(o->output) : 0;
+
+	if (r != 0)
+		return run_fail(EXIT_BAD_INPUT, "%s: %s", o->output, strerror(-r));
+	r = eve_file_open(&run->eve_file, o->eve, o->live, live_wall_ns());
+	if (r != 0)
+		return run_fail(EXIT_BAD_INPUT, "%s: %s", o->eve, strerror(-r));
+	run_set_rotation(run);
+	return 0;
+}
+
 static int
 open_eve(struct run *run)
 {
 	const struct options *o = run->options;
-	struct eve_options options = {
-		.config = &o->config, .patterns = &run->patterns, .enrich = run->enrich};
+	struct eve_options options = {.config = &o->config,
+		.patterns = &run->patterns,
+		.enrich = run->enrich,
+		.write = write_eve,
+		.write_arg = &run->eve_file,
+		.alert = stored_alert,
+		.arg = &run->stored};
+	int status = open_eve_file(run);
 
-	const char *path;
-
-	run->eve_fd = eve_file_open(o, &path);
-	if (run->eve_fd < 0)
-		return run_fail(EXIT_BAD_INPUT, "%s: %s", path, strerror(-run->eve_fd));
+	if (status != 0)
+		return status;
 	if (stored_open(&run->stored, o) != 0)
 		return run_fail(EXIT_FAILED, "out of memory");
-	options.fd = run->eve_fd;
-	options.alert = stored_alert;
-	options.arg = &run->stored;
 	run->eve = eve_open(&options);
 	return run->eve ? 0 : run_fail(EXIT_FAILED, "out of memory");
 }
@@ -177,6 +212,7 @@ run_tear_down(struct run *run)
 		intake_close(&run->intake);
 	if (run->eve)
 		eve_close(run->eve);
+	eve_file_close(&run->eve_file);
 	if (run->engine)
 		engine_close(run->engine);
 	stored_close(&run->stored, NULL);

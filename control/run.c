@@ -28,7 +28,6 @@
 #include <unistd.h>
 
 #include "base/duration.h"
-#include "control/eve_file.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
 #include "control/run_internal.h"
@@ -114,9 +113,7 @@ take_signal(struct run *run)
 		return;
 	if (info.ssi_signo == SIGHUP) {
 		eve_flush(run->eve);
-		int r = eve_file_reopen(run->options, run->eve_fd);
-		if (r != 0)
-			run_fail(EXIT_FAILED, "%s: %s", run->options->eve, strerror(-r));
+		eve_file_reopen(&run->eve_file);
 		return;
 	}
 	run->stopped = !run->options->live || run->away.on ||
@@ -239,6 +236,15 @@ tell_manager(struct run *run, const struct counters *sum, uint64_t now_ns)
 		run->live.losing ? "packets are being lost" : "no packets are being lost");
 }
 
+static void
+tell_eve_trouble(struct run *run)
+{
+	char why[EVE_FILE_WHY_MAX];
+
+	if (eve_file_trouble(&run->eve_file, why))
+		run_fail(0, "%s", why);
+}
+
 /* What is due by the clock of live ports. */
 static void
 look_at_clock(struct run *run)
@@ -260,6 +266,8 @@ look_at_clock(struct run *run)
 	status_put(run, &sum);
 	tell_manager(run, &sum, now_ns);
 	eve_flush(run->eve);
+	eve_file_look(&run->eve_file, live_wall_ns());
+	tell_eve_trouble(run);
 }
 
 static void
@@ -419,11 +427,11 @@ finish(struct run *run)
 	if (stored_close(&run->stored, run->engine) != 0)
 		status = EXIT_FAILED;
 	write_stats(run, &sum);
-	int r = eve_flush(run->eve);
-	if (r)
-		status = run_fail(EXIT_FAILED, "%s: %s",
+	eve_flush(run->eve);
+	if (run->eve_file.lost > 0)
+		status = run_fail(EXIT_FAILED, "%s: %s; %llu lines are lost",
 			strcmp(run->options->eve, "-") == 0 ? "standard output" : run->options->eve,
-			strerror(-r));
+			strerror(-run->eve_file.error), (unsigned long long)run->eve_file.lost);
 	if (write_report(run, &sum) != 0)
 		status = EXIT_FAILED;
 	if (!run->trouble)
@@ -448,7 +456,7 @@ int
 run_control(const struct options *options)
 {
 	struct run run = {.options = options,
-		.eve_fd = -1,
+		.eve_file.fd = -1,
 		.dataplane_fd = -1,
 		.handover_fd = -1,
 		.captures_fd = -1,

@@ -6,6 +6,7 @@
 #include "control/away.h"
 #include "control/busiest.h"
 #include "control/engine/engine.h"
+#include "control/eve_file.h"
 #include "control/export/eve.h"
 #include "control/intake/intake.h"
 #include "control/live.h"
@@ -31,7 +32,7 @@ struct run {
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
 	struct away away;
-	int eve_fd;
+	struct eve_file eve_file;
 	int dataplane_fd; /* -1: no dataplane is there */
 	int handover_fd;  /* -1: no other will come */
 	int captures_fd;  /* -1: none, or it ended */
@@ -56,6 +57,9 @@ int run_accept(struct run *run);
 
 /* All that is needed before the first event. An exit status; errors are printed. */
 int run_begin(struct run *run);
+
+/* The settings of the EVE file, as they are now. */
+void run_set_rotation(struct run *run);
 
 void run_tear_down(struct run *run);
 

@@ -29,6 +29,8 @@
 #define EVE_COUNTERS(X)                                                                    \
 	X(lines, "eve_lines", COUNTER, "lines", "Lines written")                           \
 	X(alerts, "eve_alerts", COUNTER, "alerts", "Of these, alerts")                     \
+	X(lost, "eve_lost", COUNTER, "lines",                                              \
+		"Lines that could not be written, as on a full disk")                      \
 	X(hidden, "eve_suppressed", COUNTER, "findings",                                   \
 		"Of these, findings that a rule hid to their end")                         \
 	X(suppressed, "eve_signatures_suppressed", COUNTER, "matches",                     \
@@ -59,8 +61,13 @@ struct eve_alert {
 
 typedef void eve_alert_fn(void *arg, const struct eve_alert *alert);
 
+/* Whole lines, to be written now. How many of them were lost. */
+typedef uint64_t eve_write_fn(void *arg, const char *lines, size_t len);
+
 struct eve_options {
-	int fd; /* where lines go; the caller's, until eve_close */
+	int fd;              /* where lines go, unless write says; the caller's, until eve_close */
+	eve_write_fn *write; /* NULL: to fd, and after an error no more */
+	void *write_arg;
 	const struct config *config;
 	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
 	struct enrich *enrich;              /* the same; NULL: no databases */

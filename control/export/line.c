@@ -19,12 +19,15 @@ eve_open(const struct eve_options *options)
 	if (!eve)
 		return NULL;
 	eve->fd = options->fd;
+	eve->write = options->write;
+	eve->write_arg = options->write_arg;
 	eve->config = options->config;
 	eve->patterns = options->patterns;
 	eve->enrich = options->enrich;
 	eve->alert = options->alert;
 	eve->arg = options->arg;
-	eve->buffer = malloc(BUFFER_BYTES);
+	eve->room = BUFFER_BYTES;
+	eve->buffer = malloc(eve->room);
 	eve->rcpt = rcpt_open();
 	eve->signatures = calloc(eve->patterns->count + 1, sizeof(*eve->signatures));
 	if (!eve->buffer || !eve->rcpt || !eve->signatures) {
@@ -34,20 +37,32 @@ eve_open(const struct eve_options *options)
 	return eve;
 }
 
-int
-eve_flush(struct eve *eve)
+static void
+write_to_fd(struct eve *eve, const char *lines, size_t len)
 {
 	size_t done = 0;
 
-	while (done < eve->used && !eve->error) {
-		ssize_t n = write(eve->fd, eve->buffer + done, eve->used - done);
+	while (done < len && !eve->error) {
+		ssize_t n = write(eve->fd, lines + done, len - done);
 
 		if (n >= 0)
 			done += (size_t)n;
 		else if (errno != EINTR)
 			eve->error = -errno;
 	}
-	eve->used = 0;
+}
+
+/* Whole lines: one that is being made stays. */
+int
+eve_flush(struct eve *eve)
+{
+	if (eve->line > 0 && eve->write)
+		eve->counters.lost += eve->write(eve->write_arg, eve->buffer, eve->line);
+	else if (eve->line > 0)
+		write_to_fd(eve, eve->buffer, eve->line);
+	eve->used -= eve->line;
+	memmove(eve->buffer, eve->buffer + eve->line, eve->used);
+	eve->line = 0;
 	return eve->error;
 }
 
@@ -77,22 +92,51 @@ eve_counters(const struct eve *eve, struct eve_counters *out)
 	out->enrich_errors = enrich_errors(eve->enrich);
 }
 
+/* Room for so many bytes more. A line longer than the buffer is a strange one, but no less a line.
+ */
+static bool
+make_room(struct eve *eve, size_t len)
+{
+	size_t room = eve->room;
+
+	if (eve->used + len <= room)
+		return true;
+	eve_flush(eve);
+	while (eve->used + len > room)
+		room *= 2;
+	if (room == eve->room)
+		return true;
+	char *more = realloc(eve->buffer, room);
+	if (!more)
+		return false;
+	eve->buffer = more;
+	eve->room = room;
+	return true;
+}
+
 static int
 line_write(const char *text, size_t len, void *arg)
 {
 	struct eve *eve = arg;
 
-	while (len > 0) {
-		size_t n = BUFFER_BYTES - eve->used < len ? BUFFER_BYTES - eve->used : len;
-
-		memcpy(eve->buffer + eve->used, text, n);
-		eve->used += n;
-		text += n;
-		len -= n;
-		if (eve->used == BUFFER_BYTES)
-			eve_flush(eve);
-	}
+	if (!make_room(eve, len))
+		return -1;
+	memcpy(eve->buffer + eve->used, text, len);
+	eve->used += len;
 	return 0;
+}
+
+/* The line is whole; or, when there was no memory for it, it is none. */
+static void
+finish_line(struct eve *eve, bool whole)
+{
+	if (whole && line_write("\n", 1, eve) == 0) {
+		eve->line = eve->used;
+		eve->counters.lines++;
+		return;
+	}
+	eve->used = eve->line;
+	eve->counters.lost++;
 }
 
 void
@@ -100,10 +144,8 @@ line_end(struct eve *eve, json_t *line)
 {
 	if (!line)
 		return;
-	json_dump_callback(line, line_write, eve, JSON_COMPACT);
-	line_write("\n", 1, eve);
+	finish_line(eve, json_dump_callback(line, line_write, eve, JSON_COMPACT) == 0);
 	json_decref(line);
-	eve->counters.lines++;
 }
 
 void
@@ -116,9 +158,7 @@ line_end_alert(
 	if (!text)
 		return;
 	size_t len = strlen(text);
-	line_write(text, len, eve);
-	line_write("\n", 1, eve);
-	eve->counters.lines++;
+	finish_line(eve, line_write(text, len, eve) == 0);
 	eve->counters.alerts++;
 	if (eve->alert)
 		eve->alert(eve->arg, &(struct eve_alert){telling, time_ns, text, len});

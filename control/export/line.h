@@ -21,9 +21,13 @@ struct eve_told {
 
 struct eve {
 	int fd;
-	int error; /* -errno of the first failed write */
+	int error;           /* -errno of the first failed write */
+	eve_write_fn *write; /* NULL: to fd */
+	void *write_arg;
 	char *buffer;
+	size_t room; /* in it */
 	size_t used;
+	size_t line; /* where the line begins that is being made */
 	const struct config *config;
 	const struct pattern_set *patterns;
 	struct enrich *enrich;
