@@ -15,6 +15,8 @@ COLUMNS_MAX = 100
 TAB = 8
 FUNCTION_LINES_MAX = 60
 PARAMETERS_MAX = 6  # five is the aim; past six there is no excuse
+# But for the callback of a library, which decides on its parameters.
+FOREIGN = re.compile(r"\(void \*\w+, struct MHD_Connection \*")
 
 # Written so that this file does not breach its own rule.
 UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
@@ -57,8 +59,9 @@ def check_function(name, lines, opened, closed):
     length = closed - opened - 1
     if length > FUNCTION_LINES_MAX:
         yield f"{name}:{opened + 1}: a function of {length} lines; {FUNCTION_LINES_MAX} at most"
-    count = parameters(" ".join(lines[start:opened]))
-    if count > PARAMETERS_MAX:
+    signature = " ".join(lines[start:opened])
+    count = parameters(signature)
+    if count > PARAMETERS_MAX and not FOREIGN.search(signature):
         yield f"{name}:{opened + 1}: {count} parameters; {PARAMETERS_MAX} at most, else a struct"
 
 
