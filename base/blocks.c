@@ -3,6 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/image.h"
+
 /*
  * Theory: blocks below `fresh` have been handed out at least once; the free
  * ones among them are chained through their first four bytes, last given first
@@ -53,4 +55,15 @@ blocks_give(struct blocks *pool, uint32_t index)
 	memcpy(blocks_at(pool, index), &pool->free_head, sizeof(pool->free_head));
 	pool->free_head = index;
 	pool->in_use--;
+}
+
+void
+blocks_image(struct blocks *pool, struct image *image)
+{
+	image_same(image, pool->block_len);
+	image_same(image, pool->capacity);
+	IMAGE_VALUE(image, pool->in_use);
+	IMAGE_VALUE(image, pool->free_head);
+	pool->fresh = image_count(image, pool->fresh, pool->capacity);
+	image_bytes(image, pool->memory, (size_t)pool->fresh * pool->block_len);
 }

@@ -36,6 +36,11 @@ uint32_t blocks_take(struct blocks *pool);
 /* Give back a block that blocks_take returned. */
 void blocks_give(struct blocks *pool, uint32_t index);
 
+struct image;
+
+/* The pool of a process of before, of as many blocks of as many bytes; indices stay true. */
+void blocks_image(struct blocks *pool, struct image *image);
+
 static inline void *
 blocks_at(const struct blocks *pool, uint32_t index)
 {

@@ -236,6 +236,11 @@ struct aggr {
 int aggr_open(struct aggr *a, const struct config *config);
 void aggr_close(struct aggr *a);
 
+struct image;
+
+/* All of it, of a process of before with tables as large; to be loaded before the first event. */
+void aggr_image(struct aggr *a, struct image *image);
+
 /* Have all memory now (memory_touch). */
 void aggr_touch_memory(struct aggr *a);
 

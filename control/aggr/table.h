@@ -69,6 +69,11 @@ table_grade(uint32_t evidence)
 int table_open(struct table *t, uint32_t capacity);
 void table_close(struct table *t);
 
+struct image;
+
+/* The table of a process of before, of the same capacity: entries keep their index. */
+void table_image(struct table *t, struct image *image);
+
 /* Have all memory now (memory_touch). */
 void table_touch_memory(struct table *t);
 

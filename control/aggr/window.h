@@ -144,6 +144,12 @@ window_move(const struct window_at *w, const struct window_time *when, unsigned 
 		window_move_far(w, when, field);
 }
 
+struct image;
+
+/* The window came with an image, and its pool, which stood at memory then: know its wide block. */
+void window_image(struct window_head *head, const struct blocks *pool, const uint8_t *memory,
+	struct image *image);
+
 /* Forget all, and give back the wide block; the clock stays. */
 void window_clear(const struct window_at *w);
 

@@ -73,6 +73,11 @@ int chain_open(struct chain *c, const struct config *config, const struct book *
 	const struct chain_sink *sink);
 void chain_close(struct chain *c);
 
+struct image;
+
+/* All incidents; with the book's image. */
+void chain_image(struct chain *c, struct image *image);
+
 /*
  * The finding in entry is new or has changed: it joins an incident if it is in
  * none, counts there, and may show that two incidents are one. Returns its

@@ -48,6 +48,14 @@ void engine_touch_memory(struct engine *engine);
 /* Ids go on after these, of an earlier run; before the first event. */
 void engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding);
 
+struct image;
+
+/*
+ * All that is known of attacks, out of memory or into it. Into: before the first event, of an
+ * engine with tables as large, by the same program; after image->bad only engine_close may follow.
+ */
+void engine_image(struct engine *engine, struct image *image);
+
 #define ENGINE_AHEAD 16 /* events that can be announced at once */
 
 /*

@@ -58,6 +58,11 @@ struct book {
 int book_open(struct book *book, const struct config *config);
 void book_close(struct book *book);
 
+struct image;
+
+/* All findings, of a process of before with a book as large. */
+void book_image(struct book *book, struct image *image);
+
 /*
  * A new finding with its id, all else zero; put it under watch with
  * book_watch once its clocks are set. NULL when no entry is free or closed.

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/image.h"
 #include "config/detectors.h"
 #include "control/suppress/ranges.h"
 
@@ -361,4 +362,28 @@ struct suppress_count
 suppress_total(const struct suppress *s)
 {
 	return s->total;
+}
+
+/* Of a list with other rules nothing is taken. */
+static void
+counts_image(struct suppress_count *counts, unsigned count, struct image *image)
+{
+	uint32_t n = image_count(image, count, CONFIG_RULES_MAX);
+	bool same = n == count;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct suppress_count one = same ? counts[i] : (struct suppress_count){0};
+
+		IMAGE_VALUE(image, one);
+		if (same)
+			counts[i] = one;
+	}
+}
+
+void
+suppress_image(struct suppress *s, struct image *image)
+{
+	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
+		counts_image(s->counts[list], s->lists[list].count, image);
+	IMAGE_VALUE(image, s->total);
 }

@@ -27,6 +27,11 @@ struct suppress;
 struct suppress *suppress_open(const struct config *config);
 void suppress_close(struct suppress *s);
 
+struct image;
+
+/* What the rules did; forgotten where there are more or fewer rules by then. */
+void suppress_image(struct suppress *s, struct image *image);
+
 /* Is there any rule in the list? */
 static inline bool
 suppress_has(const struct config *config, enum config_rule_list list)

@@ -156,6 +156,11 @@ struct track {
 int track_open(struct track *t, const struct config *config, const struct siphash_key *key);
 void track_close(struct track *t);
 
+struct image;
+
+/* As aggr_image. */
+void track_image(struct track *t, struct image *image);
+
 /* Have all memory now (memory_touch). */
 void track_touch_memory(struct track *t);
 

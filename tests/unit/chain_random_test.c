@@ -3,6 +3,10 @@
  * the time: whatever happens, the lists of the chain stay whole and what is told of an incident
  * makes sense from its first line to its last. Seeded: a failure comes back.
  */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/image.h"
 #include "control/engine/internal.h"
 #include "tests/unit/tracked_stream.h"
 
@@ -218,10 +222,44 @@ assert_chain_whole(void)
 
 /* What people do to each other. */
 
+/* Each so many steps its engine dies, and another goes on with its image; 0: never. */
+static unsigned dies_every, steps;
+
+static void
+move_to_another(void)
+{
+	const struct engine_sink sink = {.tell = hear, .suppressed = hear_hidden};
+	uint8_t *block = malloc(IMAGE_BLOCK_BYTES);
+	int fd = memfd_create("image", MFD_CLOEXEC);
+	struct image image;
+	void *data;
+
+	assert_true(block != NULL && fd >= 0);
+	image_save(&image, fd, block);
+	engine_image(s->engine, &image);
+	assert_int_equal(image_end(&image), 0);
+	data = mmap(NULL, image.bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	assert_true(data != MAP_FAILED);
+	assert_int_equal(image_sum(data, image.bytes), image.sum);
+	engine_close(s->engine);
+	s->engine = engine_open(&s->config, &sink);
+	assert_non_null(s->engine);
+	size_t bytes = image.bytes;
+	image_load(&image, data, bytes);
+	engine_image(s->engine, &image);
+	assert_false(image.bad);
+	assert_ptr_equal(image.at, image.end);
+	munmap(data, bytes);
+	close(fd);
+	free(block);
+}
+
 static void
 wait_a_little(void)
 {
 	stream_wait(s, (1 + roll(20)) * NS_PER_S);
+	if (dies_every > 0 && ++steps % dies_every == 0)
+		move_to_another();
 	assert_chain_whole();
 }
 
@@ -413,6 +451,19 @@ whatever_happens_the_chain_is_whole(void **state)
 }
 
 static void
+an_engine_that_is_loaded_goes_on_as_the_one_that_was_saved(void **state)
+{
+	(void)state;
+	for (seed = 1; seed <= 2; seed++) {
+		uint64_t told = one_life(true);
+
+		dies_every = 331;
+		assert_int_equal(one_life(true), told);
+		dies_every = 0;
+	}
+}
+
+static void
 rules_that_hide_and_allow_leave_it_whole(void **state)
 {
 	(void)state;
@@ -455,6 +506,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whatever_happens_the_chain_is_whole),
 		cmocka_unit_test(the_longest_advice_is_whole),
+		cmocka_unit_test(an_engine_that_is_loaded_goes_on_as_the_one_that_was_saved),
 		cmocka_unit_test(rules_that_hide_and_allow_leave_it_whole),
 	};
 
