@@ -34,6 +34,9 @@ const struct setting config_settings[] = {
 		offsetof(struct config, output_dir), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"control.socket", "The Unix socket of a live run; empty: control.sock in output.directory",
 		offsetof(struct config, control_socket), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"export.socket",
+		"Control's socket for exporters; empty: export.sock beside control.sock",
+		offsetof(struct config, export_socket), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"store.file", "The SQLite file of incidents; empty: smtap.db in output.directory",
 		offsetof(struct config, store_file), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",
@@ -91,6 +94,23 @@ config_free(struct config *config)
 		config->rules[list] = (struct config_rules){0};
 	}
 	exporters_free(&config->exporters);
+}
+
+int
+config_export_socket(const struct config *config, const char *output, char path[CONFIG_PATH_MAX])
+{
+	const char *control = config->control_socket;
+	const char *slash = strrchr(control, '/');
+	int n;
+
+	if (config->export_socket[0])
+		n = snprintf(path, CONFIG_PATH_MAX, "%s", config->export_socket);
+	else if (control[0])
+		n = snprintf(path, CONFIG_PATH_MAX, "%.*sexport.sock",
+			slash ? (int)(slash + 1 - control) : 0, control);
+	else
+		n = snprintf(path, CONFIG_PATH_MAX, "%s/export.sock", output);
+	return n < CONFIG_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 static bool

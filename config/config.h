@@ -17,6 +17,7 @@
 #include "config/settings.h"
 
 #define CONFIG_TEXT_MAX 256
+#define CONFIG_PATH_MAX 4096
 
 struct config_ports {
 	uint16_t port[64];
@@ -36,6 +37,7 @@ struct config {
 	char output_dir[CONFIG_TEXT_MAX];     /* output.directory; default ./smtap-out */
 	char control_socket[CONFIG_TEXT_MAX]; /* control.socket; empty: control.sock beside eve.json
 					       */
+	char export_socket[CONFIG_TEXT_MAX];  /* export.socket; empty: export.sock beside that */
 	char store_file[CONFIG_TEXT_MAX];     /* store.file; empty: smtap.db beside eve.json */
 	char pattern_dir[CONFIG_TEXT_MAX];    /* patterns.directory; empty: beside the programs */
 	char country_db[CONFIG_TEXT_MAX];     /* enrich.country_db; empty: none */
@@ -71,6 +73,10 @@ struct config_source {
 
 int config_parse(
 	struct config *config, const struct config_source *source, char *why, size_t why_len);
+
+/* Where control's socket for exporters is when that is the output folder. 0, or -ENAMETOOLONG. */
+int config_export_socket(
+	const struct config *config, const char *output, char path[CONFIG_PATH_MAX]);
 
 /* "25,587" into ports. 0, or -EINVAL with a sentence. */
 int config_parse_ports(struct config_ports *ports, const char *text, char *why, size_t why_len);

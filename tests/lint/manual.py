@@ -82,7 +82,8 @@ class Manual:
 
     def __init__(self, build):
         self.programs = {
-            name: build / name for name in ("smtap", "smtap-dataplane", "smtap-control")
+            name: build / name
+            for name in ("smtap", "smtap-dataplane", "smtap-control", "smtap-export")
         }
         self.programs["smtap-patterns"] = build / "patterns/smtap-patterns"
 
@@ -93,6 +94,7 @@ class Manual:
             "smtap.1": [smtap],
             "smtap-dataplane.8": [self.programs["smtap-dataplane"]],
             "smtap-control.8": [self.programs["smtap-control"]],
+            "smtap-export.8": [self.programs["smtap-export"]],
             "smtap-patterns.1": [self.programs["smtap-patterns"]],
         }
         pages |= {f"smtap-{verb}.1": [smtap, verb] for verb in VERBS}

@@ -1,0 +1,53 @@
+/*
+ * feed: a connection to control's export.sock (doc/export.md), made when it is needed and made
+ * again after it broke. For one thread.
+ *
+ * Calls wait for control, but not past stop_fd's becoming readable: they return -ECANCELED then.
+ * Else 0, or -errno with a sentence in why; the next call begins anew.
+ */
+#ifndef SMTAP_EXPORT_FEED_FEED_H
+#define SMTAP_EXPORT_FEED_FEED_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "export/sink/sink.h"
+
+#define FEED_WAIT_MAX_MS 5000 /* that long control waits for an alert, at most */
+
+struct feed;
+
+struct feed_options {
+	const char *path;     /* of the socket */
+	const char *exporter; /* whose; "": of none, for feed_counters alone */
+	int stop_fd;
+};
+
+/* Alerts in order; feed_batch_free. */
+struct feed_batch {
+	struct sink_alert *alerts;
+	size_t n;
+	uint64_t backlog; /* alerts after the cursor, these included */
+	uint64_t up_to;   /* of feed_open_alerts: what is open was so after that number */
+};
+
+/* NULL: out of memory. Connects to nothing yet. */
+struct feed *feed_new(const struct feed_options *options);
+void feed_free(struct feed *feed);
+
+/* What follows the cursor, at most max, or none after wait_ms. With max 0 only the backlog. */
+int feed_alerts(struct feed *feed, unsigned max, unsigned wait_ms, struct feed_batch *out,
+	char why[SINK_WHY_MAX]);
+
+/* The last alert of each open incident. */
+int feed_open_alerts(struct feed *feed, struct feed_batch *out, char why[SINK_WHY_MAX]);
+
+/* All up to that number are done with. */
+int feed_delivered(struct feed *feed, uint64_t seq, char why[SINK_WHY_MAX]);
+
+/* Counters of dataplane and control: a JSON object, to be decref'd. */
+int feed_counters(struct feed *feed, json_t **out, char why[SINK_WHY_MAX]);
+
+void feed_batch_free(struct feed_batch *batch);
+
+#endif

@@ -1,0 +1,17 @@
+#include "export/kinds.h"
+
+#include "export/local/local.h"
+
+/* A row for each. */
+static const struct sink_kind *const kinds[] = {
+	[CONFIG_EXPORTER_UNIX] = &local_kind,
+};
+
+_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,
+	"each type of exporter has what makes it");
+
+const struct sink_kind *
+kind_of(enum config_exporter_type type)
+{
+	return kinds[type];
+}

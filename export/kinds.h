@@ -1,0 +1,10 @@
+/* kinds: which exporters there are. */
+#ifndef SMTAP_EXPORT_KINDS_H
+#define SMTAP_EXPORT_KINDS_H
+
+#include "export/sink/sink.h"
+
+/* Of each type of config/exporter_keys.h. */
+const struct sink_kind *kind_of(enum config_exporter_type type);
+
+#endif

@@ -1,0 +1,271 @@
+/*
+ * Theory of operation.
+ *
+ * Keeps: a runner, a connection to control and a thread for each exporter; an eventfd that becomes
+ * readable when all are to end and stays so; whether control is there, which one of them tells for
+ * all.
+ */
+#include "export/runners.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "export/kinds.h"
+
+struct one {
+	struct runners *all;
+	struct runner *runner;
+	struct feed *feed;
+	pthread_t thread;
+	bool runs;
+};
+
+struct runners {
+	struct one ones[CONFIG_EXPORTERS_MAX];
+	unsigned count;
+	int stop_fd;
+	atomic_bool away; /* control; whoever changes it tells */
+};
+
+static void
+say(const char *line)
+{
+	fprintf(stderr, "smtap-export: %s\n", line);
+}
+
+/* Of each call to control: how it went. */
+static int
+told(struct one *one, int r, const char *why)
+{
+	bool away = r != 0;
+
+	if (r == -ECANCELED || atomic_exchange(&one->all->away, away) == away)
+		return r;
+	if (away)
+		fprintf(stderr, "smtap-export: %s; it is tried again\n", why);
+	else
+		say("control is there again");
+	return r;
+}
+
+static int
+source_alerts(void *arg, unsigned max, unsigned wait_ms, struct feed_batch *out)
+{
+	struct one *one = arg;
+	char why[SINK_WHY_MAX] = "";
+
+	return told(one, feed_alerts(one->feed, max, wait_ms, out, why), why);
+}
+
+static int
+source_open_alerts(void *arg, struct feed_batch *out)
+{
+	struct one *one = arg;
+	char why[SINK_WHY_MAX] = "";
+
+	return told(one, feed_open_alerts(one->feed, out, why), why);
+}
+
+static int
+source_delivered(void *arg, uint64_t seq)
+{
+	struct one *one = arg;
+	char why[SINK_WHY_MAX] = "";
+
+	return told(one, feed_delivered(one->feed, seq, why), why);
+}
+
+static bool
+source_pause(void *arg, uint64_t ns)
+{
+	struct one *one = arg;
+	struct pollfd p = {.fd = one->all->stop_fd, .events = POLLIN};
+
+	poll(&p, 1, (int)(ns / NS_PER_MS));
+	return p.revents != 0;
+}
+
+static uint64_t
+source_now(void *arg)
+{
+	struct timespec now;
+
+	(void)arg;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void
+source_tell(void *arg, const char *line)
+{
+	(void)arg;
+	say(line);
+}
+
+static void *
+run(void *arg)
+{
+	struct one *one = arg;
+
+	runner_run(one->runner);
+	return NULL;
+}
+
+/* The counters that an exporter of that name had before. */
+static void
+inherit(struct runner *runner, const struct runners *before)
+{
+	const char *name = config_exporter_name(runner_exporter(runner));
+	struct sink_counters counters;
+
+	for (unsigned i = 0; before && i < before->count; i++) {
+		if (strcmp(config_exporter_name(runners_exporter(before, i)), name) != 0)
+			continue;
+		runners_counters(before, i, &counters);
+		runner_inherit(runner, &counters);
+	}
+}
+
+static int
+open_one(struct runners *all, const struct runners_options *options, unsigned i,
+	char why[SINK_WHY_MAX])
+{
+	const struct config_exporter *e = config_exporter_at(options->exporters, i);
+	struct one *one = &all->ones[i];
+	const struct feed_options feed = {.path = options->socket,
+		.exporter = config_exporter_name(e),
+		.stop_fd = all->stop_fd};
+	const struct runner_options runner = {.exporter = e,
+		.kind = kind_of(config_exporter_type(e)),
+		.context = options->context,
+		.source = {.alerts = source_alerts,
+			.open_alerts = source_open_alerts,
+			.delivered = source_delivered,
+			.pause = source_pause,
+			.now_ns = source_now,
+			.tell = source_tell,
+			.arg = one}};
+
+	one->all = all;
+	one->feed = feed_new(&feed);
+	if (!one->feed) {
+		snprintf(why, SINK_WHY_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	int r = runner_new(&one->runner, &runner, why);
+	if (r == 0)
+		inherit(one->runner, options->before);
+	return r;
+}
+
+/* Signals are for the main thread. */
+static int
+start_threads(struct runners *all)
+{
+	sigset_t every, old;
+	int r = 0;
+
+	sigfillset(&every);
+	pthread_sigmask(SIG_SETMASK, &every, &old);
+	for (unsigned i = 0; i < all->count && r == 0; i++) {
+		r = -pthread_create(&all->ones[i].thread, NULL, run, &all->ones[i]);
+		all->ones[i].runs = r == 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return r;
+}
+
+int
+runners_start(struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX])
+{
+	struct runners *all = calloc(1, sizeof(*all));
+	int r = all ? 0 : -ENOMEM;
+
+	*out = NULL;
+	snprintf(why, SINK_WHY_MAX, "out of memory");
+	if (!all)
+		return r;
+	all->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (all->stop_fd < 0) {
+		r = -errno;
+		snprintf(why, SINK_WHY_MAX, "eventfd: %s", strerror(-r));
+	}
+	for (; r == 0 && all->count < options->exporters->count; all->count += r == 0)
+		r = open_one(all, options, all->count, why);
+	if (r == 0) {
+		r = start_threads(all);
+		if (r != 0)
+			snprintf(why, SINK_WHY_MAX, "threads: %s", strerror(-r));
+	}
+	if (r != 0) {
+		runners_end(all, SINK_CALL_MAX_S);
+		runners_free(all);
+		return r;
+	}
+	*out = all;
+	return 0;
+}
+
+unsigned
+runners_count(const struct runners *all)
+{
+	return all->count;
+}
+
+const struct config_exporter *
+runners_exporter(const struct runners *all, unsigned index)
+{
+	return runner_exporter(all->ones[index].runner);
+}
+
+void
+runners_counters(const struct runners *all, unsigned index, struct sink_counters *out)
+{
+	runner_counters(all->ones[index].runner, out);
+}
+
+bool
+runners_end(struct runners *all, unsigned wait_s)
+{
+	struct timespec until;
+	uint64_t one = 1;
+	bool ended = true;
+
+	if (all->stop_fd < 0 || write(all->stop_fd, &one, sizeof(one)) < 0)
+		return true; /* none was started */
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += wait_s;
+	for (unsigned i = 0; i < all->count; i++) {
+		struct one *o = &all->ones[i];
+
+		if (o->runs && pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+			o->runs = false;
+		ended &= !o->runs;
+	}
+	return ended;
+}
+
+void
+runners_free(struct runners *all)
+{
+	if (!all)
+		return;
+	/* The one that could not be opened has a feed, too. */
+	for (unsigned i = 0; i < CONFIG_EXPORTERS_MAX; i++) {
+		runner_free(all->ones[i].runner);
+		feed_free(all->ones[i].feed);
+	}
+	if (all->stop_fd >= 0)
+		close(all->stop_fd);
+	free(all);
+}

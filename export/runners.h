@@ -1,0 +1,35 @@
+/* runners: all exporters of a configuration, each with its thread. */
+#ifndef SMTAP_EXPORT_RUNNERS_H
+#define SMTAP_EXPORT_RUNNERS_H
+
+#include "config/config.h"
+#include "export/sink/runner.h"
+
+struct runners;
+
+struct runners_options {
+	const struct config_exporters *exporters; /* borrowed, until runners_end */
+	const char *socket;                       /* control's export.sock */
+	const struct sink_context *context;
+	/* Those before, ended: exporters of the same name go on counting. NULL: none. */
+	const struct runners *before;
+};
+
+/* Opens all sinks; then all of them run. 0, or -errno with a sentence: nothing runs. */
+int runners_start(
+	struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX]);
+
+unsigned runners_count(const struct runners *runners);
+const struct config_exporter *runners_exporter(const struct runners *runners, unsigned index);
+
+/* At any time until runners_free; any thread. */
+void runners_counters(const struct runners *runners, unsigned index, struct sink_counters *out);
+
+/* Tell them to end; what they have in hand is finished first, at most until wait_s seconds have
+ * gone. False: one of them still runs, and nothing of it may be freed. */
+bool runners_end(struct runners *runners, unsigned wait_s);
+
+/* After they ended; NULL is nothing. */
+void runners_free(struct runners *runners);
+
+#endif
