@@ -154,3 +154,15 @@ live_shed(struct live *live, const struct counters *sum, uint64_t now_ns)
 	shed_tell(live, &now);
 	return told;
 }
+
+void
+live_note_packets(struct live *live, const struct counters *sum, uint64_t wall_ns)
+{
+	uint64_t pkts = sum->value[COUNTER_RX_PKTS];
+
+	/* What is there at the first look may be from before this control. */
+	if (live->seen && pkts != live->seen_pkts)
+		live->last_packet_ns = wall_ns;
+	live->seen = true;
+	live->seen_pkts = pkts;
+}

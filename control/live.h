@@ -30,6 +30,9 @@ struct live {
 	struct eve_shed shed_before; /* counters when it began */
 	struct eve_shed shed_seen;   /* counters at the last look */
 	struct eve_shed shed;        /* as told */
+	bool seen;                   /* seen_pkts is that of the last look */
+	uint64_t seen_pkts;
+	uint64_t last_packet_ns; /* wall time of the look that saw packets last; 0: none */
 };
 
 void live_init(struct live *live, const struct config *config);
@@ -53,6 +56,9 @@ bool live_minute(struct live *live, const struct counters *sum, uint64_t now_ns)
  * shed for the first time, or nothing for a minute any more.
  */
 bool live_shed(struct live *live, const struct counters *sum, uint64_t now_ns);
+
+/* The counters as they are, once a second, at that wall time: did packets come? */
+void live_note_packets(struct live *live, const struct counters *sum, uint64_t wall_ns);
 
 /* Packets that were seen nowhere: lost by ports, or between them and their workers. */
 uint64_t live_lost(const struct counters *sum);

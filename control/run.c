@@ -255,6 +255,7 @@ look_at_clock(struct run *run)
 	if (!live_due_look(&run->live, now_ns))
 		return;
 	count_losses(run, &sum);
+	live_note_packets(&run->live, &sum, live_wall_ns());
 	if (live_minute(&run->live, &sum, now_ns))
 		eve_sensor_loss(run->eve, &run->live.loss, live_wall_ns());
 	if (live_shed(&run->live, &sum, now_ns))

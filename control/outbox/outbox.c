@@ -85,6 +85,7 @@ set_failing(struct outbox *o, int error, const char *why)
 
 	o->news |= failing != o->failing;
 	o->failing = failing;
+	o->counters.failing = failing;
 	o->error = error;
 	snprintf(o->why, sizeof(o->why), "%s", why);
 }

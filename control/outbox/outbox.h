@@ -20,6 +20,7 @@
 		"Alerts that no memory was left for while the store failed")                  \
 	X(errors, "store_errors", COUNTER, "writes",                                          \
 		"Writes that failed; what they held is tried again")                          \
+	X(failing, "store_failing", GAUGE, "boolean", "1 while the store cannot be written")  \
 	X(damaged, "store_damaged", COUNTER, "files",                                         \
 		"Damaged files that were put aside for a new one")                            \
 	X(undelivered, "store_undelivered", COUNTER, "alerts",                                \

@@ -147,6 +147,22 @@ shedding_is_told_when_it_begins_and_when_a_minute_went_without(void **state)
 }
 
 static void
+the_time_of_the_last_packet_is_that_of_the_look_that_saw_it(void **state)
+{
+	struct live live = live_of(1);
+	struct counters sum = {{0}};
+
+	(void)state;
+	sum.value[COUNTER_RX_PKTS] = 7; /* an earlier control saw them */
+	live_note_packets(&live, &sum, 10 * NS_PER_S);
+	assert_int_equal(live.last_packet_ns, 0);
+	sum.value[COUNTER_RX_PKTS]++;
+	live_note_packets(&live, &sum, 11 * NS_PER_S);
+	live_note_packets(&live, &sum, 12 * NS_PER_S);
+	assert_int_equal(live.last_packet_ns, 11 * NS_PER_S);
+}
+
+static void
 stats_are_due_each_interval_and_once_after_a_pause(void **state)
 {
 	struct live live = live_of(1);
@@ -171,6 +187,7 @@ main(void)
 		cmocka_unit_test(what_an_earlier_control_saw_lost_is_not_told_again),
 		cmocka_unit_test(every_packet_lost_before_its_worker_counts),
 		cmocka_unit_test(shedding_is_told_when_it_begins_and_when_a_minute_went_without),
+		cmocka_unit_test(the_time_of_the_last_packet_is_that_of_the_look_that_saw_it),
 		cmocka_unit_test(stats_are_due_each_interval_and_once_after_a_pause),
 	};
 

@@ -1,0 +1,50 @@
+#include "control/metrics.h"
+
+#include <stdlib.h>
+
+#include "control/export/line.h"
+#include "control/export/metrics.h"
+
+static void
+count_open(const struct run *run, uint64_t open[METRICS_SEVERITIES])
+{
+	size_t max = run->options->config.incident_table;
+	const struct incident **found = calloc(max, sizeof(*found));
+	size_t n = found ? engine_incidents(run->engine, found, max) : 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (found[i]->open_findings > 0 && found[i]->severity < METRICS_SEVERITIES)
+			open[found[i]->severity]++;
+	free(found);
+}
+
+char *
+metrics_answer(struct run *run, const struct counters *sum)
+{
+	const struct metrics_state state = {.started_ns = run->first_ns,
+		.dataplane = !run->away.on && !run->intake.peer_gone,
+		.last_packet_ns = run->live.last_packet_ns,
+		.loss = run->loss,
+		.losing = run->live.losing};
+	uint64_t open[METRICS_SEVERITIES] = {0};
+	struct engine_totals totals;
+	struct eve_counters eve;
+	const struct metrics_source source = {.intake = &run->intake,
+		.workers = sum,
+		.engine = &totals,
+		.eve = &eve,
+		.store = stored_counters(&run->stored),
+		.state = &state,
+		.open_incidents = open};
+
+	count_open(run, open);
+	engine_totals(run->engine, &totals);
+	eve_counters(run->eve, &eve);
+	json_t *o = json_object();
+	line_put_string(o, "version", SMTAP_VERSION);
+	line_put_number(o, "time", live_wall_ns());
+	json_object_set_new(o, "metrics", metrics_list(&source));
+	char *text = json_dumps(o, JSON_COMPACT);
+	json_decref(o);
+	return text;
+}
