@@ -29,9 +29,28 @@
 	X(CHOICE, "mode", "stream|datagram", 0, 0,                                                 \
 		"Kind of socket: lines in a stream, or each alert a datagram")
 
+#define CONFIG_EXPORTER_KEYS_KAFKA(X)                                                              \
+	X(TEXTS, "brokers", NULL, 1, 16, "Brokers to begin with, HOST:PORT each")                  \
+	X(TEXT, "topic", NULL, 1, 249, "Topic; it has to be there, unless the brokers make it")    \
+	X(CHOICE, "format", "eve|ecs|ocsf", 0, 0, "What a message is")                             \
+	X(COUNT, "message_max", "1000000", 1000, 100000000,                                        \
+		"Bytes of a message at most; not more than the topic takes")                       \
+	X(DURATION, "timeout", "10s", NS_PER_S, 25 * NS_PER_S,                                     \
+		"Time for the acknowledgement of a batch by all replicas in sync")                 \
+	X(BOOL, "tls", "false", 0, 0, "Speak TLS")                                                 \
+	X(FILE, "ca_file", "", 0, 4095,                                                            \
+		"Certificates to trust, PEM; empty: those that this host trusts")                  \
+	X(FILE, "cert_file", "", 0, 4095, "Our own certificate, PEM; empty: none")                 \
+	X(FILE, "key_file", "", 0, 4095, "Its key, PEM")                                           \
+	X(CHOICE, "sasl_mechanism", "none|SCRAM-SHA-256|SCRAM-SHA-512|PLAIN", 0, 0,                \
+		"How to log in; PLAIN only with tls")                                              \
+	X(TEXT, "username", "", 0, 255, "Who logs in")                                             \
+	X(FILE, "password_file", "", 0, 4095, "File with the password, and nothing else")
+
 /* X(enumerator, "type", KEYS, "what it is") */
 #define CONFIG_EXPORTER_TYPES(X)                                                                   \
-	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")
+	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")                   \
+	X(KAFKA, "kafka", CONFIG_EXPORTER_KEYS_KAFKA, "Messages of a Kafka topic")
 
 enum config_exporter_type {
 #define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,

@@ -1,10 +1,12 @@
 #include "export/kinds.h"
 
+#include "export/kafka/kafka.h"
 #include "export/local/local.h"
 
 /* A row for each. */
 static const struct sink_kind *const kinds[] = {
 	[CONFIG_EXPORTER_UNIX] = &local_kind,
+	[CONFIG_EXPORTER_KAFKA] = &kafka_kind,
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,
