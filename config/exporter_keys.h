@@ -47,10 +47,42 @@
 	X(TEXT, "username", "", 0, 255, "Who logs in")                                             \
 	X(FILE, "password_file", "", 0, 4095, "File with the password, and nothing else")
 
+#define CONFIG_EXPORTER_KEYS_WEBHOOK(X)                                                            \
+	X(URL, "url", "", 0, 2047, "Where requests go: http or https")                             \
+	X(FILE, "url_file", "", 0, 4095,                                                           \
+		"File with the URL instead, when it is a secret, as Slack's are")                  \
+	X(CHOICE, "method", "POST|PUT", 0, 0, "Method of requests")                                \
+	X(CHOICE, "template", "json|slack|splunk_hec|elastic_bulk|file", 0, 0,                     \
+		"What a request has")                                                              \
+	X(FILE, "template_file", "", 0, 4095, "Of template file: JSON with {{names}} in it")       \
+	X(CHOICE, "format", "eve|ecs|ocsf", 0, 0, "Of template json: what an alert is")            \
+	X(BOOL, "array", "true", 0, 0,                                                             \
+		"Of template json: alerts as a list; false: a request for each")                   \
+	X(TEXT, "index", "", 0, 255,                                                               \
+		"Of splunk_hec, elastic_bulk: index or data stream (smtap-alerts, at Elastic)")    \
+	X(TEXT, "sourcetype", "smtap:alert", 1, 255, "Of template splunk_hec")                     \
+	X(TEXTS, "headers", "", 0, 16, "More headers, 'Name: value' each; none that is a secret")  \
+	X(FILE, "token_file", "", 0, 4095, "File with the token, and nothing else")                \
+	X(TEXT, "token_header", "Authorization", 1, 63, "Header that has the token")               \
+	X(TEXT, "token_scheme", "", 0, 63,                                                         \
+		"Word before the token; empty: as the template has it (Bearer, Splunk, ApiKey)")   \
+	X(TEXT, "username", "", 0, 255, "Who logs in, where that is by a password")                \
+	X(FILE, "password_file", "", 0, 4095, "File with the password, and nothing else")          \
+	X(FILE, "ca_file", "", 0, 4095,                                                            \
+		"Certificates to trust, PEM; empty: those that this host trusts")                  \
+	X(FILE, "cert_file", "", 0, 4095, "Our own certificate, PEM; empty: none")                 \
+	X(FILE, "key_file", "", 0, 4095, "Its key, PEM")                                           \
+	X(URL, "proxy", "", 0, 2047, "Proxy; empty: none, whatever the environment says")          \
+	X(DURATION, "timeout", "10s", NS_PER_S, 25 * NS_PER_S,                                     \
+		"Time for a request and its answer")                                               \
+	X(COUNT, "body_max", "1000000", 16384, 100000000, "Bytes of a request at most")
+
 /* X(enumerator, "type", KEYS, "what it is") */
 #define CONFIG_EXPORTER_TYPES(X)                                                                   \
 	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")                   \
-	X(KAFKA, "kafka", CONFIG_EXPORTER_KEYS_KAFKA, "Messages of a Kafka topic")
+	X(KAFKA, "kafka", CONFIG_EXPORTER_KEYS_KAFKA, "Messages of a Kafka topic")                 \
+	X(WEBHOOK, "webhook", CONFIG_EXPORTER_KEYS_WEBHOOK,                                        \
+		"HTTP requests: JSON, Slack, Splunk HEC, Elastic, or a template of your own")
 
 enum config_exporter_type {
 #define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,
