@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define SERVE_LINE_MAX 4096u /* bytes of a request */
-#define SERVE_CLIENTS 16u    /* at a time; others wait to be accepted */
+#define SERVE_CLIENTS 16u /* at a time; one more takes the place of who is silent longest */
 
 struct serve;
 

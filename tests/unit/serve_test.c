@@ -11,14 +11,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "control/serve/serve.h"
+#include "control/serve/served.h"
 #include "store/store.h"
 
+#define DESCRIPTORS 64
 #define WAIT_MS 20000 /* a machine may be busy; nothing takes that long */
 
 struct place {
@@ -182,10 +185,10 @@ a_request_that_is_too_long_ends_the_connection_and_no_other(void **state)
 {
 	struct place *place = *state;
 	int fd = connected(place), other = connected(place);
-	char buf[8192], much[SERVE_LINE_MAX + 1];
+	char buf[8192], much[SERVED_LINE_MAX + 1];
 
-	memset(much, 'x', SERVE_LINE_MAX);
-	much[SERVE_LINE_MAX] = '\0';
+	memset(much, 'x', SERVED_LINE_MAX);
+	much[SERVED_LINE_MAX] = '\0';
 	say(fd, much);
 	assert_non_null(strstr(hear(fd, buf), "too long"));
 	assert_string_equal(hear(fd, buf), "");
@@ -216,6 +219,70 @@ a_client_too_many_waits_for_one_to_go(void **state)
 	for (unsigned i = 0; i <= SERVE_CLIENTS; i++)
 		if (i != 3)
 			close(fds[i]);
+}
+
+static void
+clients_that_say_nothing_keep_nobody_out(void **state)
+{
+	struct place *place = *state;
+	int fds[SERVE_CLIENTS], one;
+	char buf[8192];
+
+	for (unsigned i = 0; i < SERVE_CLIENTS; i++)
+		fds[i] = connected(place);
+	put_status(place, "{}");
+	one = connected(place);
+	say(one, "{\"verb\":\"status\"}\n");
+	assert_string_equal(hear(one, buf), "{}");
+	/* It was the one that connected first who had to go. */
+	assert_string_equal(hear(fds[0], buf), "");
+	say(fds[1], "{\"verb\":\"status\"}\n");
+	assert_string_equal(hear(fds[1], buf), "{}");
+	close(one);
+	for (unsigned i = 0; i < SERVE_CLIENTS; i++)
+		close(fds[i]);
+}
+
+static uint64_t
+processor_ms(void)
+{
+	struct rusage used;
+
+	getrusage(RUSAGE_SELF, &used);
+	return (uint64_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000 +
+	       (uint64_t)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1000;
+}
+
+static void
+without_descriptors_it_waits_and_does_not_spin(void **state)
+{
+	struct place *place = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct rlimit old, none;
+	int last[DESCRIPTORS + 1];
+	unsigned n = 0;
+	char buf[8192];
+
+	strcpy(address.sun_path, place->path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	/* poll() takes no more of them than the limit is. */
+	for (last[n] = fd; last[n] < DESCRIPTORS; last[++n] = dup(fd))
+		assert_in_range(last[n], 0, DESCRIPTORS);
+	none.rlim_cur = DESCRIPTORS;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	put_status(place, "{}");
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	say(fd, "{\"verb\":\"status\"}\n");
+	uint64_t before = processor_ms();
+	assert_int_equal(poll(&p, 1, 500), 0);
+	assert_in_range(processor_ms() - before, 0, 100);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_string_equal(hear(fd, buf), "{}");
+	for (unsigned i = 0; i <= n; i++)
+		close(last[i]);
 }
 
 static int
@@ -320,6 +387,8 @@ main(void)
 		TEST(what_makes_no_sense_is_refused_and_the_next_request_answered),
 		TEST(a_request_that_is_too_long_ends_the_connection_and_no_other),
 		TEST(a_client_too_many_waits_for_one_to_go),
+		TEST(clients_that_say_nothing_keep_nobody_out),
+		TEST(without_descriptors_it_waits_and_does_not_spin),
 		TEST(an_incident_is_acknowledged_by_who_the_kernel_says),
 		TEST(a_socket_in_use_is_left_alone_and_one_left_behind_is_taken),
 		TEST(a_socket_of_another_kind_is_not_taken),
