@@ -39,6 +39,14 @@ const struct setting config_settings[] = {
 		offsetof(struct config, export_socket), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"store.file", "The SQLite file of incidents; empty: smtap.db in output.directory",
 		offsetof(struct config, store_file), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"dataplane.socket", "Where daemons meet that smtap run did not start",
+		offsetof(struct config, dataplane_socket), 1, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"dataplane.user", "User that the dataplane becomes, ports open; empty: it stays",
+		offsetof(struct config, dataplane_user), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"control.user", "User that control becomes at its start; empty: it stays",
+		offsetof(struct config, control_user), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
+	{"export.user", "User that smtap-export becomes; empty: it stays",
+		offsetof(struct config, export_user), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"patterns.directory", "Pattern files; empty: those beside the programs",
 		offsetof(struct config, pattern_dir), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"enrich.country_db", "MaxMind DB file with the countries of addresses; empty: none",
@@ -84,6 +92,8 @@ config_defaults(struct config *config)
 #undef X
 	config->ports = (struct config_ports){{25}, 1};
 	snprintf(config->output_dir, sizeof(config->output_dir), "./smtap-out");
+	snprintf(config->dataplane_socket, sizeof(config->dataplane_socket),
+		"/run/smtap/dataplane.sock");
 }
 
 void

@@ -39,9 +39,13 @@ struct config {
 					       */
 	char export_socket[CONFIG_TEXT_MAX];  /* export.socket; empty: export.sock beside that */
 	char store_file[CONFIG_TEXT_MAX];     /* store.file; empty: smtap.db beside eve.json */
-	char pattern_dir[CONFIG_TEXT_MAX];    /* patterns.directory; empty: beside the programs */
-	char country_db[CONFIG_TEXT_MAX];     /* enrich.country_db; empty: none */
-	char asn_db[CONFIG_TEXT_MAX];         /* enrich.asn_db; empty: none */
+	char dataplane_socket[CONFIG_TEXT_MAX]; /* dataplane.socket */
+	char dataplane_user[CONFIG_TEXT_MAX];   /* dataplane.user; empty: whoever starts it */
+	char control_user[CONFIG_TEXT_MAX];     /* control.user */
+	char export_user[CONFIG_TEXT_MAX];      /* export.user */
+	char pattern_dir[CONFIG_TEXT_MAX];      /* patterns.directory; empty: beside the programs */
+	char country_db[CONFIG_TEXT_MAX];       /* enrich.country_db; empty: none */
+	char asn_db[CONFIG_TEXT_MAX];           /* enrich.asn_db; empty: none */
 #define X(field, name, element, most, help, example) struct config_list field;
 	CONFIG_LISTS(X)
 #undef X

@@ -30,7 +30,9 @@
 	X(COUNT, loss_percent, "stats.loss_percent", 1, 0, 100,                                    \
 		"Per cent of a minute's packets whose loss is an alert; 0: never")                 \
 	X(BOOL, proxy_protocol, "mail.proxy_protocol", false, 0, 1,                                \
-		"Expect a PROXY protocol header at the start of a connection")
+		"Expect a PROXY protocol header at the start of a connection")                     \
+	X(BOOL, confine_calls, "confine.system_calls", true, 0, 1,                                 \
+		"A system call that a program does not need ends it")
 
 #define CONFIG_SETTINGS_STORE(X)                                                                   \
 	X(DURATION, store_keep, "store.keep", 90 * 24 * NS_PER_H, NS_PER_H, 3650 * 24 * NS_PER_H,  \

@@ -5,6 +5,7 @@
 
 #include "base/duration.h"
 #include "contract/handover.h"
+#include "control/meet.h"
 #include "control/run_internal.h"
 
 static void
@@ -41,7 +42,9 @@ away_fd(const struct run *run)
 void
 away_take(struct run *run)
 {
-	int fd = handover_take(run->handover_fd);
+	int fd = run->meets
+			 ? meet_dataplane(run->options->config.dataplane_socket, run->handover_fd)
+			 : handover_take(run->handover_fd);
 
 	if (fd >= 0) {
 		run->dataplane_fd = fd;

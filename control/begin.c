@@ -11,7 +11,9 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "confine/confine.h"
 #include "control/folder.h"
+#include "control/meet.h"
 #include "control/run_internal.h"
 
 #define WHY_BYTES 512
@@ -184,9 +186,35 @@ run_accept(struct run *run)
 	return r;
 }
 
+/* Nobody started one beside us. */
+static int
+look_for_dataplane(struct run *run)
+{
+	const char *path = run->options->config.dataplane_socket;
+
+	run->meets = true;
+	run->handover_fd = meet_open_timer();
+	if (run->handover_fd < 0)
+		return run_fail(EXIT_FAILED, "timer: %s", strerror(errno));
+	run->dataplane_fd = meet_dataplane(path, run->handover_fd);
+	if (run->dataplane_fd >= 0)
+		return 0;
+	if (run->dataplane_fd != -EAGAIN)
+		return run_fail(EXIT_BAD_INPUT, "dataplane.socket %s: %s", path,
+			strerror(-run->dataplane_fd));
+	run_fail(0, "waits for a dataplane at %s", path);
+	away_begin(run);
+	return 0;
+}
+
 static int
 shake_hands(struct run *run)
 {
+	if (run->dataplane_fd < 0 && run->options->live) {
+		int status = look_for_dataplane(run);
+		if (status != 0 || run->away.on)
+			return status;
+	}
 	struct pollfd p[2] = {{.fd = run->dataplane_fd, .events = POLLIN},
 		{.fd = run->signal_fd, .events = POLLIN}};
 
@@ -240,11 +268,36 @@ open_serve(struct run *run)
 	return 0;
 }
 
+/*
+ * The ring comes from a process that strangers speak to: whoever takes control over through it is a
+ * user who owns the store and nothing else, and has no network. First of all, so that files are
+ * that user's.
+ */
+static int
+confine(struct run *run)
+{
+	/* Besides what every program needs: rings, whose seals are asked for, and snapshots. */
+	static const char *const names[] = {
+		"memfd_create", "fchown", "wait4", "waitid", "ioctl", "setpriority"};
+	const struct confine_calls calls = {.names = names,
+		.count = sizeof(names) / sizeof(names[0]),
+		.network = CONFINE_UNIX_ONLY};
+	const struct config *config = &run->options->config;
+	const struct confine_user to = {.user = config->control_user};
+	char why[CONFINE_WHY_MAX] = "";
+
+	if (run->options->live && confine_user(&to, why) != 0)
+		return run_fail(EXIT_BAD_INPUT, "control.user: %s", why);
+	if (config->confine_calls && confine_calls(&calls, why) != 0)
+		return run_fail(EXIT_FAILED, "%s; confine.system_calls: false goes without", why);
+	return 0;
+}
+
 int
 run_begin(struct run *run)
 {
-	static int (*const steps[])(struct run *) = {open_fds, read_patterns, open_enrich, open_eve,
-		open_serve, open_engine, shake_hands};
+	static int (*const steps[])(struct run *) = {confine, open_fds, read_patterns, open_enrich,
+		open_eve, open_serve, open_engine, shake_hands};
 	int status = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)

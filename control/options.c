@@ -192,7 +192,7 @@ put_path(char path[PATH_MAX], const char *folder, const char *name)
 static int
 finish(struct options *o, char *why, size_t why_len)
 {
-	if (o->dataplane_fd < 0) {
+	if (o->dataplane_fd < 0 && !o->live) {
 		snprintf(why, why_len, "--dataplane-fd is missing: run `smtap replay` instead");
 		return -EINVAL;
 	}

@@ -116,7 +116,7 @@ take_signal(struct run *run)
 		eve_file_reopen(&run->eve_file);
 		return;
 	}
-	run->stopped = !run->options->live || run->away.on ||
+	run->stopped = !run->options->live || (run->away.on && !run->meets) ||
 		       (run->told_ns != 0 && live_now_ns() - run->told_ns > SECOND_SIGNAL_NS);
 	if (run->told_ns == 0)
 		run->told_ns = live_now_ns();
@@ -320,11 +320,14 @@ take_batch(struct run *run, unsigned n)
 		count_losses(run, &sum);
 }
 
-/* No dataplane is there, and whoever would start another has gone or will not. */
+/* No dataplane is there, and whoever would start another has gone or will not; or, where nobody
+   stops it with us, we were told to stop, and its rings are empty. */
 static bool
 nobody_comes(const struct run *run)
 {
-	return run->away.on && run->dataplane_fd < 0 && run->handover_fd < 0;
+	bool told = run->meets && run->told_ns != 0;
+
+	return told || (run->away.on && run->dataplane_fd < 0 && run->handover_fd < 0);
 }
 
 static void
@@ -349,7 +352,7 @@ take_events(struct run *run)
 			idle(run, vain++);
 			if (!nobody_comes(run))
 				break;
-			run->trouble = "the dataplane ended early";
+			run->trouble = run->meets ? NULL : "the dataplane ended early";
 			return;
 		case INTAKE_VANISHED:
 			if (away_begin(run))
@@ -359,6 +362,9 @@ take_events(struct run *run)
 					       : "the dataplane ended early";
 			return;
 		case INTAKE_ENDED:
+			/* One that was stopped may be started again without us. */
+			if (run->meets && away_begin(run))
+				break;
 			return;
 		}
 	}

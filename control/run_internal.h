@@ -34,7 +34,8 @@ struct run {
 	struct away away;
 	struct eve_file eve_file;
 	int dataplane_fd; /* -1: no dataplane is there */
-	int handover_fd;  /* -1: no other will come */
+	int handover_fd;  /* readable when to look for another; -1: no other will come */
+	bool meets;       /* it is looked for at its socket; handover_fd is a timer */
 	int captures_fd;  /* -1: none, or it ended */
 	int signal_fd;
 	bool stopped;

@@ -14,6 +14,7 @@ enum {
 	OPT_CONTROL_FD = 256,
 	OPT_STATUS_FD,
 	OPT_HANDOVER_FD,
+	OPT_LIVE,
 	OPT_INTERFACE,
 	OPT_WORKERS,
 	OPT_PORTS,
@@ -30,6 +31,7 @@ static const struct option options_long[] = {
 	{"control-fd", required_argument, NULL, OPT_CONTROL_FD},
 	{"status-fd", required_argument, NULL, OPT_STATUS_FD},
 	{"handover-fd", required_argument, NULL, OPT_HANDOVER_FD},
+	{"live", no_argument, NULL, OPT_LIVE},
 	{"interface", required_argument, NULL, OPT_INTERFACE},
 	{"workers", required_argument, NULL, OPT_WORKERS},
 	{"ports", required_argument, NULL, OPT_PORTS},
@@ -47,13 +49,16 @@ static const struct option options_long[] = {
 static const char options_help[] =
 	"usage: smtap-dataplane --control-fd N [OPTION...] CAPTURE...\n"
 	"       smtap-dataplane --handover-fd N [OPTION...]\n"
+	"       smtap-dataplane --live [OPTION...]\n"
 	"\n"
 	"Turns the packets of captures, or of live ports, into events for smtap-control.\n"
-	"Started by `smtap replay` and `smtap run`, which are what you want to run.\n"
+	"Started by `smtap replay` and `smtap run`, which are what you want to run, or as a "
+	"service.\n"
 	"\n"
 	"      --control-fd N     socket on which smtap-control is offered the event rings\n"
 	"      --status-fd N      write what happens to the captures there, JSON lines\n"
 	"      --handover-fd N    live: socket over which control's sockets come\n"
+	"      --live             watch live ports, and meet control at dataplane.socket\n"
 	"      --interface PORT   live: watch this port; may be repeated\n"
 	"  -c, --config FILE      read this configuration\n"
 	"      --workers N        worker lcores, 1 to 64 (1)\n"
@@ -170,6 +175,9 @@ options_take(struct options *o, int option, char *why, size_t why_len)
 	case OPT_HANDOVER_FD:
 		o->live = true;
 		return options_fd("handover-fd", &o->handover_fd, why, why_len);
+	case OPT_LIVE:
+		o->live = true;
+		return 0;
 	case OPT_INTERFACE:
 		return options_interface(o, why, why_len);
 	case OPT_WORKERS:
@@ -214,7 +222,7 @@ options_check(const struct options *o, char *why, size_t why_len)
 	const char *wrong = NULL;
 
 	if (o->live && o->capture_count > 0)
-		wrong = "captures and --handover-fd do not go together";
+		wrong = "captures and live ports do not go together";
 	else if (!o->live && o->control_fd < 0)
 		wrong = "--control-fd is missing";
 	else if (!o->live && o->capture_count == 0)

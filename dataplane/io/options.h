@@ -12,7 +12,7 @@ struct options {
 	struct config config;
 	int control_fd;
 	int status_fd;   /* -1: none */
-	int handover_fd; /* live: where control's sockets come from; -1: none */
+	int handover_fd; /* live: where control's sockets come from; -1: dataplane.socket */
 	bool live;
 	bool interfaces_given;
 	uint32_t ring_slots;

@@ -53,7 +53,7 @@ run_begin(const struct options *options)
 	}
 	run->options = options;
 	run->worker_count = (unsigned)options->config.workers;
-	run->status.fd = -1;
+	run->status.fd = run->meet.fd = -1;
 	run->node = run->memory_node = -1;
 	return run;
 }

@@ -215,6 +215,7 @@ run_captures(const struct options *options)
 		run_start_eal,
 		run_set_up_lcores,
 		run_await_control,
+		run_confine,
 		run_lcores,
 	};
 	struct run *run = run_begin(options);

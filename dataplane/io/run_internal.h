@@ -8,6 +8,7 @@
 #include "base/notify.h"
 #include "dataplane/io/live.h"
 #include "dataplane/io/load.h"
+#include "dataplane/io/meet.h"
 #include "dataplane/io/nic.h"
 #include "dataplane/io/notice.h"
 #include "dataplane/io/peer.h"
@@ -51,6 +52,7 @@ struct run {
 	struct nic_set nics;
 	struct live live[HELLO_WORKERS_MAX]; /* one per worker, or the first for the reader */
 	struct load load[HELLO_WORKERS_MAX]; /* of each worker */
+	struct meet meet;                    /* when nobody hands control's sockets over */
 	int control_fd;                      /* -1: no control now */
 	bool control_asked;                  /* it has our offer, and has not answered */
 	bool launched;
@@ -85,6 +87,9 @@ int run_set_up_dispatch(struct run *run);
 
 /* Once EAL has started: the dynamic field, the pools, and the rings, if they have slots. */
 int run_set_up_mbufs(struct run *run, const struct dispatch_size *size);
+
+/* run_confine.c: another user when it is live, and no other system calls than it needs. */
+int run_confine(struct run *run);
 
 /* What control is offered: the rings, and where its forerunner stood. */
 void run_peer_offer(const struct run *run, struct peer_offer *offer);

@@ -56,6 +56,21 @@ run_check_ports(struct run *run)
 	return 0;
 }
 
+/* Before anything slow, so that a second dataplane is told at once. */
+static int
+run_open_meeting(struct run *run)
+{
+	const struct config *config = &run->options->config;
+	char why[RUN_WHY_BYTES] = "";
+
+	if (run->options->handover_fd >= 0)
+		return 0;
+	if (meet_open(&run->meet, config->dataplane_socket, config->control_user, why,
+		    sizeof(why)) != 0)
+		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	return 0;
+}
+
 static struct dispatch_size
 run_size(const struct run *run)
 {
@@ -277,7 +292,7 @@ run_say_ready(struct run *run)
 	const char ready = 'r';
 
 	notice_end(&run->notice);
-	if (send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1) {
+	if (run->meet.fd >= 0 || send(run->options->handover_fd, &ready, 1, MSG_NOSIGNAL) == 1) {
 		run_notify_ready(run);
 		return 0;
 	}
@@ -327,12 +342,19 @@ run_handover(struct run *run, struct pollfd *p)
 
 	if (run->launched && !run_cursors_taken(run))
 		return; /* asked again with the next look */
-	int fd = handover_take(run->options->handover_fd);
+	int fd = run->meet.fd >= 0 ? meet_accept(&run->meet)
+				   : handover_take(run->options->handover_fd);
 	if (fd == -EAGAIN || fd == -EINTR)
 		return;
 	if (fd < 0) {
 		p->fd = -1;
 		run_mode_set(&run->control, RUN_STOP);
+		return;
+	}
+	/* At a named socket anybody of control's may knock; it is not for a second one to take
+	 * over. */
+	if (run->meet.fd >= 0 && run->control_fd >= 0) {
+		close(fd);
 		return;
 	}
 	if (run->control_fd >= 0)
@@ -444,7 +466,8 @@ run_watch(struct run *run, int timer_fd)
 {
 	enum { HANDOVER, CONTROL, DONE, WAKE, SIGNAL, TIMER, FDS };
 	struct pollfd p[FDS] = {
-		[HANDOVER] = {.fd = run->options->handover_fd, .events = POLLIN},
+		[HANDOVER] = {.fd = run->meet.fd >= 0 ? run->meet.fd : run->options->handover_fd,
+			.events = POLLIN},
 		[DONE] = {.fd = run->done_fd, .events = POLLIN},
 		[WAKE] = {.fd = run->wake_fd, .events = POLLIN},
 		[SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
@@ -498,6 +521,7 @@ run_live(const struct options *options)
 {
 	static int (*const steps[])(struct run *) = {
 		run_check_ports,
+		run_open_meeting,
 		run_load_patterns,
 		run_open_fds,
 		run_open_rings,
@@ -505,6 +529,7 @@ run_live(const struct options *options)
 		run_open_ports,
 		run_set_up_lcores,
 		run_set_up_shedding,
+		run_confine,
 		run_say_ready,
 		run_lcores,
 	};
@@ -519,6 +544,7 @@ run_live(const struct options *options)
 	status = run_steps(run, steps, sizeof(steps) / sizeof(steps[0]));
 	notice_end(&run->notice);
 	notify_stopping(&run->notify);
+	meet_close(&run->meet);
 	nic_set_close(&run->nics);
 	run_tear_down(run);
 	return status;

@@ -25,10 +25,11 @@ MAY = {
     "config": ["base", "contract"],
     "patterns": ["base", "contract"],
     **{part: ["base", "contract", *CORE_PARTS[:i]] for i, part in enumerate(CORE_PARTS)},
-    "dataplane/io": ["base", "contract", "config", *CORE_PARTS],
+    "dataplane/io": ["base", "contract", "config", "confine", *CORE_PARTS],
     "store": ["base"],
-    "control": ["base", "contract", "config", "patterns", "store"],
-    "export": ["base", "contract", "config"],
+    "confine": ["base"],
+    "control": ["base", "contract", "config", "confine", "patterns", "store"],
+    "export": ["base", "contract", "config", "confine"],
     "cli": ["base", "contract", "config", "patterns", "store"],
 }
 
@@ -45,6 +46,7 @@ EDGES = [
     (re.compile(r"^sqlite3"), ["store"], "the file of incidents is store's"),
     (re.compile(r"^(curl/|microhttpd|librdkafka/|gnutls/)"), ["export"],
      "what speaks to the network is export's"),
+    (re.compile(r"^(seccomp|cap-ng)"), ["confine"], "what a process gives up is confine's"),
 ]
 
 # These prove and measure: they may include anything.
