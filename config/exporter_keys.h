@@ -77,12 +77,38 @@
 		"Time for a request and its answer")                                               \
 	X(COUNT, "body_max", "1000000", 16384, 100000000, "Bytes of a request at most")
 
+#define CONFIG_EXPORTER_KEYS_SYSLOG(X)                                                             \
+	X(TEXT, "server", NULL, 1, 253, "Name or address of the log server")                       \
+	X(CHOICE, "transport", "tls|tcp|udp", 0, 0, "How it is spoken to")                         \
+	X(COUNT, "port", "0", 0, 65535, "Its port; 0: 6514 for tls, 601 for tcp, 514 for udp")     \
+	X(CHOICE, "format", "eve|ecs|ocsf|cef", 0, 0, "What a message says")                       \
+	X(CHOICE, "facility",                                                                      \
+		"local0|local1|local2|local3|local4|local5|local6|local7|"                         \
+		"user|mail|daemon|auth|syslog|authpriv|audit|alert",                               \
+		0, 0, "Facility of the messages")                                                  \
+	X(TEXT, "app_name", "smtap", 1, 48, "Name of the program in the messages")                 \
+	X(TEXT, "sd_id", "", 0, 32,                                                                \
+		"Id of structured data about the alert: a name, @ and your private enterprise "    \
+		"number; empty: none")                                                             \
+	X(COUNT, "max_bytes", "8192", 480, 65507,                                                  \
+		"Longest message; a longer alert says less")                                       \
+	X(CHOICE, "confirm", "ack|end", 0, 0,                                                      \
+		"When alerts count as delivered: its machine acknowledged them, or its program "   \
+		"ended the connection, which is then made anew for each batch")                    \
+	X(FILE, "ca_file", "", 0, 4095,                                                            \
+		"Certificates to trust, PEM; empty: those that this host trusts")                  \
+	X(TEXT, "server_name", "", 0, 253,                                                         \
+		"Name in the server's certificate; empty: as server")                              \
+	X(FILE, "cert_file", "", 0, 4095, "Our own certificate, PEM; empty: none")                 \
+	X(FILE, "key_file", "", 0, 4095, "Its key, PEM, without a password")
+
 /* X(enumerator, "type", KEYS, "what it is") */
 #define CONFIG_EXPORTER_TYPES(X)                                                                   \
 	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")                   \
 	X(KAFKA, "kafka", CONFIG_EXPORTER_KEYS_KAFKA, "Messages of a Kafka topic")                 \
 	X(WEBHOOK, "webhook", CONFIG_EXPORTER_KEYS_WEBHOOK,                                        \
-		"HTTP requests: JSON, Slack, Splunk HEC, Elastic, or a template of your own")
+		"HTTP requests: JSON, Slack, Splunk HEC, Elastic, or a template of your own")      \
+	X(SYSLOG, "syslog", CONFIG_EXPORTER_KEYS_SYSLOG, "Messages to a log server (RFC 5424)")
 
 enum config_exporter_type {
 #define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,

@@ -2,6 +2,7 @@
 
 #include "export/kafka/kafka.h"
 #include "export/local/local.h"
+#include "export/syslog/syslog.h"
 #include "export/webhook/webhook.h"
 
 /* A row for each. */
@@ -9,6 +10,7 @@ static const struct sink_kind *const kinds[] = {
 	[CONFIG_EXPORTER_UNIX] = &local_kind,
 	[CONFIG_EXPORTER_KAFKA] = &kafka_kind,
 	[CONFIG_EXPORTER_WEBHOOK] = &webhook_kind,
+	[CONFIG_EXPORTER_SYSLOG] = &syslog_kind,
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,

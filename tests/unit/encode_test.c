@@ -16,47 +16,16 @@
 
 #include "export/encode/encode.h"
 #include "export/encode/view.h"
+#include "tests/unit/alerts_read.h"
 
 #define SENSOR "tap1.corp.example"
-#define ALERTS_MAX 64
-
-static char *lines[ALERTS_MAX];
-static json_t *alerts[ALERTS_MAX];
-static size_t alert_count;
-
-static FILE *
-open_file(const char *end, const char *mode)
-{
-	char path[4096];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/unit/encode/alerts.%s", getenv("SMTAP_SOURCE"), end);
-	f = fopen(path, mode);
-	if (!f)
-		fail_msg("%s: cannot be opened", path);
-	return f;
-}
+static struct alerts alerts;
 
 static int
 read_alerts(void **state)
 {
-	FILE *f = open_file("eve", "r");
-	size_t room = 0;
-
 	(void)state;
-	for (ssize_t n; alert_count < ALERTS_MAX; alert_count++) {
-		char **line = &lines[alert_count];
-
-		room = 0;
-		n = getline(line, &room, f);
-		if (n <= 0)
-			break;
-		(*line)[strcspn(*line, "\n")] = '\0';
-		alerts[alert_count] = json_loads(*line, 0, NULL);
-		assert_non_null(alerts[alert_count]);
-	}
-	free(lines[alert_count]);
-	fclose(f);
+	alerts_read(&alerts);
 	return 0;
 }
 
@@ -64,10 +33,7 @@ static int
 drop_alerts(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++) {
-		json_decref(alerts[i]);
-		free(lines[i]);
-	}
+	alerts_drop(&alerts);
 	return 0;
 }
 
@@ -91,12 +57,12 @@ static void
 compare_format(enum encode_format format, const char *end)
 {
 	const bool write = getenv("SMTAP_WRITE_ENCODED") != NULL;
-	FILE *f = open_file(end, write ? "w" : "r");
+	FILE *f = alerts_file(end, write ? "w" : "r");
 	char *want = NULL;
 	size_t room = 0;
 
-	for (size_t i = 0; i < alert_count; i++) {
-		char *got = without_version(encode_alert(format, alerts[i], SENSOR));
+	for (size_t i = 0; i < alerts.n; i++) {
+		char *got = without_version(encode_alert(format, alerts.json[i], SENSOR));
 
 		if (write) {
 			fprintf(f, "%s\n", got);
@@ -124,10 +90,10 @@ static void
 eve_stays_as_it_is(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++) {
-		char *got = encode_alert(ENCODE_EVE, alerts[i], SENSOR);
+	for (size_t i = 0; i < alerts.n; i++) {
+		char *got = encode_alert(ENCODE_EVE, alerts.json[i], SENSOR);
 
-		assert_string_equal(got, lines[i]);
+		assert_string_equal(got, alerts.lines[i]);
 		free(got);
 	}
 }
@@ -198,8 +164,8 @@ ecs_has_what_ecs_requires(void **state)
 		"threat", "vulnerability", "web", NULL};
 
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++) {
-		json_t *o = encoded(ENCODE_ECS, alerts[i]);
+	for (size_t i = 0; i < alerts.n; i++) {
+		json_t *o = encoded(ENCODE_ECS, alerts.json[i]);
 		const json_t *list = at(o, "event.category"), *one;
 		size_t k;
 
@@ -263,8 +229,8 @@ static void
 ocsf_has_what_ocsf_requires(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++) {
-		json_t *o = encoded(ENCODE_OCSF, alerts[i]);
+	for (size_t i = 0; i < alerts.n; i++) {
+		json_t *o = encoded(ENCODE_OCSF, alerts.json[i]);
 
 		ocsf_finding_has_what_ocsf_requires(o);
 		json_decref(o);
@@ -275,7 +241,7 @@ static void
 ocsf_creates_updates_and_closes_one_finding_for_one_incident(void **state)
 {
 	static const char *const states[] = {"open", "update", "closed"};
-	json_t *eve = json_deep_copy(alerts[0]);
+	json_t *eve = json_deep_copy(alerts.json[0]);
 
 	(void)state;
 	json_object_set_new(json_object_get(eve, "smtap"), "incident_id", json_integer(77));
@@ -390,15 +356,15 @@ static void
 no_source_account_or_incident_is_lost(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++)
-		check_nothing_lost(alerts[i]);
+	for (size_t i = 0; i < alerts.n; i++)
+		check_nothing_lost(alerts.json[i]);
 }
 
 /* The first alert, about this account alone. */
 static json_t *
 alert_about(const char *account)
 {
-	json_t *eve = json_deep_copy(alerts[0]), *smtap = json_object_get(eve, "smtap");
+	json_t *eve = json_deep_copy(alerts.json[0]), *smtap = json_object_get(eve, "smtap");
 	json_t *incident = json_object_get(smtap, "incident");
 
 	json_object_set_new(smtap, "subject_type", json_string("account"));
@@ -419,7 +385,7 @@ names_chosen_by_an_attacker_stay_in_their_field(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		json_t *eve = alert_about(names[i]);
 		char *cef = encode_alert(ENCODE_CEF, eve, SENSOR);
-		char *plain = encode_alert(ENCODE_CEF, alerts[0], SENSOR);
+		char *plain = encode_alert(ENCODE_CEF, alerts.json[0], SENSOR);
 
 		cef_value(cef, "src", value, sizeof(value));
 		cef_value(plain, "src", value + 2048, 2048);
@@ -489,9 +455,9 @@ cef_of_ipv6_has_addresses_under_the_keys_for_them(void **state)
 	bool seen = false;
 
 	(void)state;
-	for (size_t i = 0; i < alert_count; i++) {
-		const char *source = view_text(alerts[i], "src_ip");
-		char *cef = encode_alert(ENCODE_CEF, alerts[i], SENSOR);
+	for (size_t i = 0; i < alerts.n; i++) {
+		const char *source = view_text(alerts.json[i], "src_ip");
+		char *cef = encode_alert(ENCODE_CEF, alerts.json[i], SENSOR);
 
 		if (strchr(source, ':')) {
 			seen = true;
@@ -510,16 +476,17 @@ what_is_needed_least_goes_first_until_an_alert_fits(void **state)
 {
 	(void)state;
 	for (unsigned format = 0; format < ENCODE_FORMAT_COUNT; format++) {
-		for (size_t i = 0; i < alert_count; i++) {
-			char *whole = encode_alert(format, alerts[i], SENSOR);
-			char *cut =
-				encode_alert_within(format, alerts[i], SENSOR, strlen(whole) - 1);
-			char *same = encode_alert_within(format, alerts[i], SENSOR, strlen(whole));
+		for (size_t i = 0; i < alerts.n; i++) {
+			char *whole = encode_alert(format, alerts.json[i], SENSOR);
+			char *cut = encode_alert_within(
+				format, alerts.json[i], SENSOR, strlen(whole) - 1);
+			char *same =
+				encode_alert_within(format, alerts.json[i], SENSOR, strlen(whole));
 
 			assert_string_equal(same, whole);
 			/* The sensor's own alerts have nothing but advice. */
 			if (strlen(cut) >= strlen(whole))
-				assert_null(at(alerts[i], "smtap.incident"));
+				assert_null(at(alerts.json[i], "smtap.incident"));
 			free(whole);
 			free(cut);
 			free(same);
@@ -530,13 +497,13 @@ what_is_needed_least_goes_first_until_an_alert_fits(void **state)
 static void
 a_cut_alert_says_so_and_who_did_it(void **state)
 {
-	char *cut = encode_alert_within(ENCODE_EVE, alerts[0], SENSOR, 1600);
+	char *cut = encode_alert_within(ENCODE_EVE, alerts.json[0], SENSOR, 1600);
 	json_t *o = json_loads(cut, 0, NULL);
 
 	(void)state;
 	assert_true(strlen(cut) <= 1600);
 	assert_true(json_is_true(at(o, "smtap.cut")));
-	assert_string_equal(text_at(o, "smtap.subject"), text_at(alerts[0], "smtap.subject"));
+	assert_string_equal(text_at(o, "smtap.subject"), text_at(alerts.json[0], "smtap.subject"));
 	assert_true(json_is_integer(at(o, "smtap.incident_id")));
 	json_decref(o);
 	free(cut);

@@ -1,0 +1,34 @@
+/* message: an alert as a syslog message (RFC 5424). Pure. */
+#ifndef SMTAP_EXPORT_SYSLOG_MESSAGE_H
+#define SMTAP_EXPORT_SYSLOG_MESSAGE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "export/encode/encode.h"
+
+#define MESSAGE_SD_ID_MAX 32 /* RFC 5424 6.3.2 */
+
+struct message_options {
+	enum encode_format format;
+	unsigned facility; /* 0..23 */
+	const char *sensor;
+	const char *app_name;
+	const char *sd_id; /* "name@number", or "" */
+	size_t max;        /* bytes of a message */
+	long pid;
+};
+
+/*
+ * seq is the alert's number in the outbox, sequence the message's since start, from 1. To be freed;
+ * *len may be above max when nothing more can be left out. NULL: out of memory.
+ */
+char *message_of(const struct message_options *options, const json_t *eve, uint64_t seq,
+	uint32_t sequence, size_t *len);
+
+/* Is it an SD-ID that RFC 5424 lets anybody use: name@number? */
+bool message_sd_id_is_right(const char *sd_id);
+
+#endif
