@@ -102,13 +102,23 @@
 	X(FILE, "cert_file", "", 0, 4095, "Our own certificate, PEM; empty: none")                 \
 	X(FILE, "key_file", "", 0, 4095, "Its key, PEM, without a password")
 
+#define CONFIG_EXPORTER_KEYS_XARF(X)                                                               \
+	X(FILE, "folder", NULL, 1, 3900, "Where reports are written, which has to be there")       \
+	X(TEXT, "reporter_org", NULL, 1, 200, "Your organization")                                 \
+	X(TEXT, "reporter_contact", NULL, 1, 254, "Mail address that answers may be sent to")      \
+	X(TEXT, "reporter_domain", NULL, 1, 253, "Domain of your organization")                    \
+	X(COUNT, "confidence", "80", 1, 100, "Least confidence of what is reported, in per cent")  \
+	X(NETS, "never", "", 0, 256,                                                               \
+		"Networks never reported: your own; private ones never are")
+
 /* X(enumerator, "type", KEYS, "what it is") */
 #define CONFIG_EXPORTER_TYPES(X)                                                                   \
 	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")                   \
 	X(KAFKA, "kafka", CONFIG_EXPORTER_KEYS_KAFKA, "Messages of a Kafka topic")                 \
 	X(WEBHOOK, "webhook", CONFIG_EXPORTER_KEYS_WEBHOOK,                                        \
 		"HTTP requests: JSON, Slack, Splunk HEC, Elastic, or a template of your own")      \
-	X(SYSLOG, "syslog", CONFIG_EXPORTER_KEYS_SYSLOG, "Messages to a log server (RFC 5424)")
+	X(SYSLOG, "syslog", CONFIG_EXPORTER_KEYS_SYSLOG, "Messages to a log server (RFC 5424)")    \
+	X(XARF, "xarf", CONFIG_EXPORTER_KEYS_XARF, "Abuse reports (XARF v4), as files")
 
 enum config_exporter_type {
 #define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,

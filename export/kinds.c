@@ -4,6 +4,7 @@
 #include "export/local/local.h"
 #include "export/syslog/syslog.h"
 #include "export/webhook/webhook.h"
+#include "export/xarf/xarf.h"
 
 /* A row for each. */
 static const struct sink_kind *const kinds[] = {
@@ -11,6 +12,7 @@ static const struct sink_kind *const kinds[] = {
 	[CONFIG_EXPORTER_KAFKA] = &kafka_kind,
 	[CONFIG_EXPORTER_WEBHOOK] = &webhook_kind,
 	[CONFIG_EXPORTER_SYSLOG] = &syslog_kind,
+	[CONFIG_EXPORTER_XARF] = &xarf_kind,
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,

@@ -1,0 +1,192 @@
+/*
+ * The sink of type xarf: abuse reports as files in a folder, UUID.json. What sends them, and when,
+ * is somebody else's: nothing leaves this machine by itself.
+ *
+ * The UUID follows from the sensor, the incident and the address, so each later alert replaces the
+ * report of the one before, and one that is delivered twice makes no second file. A file is
+ * written under another name first and then renamed: who reads the folder sees whole reports.
+ */
+#include "export/xarf/xarf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "contract/prefix.h"
+#include "export/xarf/report.h"
+
+#define MODE 0640
+
+struct xarf {
+	struct report_options options;
+	const struct config_exporter *keys; /* borrowed for the sink's life */
+	const char *folder;
+	int fd; /* the folder */
+};
+
+static void
+close_xarf(void *sink)
+{
+	struct xarf *x = sink;
+
+	if (!x)
+		return;
+	if (x->fd >= 0)
+		close(x->fd);
+	free(x);
+}
+
+/* A folder that can be written to, and a sender that can be written back to. */
+static int
+check(struct xarf *x, char why[SINK_WHY_MAX])
+{
+	const char *at = strchr(x->options.contact, '@');
+	int error;
+
+	if (!at || at == x->options.contact || !strchr(at, '.') ||
+		strpbrk(x->options.contact, " <>,")) {
+		snprintf(why, SINK_WHY_MAX, "reporter_contact %s: it has to be a mail address",
+			x->options.contact);
+		return -EINVAL;
+	}
+	x->fd = open(x->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (x->fd >= 0 && faccessat(x->fd, ".", W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	error = errno;
+	snprintf(why, SINK_WHY_MAX,
+		"folder %s: %s; it has to be there, and smtap-export's user "
+		"must be able to write to it",
+		x->folder, strerror(error));
+	return -error;
+}
+
+static int
+open_xarf(void **sink, const struct config_exporter *e, const struct sink_context *context,
+	char why[SINK_WHY_MAX])
+{
+	struct xarf *x = calloc(1, sizeof(*x));
+	int error;
+
+	if (!x) {
+		snprintf(why, SINK_WHY_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	*x = (struct xarf){.options = {.sensor = context->sensor,
+				   .org = config_exporter_text(e, "reporter_org"),
+				   .contact = config_exporter_text(e, "reporter_contact"),
+				   .domain = config_exporter_text(e, "reporter_domain"),
+				   .confidence = (unsigned)config_exporter_number(e, "confidence")},
+		.keys = e,
+		.folder = config_exporter_text(e, "folder"),
+		.fd = -1};
+	error = check(x, why);
+	if (error) {
+		close_xarf(x);
+		return error;
+	}
+	*sink = x;
+	return 0;
+}
+
+static bool
+is_ours(const struct xarf *x, const char *source)
+{
+	struct prefix net, one;
+	char why[256];
+
+	if (prefix_parse_addr(&one, source, why, sizeof(why)) != 0)
+		return true;
+	for (const char *n = NULL; (n = config_exporter_next(x->keys, "never", n)) != NULL;)
+		if (prefix_parse(&net, n, why, sizeof(why)) == 0 &&
+			prefix_contains(&net, &one.addr))
+			return true;
+	return false;
+}
+
+/* 0 or -errno. */
+static int
+write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return fsync(fd) == 0 ? 0 : -errno;
+}
+
+static int
+write_file(const struct xarf *x, const char *id, const char *text)
+{
+	char name[REPORT_ID_MAX + 8], scratch[REPORT_ID_MAX + 8];
+	int fd, error;
+
+	snprintf(name, sizeof(name), "%s.json", id);
+	snprintf(scratch, sizeof(scratch), ".%s.new", id);
+	/* What a killed smtap-export left. */
+	unlinkat(x->fd, scratch, 0);
+	fd = openat(x->fd, scratch, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
+	if (fd < 0)
+		return -errno;
+	error = write_all(fd, text, strlen(text));
+	if (close(fd) != 0 && !error)
+		error = -errno;
+	if (!error && renameat(x->fd, scratch, x->fd, name) != 0)
+		error = -errno;
+	if (error)
+		unlinkat(x->fd, scratch, 0);
+	return error;
+}
+
+/* 0, also when there is nothing to report; or -errno. */
+static int
+report(const struct xarf *x, const json_t *eve)
+{
+	const char *source = report_source(&x->options, eve);
+	char id[REPORT_ID_MAX], *text;
+	json_t *o;
+	int error;
+
+	if (!source || is_ours(x, source))
+		return 0;
+	o = report_id(&x->options, eve, id) ? report_of(&x->options, eve) : NULL;
+	text = o ? json_dumps(o, JSON_INDENT(2) | JSON_REAL_PRECISION(3)) : NULL;
+	error = text ? write_file(x, id, text) : -ENOMEM;
+	free(text);
+	json_decref(o);
+	return error;
+}
+
+static enum sink_result
+send_xarf(
+	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
+{
+	const struct xarf *x = sink;
+
+	for (; *sent < n; (*sent)++) {
+		int error = report(x, alerts[*sent].json);
+
+		if (error) {
+			snprintf(why, SINK_WHY_MAX, "folder %s: %s", x->folder, strerror(-error));
+			return SINK_RETRY;
+		}
+	}
+	/* The names, too, outlive a loss of power. */
+	if (fsync(x->fd) != 0) {
+		snprintf(why, SINK_WHY_MAX, "folder %s: %s", x->folder, strerror(errno));
+		*sent = 0;
+		return SINK_RETRY;
+	}
+	return SINK_DONE;
+}
+
+const struct sink_kind xarf_kind = {
+	.type = CONFIG_EXPORTER_XARF, .open = open_xarf, .send = send_xarf, .close = close_xarf};
