@@ -87,7 +87,10 @@ on_error(rd_kafka_t *rk, int error, const char *reason, void *opaque)
 	/* It only says that there is no other broker to try. */
 	if (error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && k->said[0])
 		return;
-	secret_quote(reason, strlen(reason), NULL, k->said, sizeof(k->said));
+	/* "..: Connection refused (after 0ms in state CONNECT)" */
+	const char *detail = strstr(reason, " (after ");
+	size_t len = detail ? (size_t)(detail - reason) : strlen(reason);
+	secret_quote(reason, len, NULL, k->said, sizeof(k->said));
 }
 
 /* Its lines among ours; what is repeated, once. */
@@ -98,8 +101,9 @@ on_log(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 	char text[SAID_MAX];
 
 	(void)level;
-	/* That a broker is away is said when something is to be sent, by on_error's words. */
-	if (strcmp(facility, "FAIL") == 0)
+	/* That a broker is away, or the producer at its end, is said by who has to send something.
+	 */
+	if (strcmp(facility, "FAIL") == 0 || strcmp(facility, "FATAL") == 0)
 		return;
 	secret_quote(line, strlen(line), NULL, text, sizeof(text));
 	if (strcmp(text, k->logged) == 0)
@@ -252,8 +256,7 @@ is_refusal(rd_kafka_resp_err_t error)
 }
 
 static enum sink_result
-judge(struct kafka *k, const struct sink_alert *alerts, size_t n, size_t *sent,
-	char why[SINK_WHY_MAX])
+judge(struct kafka *k, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
 	rd_kafka_resp_err_t error;
 
@@ -265,8 +268,7 @@ judge(struct kafka *k, const struct sink_alert *alerts, size_t n, size_t *sent,
 	}
 	error = k->state[*sent];
 	if (is_refusal(error)) {
-		snprintf(why, SINK_WHY_MAX, "alert %" PRIu64 " is refused: %s", alerts[*sent].seq,
-			rd_kafka_err2str(error));
+		snprintf(why, SINK_WHY_MAX, "%s", rd_kafka_err2str(error));
 		return SINK_REFUSED;
 	}
 	if (is_fatal(k, why)) {
@@ -305,7 +307,7 @@ kafka_send(
 	for (size_t i = 0; i < n; i++)
 		start_one(k, i, &alerts[i]);
 	wait_for_reports(k, until_ns);
-	return judge(k, alerts, n, sent, why);
+	return judge(k, n, sent, why);
 }
 
 /* What it has to say is taken, and a producer that came to its end does not wait for an alert. */

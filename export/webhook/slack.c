@@ -183,6 +183,16 @@ put_names(json_t *fields, const struct encode_view *v, const char *kind, const c
 		put_field(fields, &l);
 }
 
+/* 2026-09-22T17:21:00.204700+0000 to the second. */
+static void
+add_time(struct line *l, const char *time)
+{
+	if (strlen(time) > 19 && time[10] == 'T')
+		add(l, "%.10s %.8s UTC", time, time + 11);
+	else
+		add_escaped(l, time, false);
+}
+
 static json_t *
 fields_of(const struct encode_view *v)
 {
@@ -209,9 +219,9 @@ fields_of(const struct encode_view *v)
 	}
 	start(&l, FIELD_MAX);
 	add(&l, "*Seen*\n");
-	add_escaped(&l, v->first_seen, false);
+	add_time(&l, v->first_seen);
 	add(&l, " to ");
-	add_escaped(&l, v->last_seen, false);
+	add_time(&l, v->last_seen);
 	put_field(fields, &l);
 	return fields;
 }

@@ -98,10 +98,10 @@ put_seqs(const struct parcel *p, char out[SEQS_MAX])
 		text_add(&t, "%s%" PRIu64, i > 0 ? "," : "", p->alerts[i].seq);
 }
 
-/* "https://h:443 refuses alert 7: too large for it (413): its words" */
+/* "https://h:443: too large for it (413): its words" */
 static void
-explain(const struct webhook *w, const struct parcel *p, const struct answer_verdict *v,
-	const struct http_answer *answer, char why[SINK_WHY_MAX])
+explain(const struct webhook *w, const struct answer_verdict *v, const struct http_answer *answer,
+	char why[SINK_WHY_MAX])
 {
 	struct text t = {.out = why, .room = SINK_WHY_MAX};
 	char reason[ANSWER_REASON_MAX * 2], said[ANSWER_REASON_MAX];
@@ -109,10 +109,7 @@ explain(const struct webhook *w, const struct parcel *p, const struct answer_ver
 	why[0] = '\0';
 	http_quote(w->http, v->reason, strlen(v->reason), reason, sizeof(reason));
 	http_quote(w->http, answer->body, answer->body_len, said, sizeof(said));
-	text_add(&t, "%s", http_shown(w->http));
-	if (v->result == SINK_REFUSED)
-		text_add(&t, " refuses alert %" PRIu64, p->alerts[v->done].seq);
-	text_add(&t, ": %s", reason[0] ? reason : "it failed");
+	text_add(&t, "%s: %s", http_shown(w->http), reason[0] ? reason : "it failed");
 	if (w->options.template != BODY_ELASTIC && w->options.template != BODY_SPLUNK && said[0])
 		text_add(&t, ": %s", said);
 }
@@ -149,9 +146,8 @@ send_parcel(struct webhook *w, const struct parcel *p, uint64_t until_ns, struct
 	if (p->count == 1 && request.body_len > w->body_max) {
 		v->result = SINK_REFUSED;
 		v->one = true;
-		snprintf(why, SINK_WHY_MAX,
-			"alert %" PRIu64 " makes a body of %zu bytes, more than body_max",
-			p->alerts[0].seq, request.body_len);
+		snprintf(why, SINK_WHY_MAX, "it makes a body of %zu bytes, more than body_max",
+			request.body_len);
 		free(body);
 		return;
 	}
@@ -164,7 +160,7 @@ send_parcel(struct webhook *w, const struct parcel *p, uint64_t until_ns, struct
 	answer_judge(v, w->options.template, answer.status, answer.body, answer.body_len, p->count);
 	if (v->result == SINK_DONE)
 		return;
-	explain(w, p, v, &answer, why);
+	explain(w, v, &answer, why);
 	if (v->result == SINK_RETRY)
 		wait_as_asked(w, &answer, why);
 }
