@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/stdfds.h"
+#include "confine/confine.h"
 #include "export/options.h"
 #include "export/runners.h"
 
@@ -52,6 +53,30 @@ start(struct program *p, struct config *config, const struct runners *before)
 	char why[SINK_WHY_MAX];
 	int r = runners_start(&p->runners, &options, why);
 
+	if (r != 0)
+		say(why);
+	return r;
+}
+
+/*
+ * It speaks to the network: whoever takes it over from there is a user who owns nothing, who may
+ * ask control for alerts and say how far they were delivered. Before any file of a sink is read, so
+ * that it can be read again.
+ */
+static int
+confine(const struct program *p)
+{
+	/* Besides what every program needs: what is in a socket's queue, and names to look up. */
+	static const char *const names[] = {"ioctl", "sched_getparam", "sched_getscheduler"};
+	const struct confine_calls calls = {.names = names,
+		.count = sizeof(names) / sizeof(names[0]),
+		.network = CONFINE_CLIENT};
+	const struct confine_user to = {.user = p->config->export_user};
+	char why[CONFINE_WHY_MAX] = "";
+	int r = confine_user(&to, why);
+
+	if (r == 0 && p->config->confine_calls)
+		r = confine_calls(&calls, why);
 	if (r != 0)
 		say(why);
 	return r;
@@ -144,7 +169,7 @@ run(struct program *p)
 		say("there is nothing to do: no exporters are configured");
 		return EXIT_DONE;
 	}
-	if (start(p, p->config, NULL) != 0)
+	if (confine(p) != 0 || start(p, p->config, NULL) != 0)
 		return EXIT_BAD_INPUT;
 	status = watch(p, signal_fd);
 	if (!runners_end(p->runners, END_S)) {
