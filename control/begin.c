@@ -243,7 +243,7 @@ run_tear_down(struct run *run)
 	eve_file_close(&run->eve_file);
 	if (run->engine)
 		engine_close(run->engine);
-	stored_close(&run->stored, NULL);
+	run_close_store(run, NULL);
 	busiest_close(&run->busiest);
 	enrich_close(run->enrich);
 	captures_free(&run->captures);
@@ -266,6 +266,32 @@ open_serve(struct run *run)
 	if (r != 0)
 		run_fail(0, "%s; nobody can ask what is going on", why);
 	return 0;
+}
+
+static int
+open_outlet(struct run *run)
+{
+	const struct options *o = run->options;
+	struct outlet_options options = {
+		.path = o->outlet, .store = o->store, .outbox = run->stored.outbox};
+	char why[WHY_BYTES] = "";
+
+	if (!o->live || !run->stored.outbox)
+		return 0;
+	int r = outlet_open(&run->outlet, &options, why, sizeof(why));
+	if (r == -EADDRINUSE)
+		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	if (r != 0)
+		run_fail(0, "%s; no exporter can have alerts", why);
+	return 0;
+}
+
+int
+run_close_store(struct run *run, const struct engine *engine)
+{
+	outlet_close(run->outlet);
+	run->outlet = NULL;
+	return stored_close(&run->stored, engine);
 }
 
 /*
@@ -297,7 +323,7 @@ int
 run_begin(struct run *run)
 {
 	static int (*const steps[])(struct run *) = {confine, open_fds, read_patterns, open_enrich,
-		open_eve, open_serve, open_engine, shake_hands};
+		open_eve, open_serve, open_outlet, open_engine, shake_hands};
 	int status = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)

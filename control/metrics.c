@@ -1,6 +1,7 @@
 #include "control/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "control/export/line.h"
 #include "control/export/metrics.h"
@@ -47,4 +48,17 @@ metrics_answer(struct run *run, const struct counters *sum)
 	char *text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
 	return text;
+}
+
+void
+metrics_put(struct run *run, const struct counters *sum)
+{
+	char *text;
+
+	if (!run->outlet || !outlet_wants_counters(run->outlet))
+		return;
+	text = metrics_answer(run, sum);
+	if (text)
+		outlet_put_counters(run->outlet, text, strlen(text));
+	free(text);
 }

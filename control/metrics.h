@@ -11,4 +11,7 @@
  */
 char *metrics_answer(struct run *run, const struct counters *sum);
 
+/* For the export socket, if somebody asks there. */
+void metrics_put(struct run *run, const struct counters *sum);
+
 #endif

@@ -200,7 +200,8 @@ finish(struct options *o, char *why, size_t why_len)
 		o->output = o->config.output_dir;
 	if ((o->eve[0] || put_path(o->eve, o->output, "eve.json") == 0) &&
 		put_path(o->store, o->output, "smtap.db") == 0 &&
-		put_path(o->socket, o->output, "control.sock") == 0) {
+		put_path(o->socket, o->output, "control.sock") == 0 &&
+		config_export_socket(&o->config, o->output, o->outlet) == 0) {
 		if (o->config.control_socket[0])
 			snprintf(o->socket, sizeof(o->socket), "%s", o->config.control_socket);
 		/* Whoever wants the lines of a capture on standard output wants no files. */

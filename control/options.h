@@ -19,6 +19,7 @@ struct options {
 	char eve[PATH_MAX];    /* "-": standard output */
 	char store[PATH_MAX];  /* empty: none */
 	char socket[PATH_MAX]; /* of live ports */
+	char outlet[PATH_MAX]; /* the same, for exporters */
 	bool json;
 	bool progress;
 };

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "control/metrics.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
 #include "control/run_internal.h"
@@ -265,6 +266,7 @@ look_at_clock(struct run *run)
 	stored_look(&run->stored);
 	look_for_busiest(run, now_ns);
 	status_put(run, &sum);
+	metrics_put(run, &sum);
 	tell_manager(run, &sum, now_ns);
 	eve_flush(run->eve);
 	eve_file_look(&run->eve_file, live_wall_ns());
@@ -431,7 +433,7 @@ finish(struct run *run)
 	engine_finish(run->engine);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);
-	if (stored_close(&run->stored, run->engine) != 0)
+	if (run_close_store(run, run->engine) != 0)
 		status = EXIT_FAILED;
 	write_stats(run, &sum);
 	eve_flush(run->eve);
@@ -455,7 +457,7 @@ static int
 abandon(struct run *run)
 {
 	eve_flush(run->eve);
-	stored_close(&run->stored, NULL);
+	run_close_store(run, NULL);
 	return run_fail(EXIT_FAILED, "%s", run->trouble);
 }
 

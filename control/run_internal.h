@@ -10,6 +10,7 @@
 #include "control/export/eve.h"
 #include "control/intake/intake.h"
 #include "control/live.h"
+#include "control/outlet/outlet.h"
 #include "control/report/captures.h"
 #include "control/run.h"
 #include "control/serve/serve.h"
@@ -28,6 +29,7 @@ struct run {
 	struct stored stored;
 	struct busiest busiest;           /* live */
 	struct serve *serve;              /* NULL: nobody can ask */
+	struct outlet *outlet;            /* NULL: no exporter can */
 	struct notify notify;             /* the service manager; live */
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
@@ -61,6 +63,9 @@ int run_begin(struct run *run);
 
 /* The settings of the EVE file, as they are now. */
 void run_set_rotation(struct run *run);
+
+/* stored_close, after nobody reads alerts any more. */
+int run_close_store(struct run *run, const struct engine *engine);
 
 void run_tear_down(struct run *run);
 

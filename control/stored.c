@@ -12,6 +12,10 @@
 #define SUBJECTS_EVERY_NS NS_PER_MIN
 #define MEGABYTE (UINT64_C(1) << 20)
 
+_Static_assert(
+	CONFIG_EXPORTERS_MAX == OUTBOX_EXPORTERS_MAX && CONFIG_EXPORTER_NAME_MAX == OUTBOX_NAME_MAX,
+	"each exporter that is configured has a cursor");
+
 int
 stored_open(struct stored *stored, const struct options *options)
 {
@@ -25,7 +29,27 @@ stored_open(struct stored *stored, const struct options *options)
 	if (!options->store[0])
 		return 0;
 	stored->outbox = outbox_open(&o);
-	return stored->outbox ? 0 : -ENOMEM;
+	if (!stored->outbox)
+		return -ENOMEM;
+	if (options->live)
+		stored_set_exporters(stored, config);
+	return 0;
+}
+
+void
+stored_set_exporters(struct stored *stored, const struct config *config)
+{
+	const struct config_exporters *all = &config->exporters;
+	struct outbox_exporter exporters[CONFIG_EXPORTERS_MAX];
+
+	for (unsigned i = 0; i < all->count; i++) {
+		const struct config_exporter *e = config_exporter_at(all, i);
+
+		exporters[i] = (struct outbox_exporter){.name = config_exporter_name(e),
+			.from_start = config_exporter_number(e, "from") != 0};
+	}
+	if (stored->outbox)
+		outbox_set_exporters(stored->outbox, exporters, all->count);
 }
 
 void
@@ -115,6 +139,8 @@ tell_trouble(struct stored *stored)
 
 	if (outbox_trouble(stored->outbox, why))
 		fprintf(stderr, "smtap-control: store: %s\n", why);
+	if (outbox_news(stored->outbox, why))
+		fprintf(stderr, "smtap-control: %s\n", why);
 }
 
 void

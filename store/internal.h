@@ -30,13 +30,15 @@
 		"WHERE seq > ?1 ORDER BY seq LIMIT ?2")                                            \
 	X(READ_INCIDENT, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "       \
 			 "WHERE incident = ?1 ORDER BY seq")                                       \
-	X(CURSOR, "SELECT seq FROM cursor WHERE exporter = ?1")                                    \
+	X(COUNT_AFTER, "SELECT count(*) FROM alert WHERE seq > ?1")                                \
+	X(CURSORS, "SELECT exporter, seq FROM cursor ORDER BY exporter")                           \
+	X(DROP_CURSOR, "DELETE FROM cursor WHERE exporter = ?1")                                   \
 	X(SET_CURSOR, "INSERT INTO cursor (exporter, seq) VALUES (?1, ?2) "                        \
 		      "ON CONFLICT (exporter) DO UPDATE SET seq = ?2")                             \
 	X(INCIDENTS,                                                                               \
 		"SELECT i.id, i.state, i.stage, i.severity, i.first_ns, i.last_ns, "               \
 		"i.merged_into, (SELECT count(*) FROM alert WHERE incident = i.id), i.acked_ns, "  \
-		"i.acked_by, i.note, a.line "                                                      \
+		"i.acked_by, i.note, a.line, i.last_alert "                                        \
 		"FROM incident i LEFT JOIN alert a ON a.seq = i.last_alert "                       \
 		"WHERE (NOT ?1 OR i.state <> 'closed') AND (NOT ?2 OR i.acked_ns = 0) "            \
 		"AND (?3 = 0 OR i.id = ?3) AND i.last_ns >= ?4 AND (?5 = 0 OR i.severity <= ?5) "  \

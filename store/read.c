@@ -71,16 +71,33 @@ store_read_incident(struct store *store, uint64_t incident, store_alert_fn *fn, 
 }
 
 int
-store_cursor(struct store *store, const char *exporter, uint64_t *seq)
+store_count(struct store *store, uint64_t after, uint64_t *n)
 {
-	sqlite3_stmt *s = store_statement(store, STATEMENT_CURSOR);
+	sqlite3_stmt *s = store_statement(store, STATEMENT_COUNT_AFTER);
 
 	if (!s)
 		return store->error;
-	store_bind_text(s, 1, exporter);
+	store_bind_u64(s, 1, after);
 	int r = store_step(store, s);
-	*seq = r == 1 ? store_u64(s, 0) : 0;
+	*n = r == 1 ? store_u64(s, 0) : 0;
 	return r == 1 ? leave(s, 0) : r;
+}
+
+int
+store_cursors(struct store *store, store_cursor_fn *fn, void *arg)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_CURSORS);
+	int r;
+
+	while ((r = store_step(store, s)) == 1) {
+		const struct store_cursor cursor = {
+			.exporter = store_text(s, 0), .seq = store_u64(s, 1)};
+
+		r = fn(arg, &cursor);
+		if (r != 0)
+			return leave(s, r);
+	}
+	return r;
 }
 
 int
@@ -112,7 +129,8 @@ store_incidents(
 			.acked_by = store_text(s, 9),
 			.note = store_text(s, 10),
 			.line = has_line ? store_text(s, 11) : NULL,
-			.line_len = has_line ? (size_t)sqlite3_column_bytes(s, 11) : 0};
+			.line_len = has_line ? (size_t)sqlite3_column_bytes(s, 11) : 0,
+			.seq = store_u64(s, 12)};
 
 		r = fn(arg, &incident);
 		if (r != 0)

@@ -91,9 +91,22 @@ int store_read(struct store *store, uint64_t after, unsigned max, store_alert_fn
 /* Those of one incident, in order. */
 int store_read_incident(struct store *store, uint64_t incident, store_alert_fn *fn, void *arg);
 
-/* Up to which alert an exporter has delivered; 0: none. One that is new begins with seq. */
-int store_cursor(struct store *store, const char *exporter, uint64_t *seq);
-int store_set_cursor(struct store *store, const char *exporter, uint64_t seq);
+/* How many there are after that number. */
+int store_count(struct store *store, uint64_t after, uint64_t *n);
+
+/* Up to which alert an exporter has delivered. */
+struct store_cursor {
+	const char *exporter;
+	uint64_t seq;
+	bool gone; /* written: there is no such exporter any more */
+};
+
+typedef int store_cursor_fn(void *arg, const struct store_cursor *cursor);
+
+int store_cursors(struct store *store, store_cursor_fn *fn, void *arg);
+
+/* All of them or none. */
+int store_put_cursors(struct store *store, const struct store_cursor *cursors, size_t n);
 
 /* An incident as it was last told. */
 struct store_incident {
@@ -108,7 +121,8 @@ struct store_incident {
 	uint64_t acked_ns; /* wall time; 0: nobody has */
 	const char *acked_by;
 	const char *note;
-	const char *line; /* its last alert; NULL when that is gone */
+	uint64_t seq;     /* of its last alert */
+	const char *line; /* that; NULL when it is gone */
 	size_t line_len;
 };
 

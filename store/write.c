@@ -98,16 +98,30 @@ store_append(struct store *store, const struct store_alert *alerts, size_t n)
 	return store_end(store, r);
 }
 
-int
-store_set_cursor(struct store *store, const char *exporter, uint64_t seq)
+static int
+put_cursor(struct store *store, const struct store_cursor *cursor)
 {
-	sqlite3_stmt *s = store_statement(store, STATEMENT_SET_CURSOR);
+	sqlite3_stmt *s =
+		store_statement(store, cursor->gone ? STATEMENT_DROP_CURSOR : STATEMENT_SET_CURSOR);
 
 	if (!s)
 		return store->error;
-	store_bind_text(s, 1, exporter);
-	store_bind_u64(s, 2, seq);
+	store_bind_text(s, 1, cursor->exporter);
+	if (!cursor->gone)
+		store_bind_u64(s, 2, cursor->seq);
 	return store_run(store, s);
+}
+
+int
+store_put_cursors(struct store *store, const struct store_cursor *cursors, size_t n)
+{
+	int r = store_begin(store);
+
+	if (r != 0)
+		return r;
+	for (size_t i = 0; i < n && r == 0; i++)
+		r = put_cursor(store, &cursors[i]);
+	return store_end(store, r);
 }
 
 int

@@ -29,44 +29,14 @@
 #include <time.h>
 
 #include "base/duration.h"
-#include "control/outbox/item.h"
+#include "control/outbox/internal.h"
 
 #define BATCH 128       /* alerts in one transaction */
 #define RETRY_MAX_S 30u /* longest pause between tries */
 #define RETIRE_S 60u    /* between looks for what is too old */
 #define CLOCK_SHIFT 20  /* ids made of the clock: so many each second */
 
-enum { KIND_SOURCE, KIND_ACCOUNT, KINDS };
-
 static const char *const kind_names[KINDS] = {"source", "account"};
-
-struct outbox {
-	struct outbox_options options;
-	char *path;
-	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t more;
-	/* Under the lock. */
-	struct outbox_item *first;
-	struct outbox_item **end;
-	struct outbox_item *writing_end; /* up to here the thread has them in hand; NULL: none */
-	uint64_t bytes;
-	struct outbox_item **searched;   /* no update before that link; NULL: not looked for */
-	struct outbox_rows *rows[KINDS]; /* NULL: nothing new */
-	struct store_last given;         /* the highest of all so far */
-	struct outbox_counters counters;
-	bool stop;
-	bool failing;
-	bool news; /* of failing, not told yet */
-	int error;
-	char why[OUTBOX_WHY_MAX];
-	/* Of whoever puts. */
-	struct store_last last;
-	/* The thread's. */
-	struct store *store; /* NULL: closed */
-	unsigned tries;      /* that failed, one after another */
-	uint64_t retire_ns;  /* monotonic: when it is due next */
-};
 
 static uint64_t
 clock_ns(clockid_t id)
@@ -131,6 +101,8 @@ tell_given(struct outbox *o)
 	struct store_last last;
 	int r = store_last(o->store, &last);
 
+	if (r == 0)
+		r = outbox_load_cursors(o);
 	pthread_mutex_lock(&o->lock);
 	const struct store_last given = o->given;
 	pthread_mutex_unlock(&o->lock);
@@ -209,8 +181,10 @@ written(struct outbox *o, size_t n, bool done)
 	pthread_mutex_lock(&o->lock);
 	o->writing_end = NULL;
 	o->searched = NULL;
-	for (size_t i = 0; done && i < n; i++)
+	for (size_t i = 0; done && i < n; i++) {
+		o->stored = o->first->alert.seq;
 		drop_first(o);
+	}
 	if (done) {
 		o->counters.written += n;
 		set_failing(o, 0, "");
@@ -278,8 +252,19 @@ work(struct outbox *o, bool retires)
 		snprintf(why, sizeof(why), "%s: it was moved or removed", o->path);
 		fail(o, -ENOENT, why);
 	}
+	pthread_mutex_lock(&o->lock);
+	bool damaged = o->damaged && o->store;
+	o->damaged = false;
+	pthread_mutex_unlock(&o->lock);
+	if (damaged) {
+		fail(o, -EUCLEAN, "what is read from the store makes no sense");
+		put_aside(o);
+	}
 	if (!o->store)
 		r = open_store(o);
+	/* Before what was delivered goes, so that it is not counted as if it were not. */
+	if (r == 0 && retires)
+		r = store_said(o, outbox_write_cursors(o));
 	/* First: it may be what makes room on a full disk. */
 	if (r == 0 && retires)
 		r = retire(o);
@@ -288,20 +273,36 @@ work(struct outbox *o, bool retires)
 	if (r == 0)
 		r = write_subjects(o);
 	if (r == 0)
+		r = store_said(o, outbox_write_cursors(o));
+	if (r == 0)
 		written(o, 0, true);
+	pthread_mutex_lock(&o->lock);
+	outbox_changed(o);
+	pthread_mutex_unlock(&o->lock);
+}
+
+/* Under the lock: what is not to wait until it is due. */
+static bool
+has_work(const struct outbox *o)
+{
+	return !o->failing && (o->first || o->rows[0] || o->rows[1] || o->damaged);
 }
 
 /* Wait for something to do, at most until then. True: there is. */
 static bool
 await(struct outbox *o, uint64_t until_ns)
 {
-	struct timespec until = {
-		.tv_sec = (time_t)(until_ns / NS_PER_S), .tv_nsec = (long)(until_ns % NS_PER_S)};
 	int r = 0;
 
 	pthread_mutex_lock(&o->lock);
-	while (!o->stop && r == 0 && (o->failing || (!o->first && !o->rows[0] && !o->rows[1])))
-		r = pthread_cond_timedwait(&o->more, &o->lock, &until);
+	while (!o->stop && r == 0 && !has_work(o)) {
+		uint64_t due = o->failing ? 0 : o->cursors.due_ns;
+		uint64_t at = due && due < until_ns ? due : until_ns;
+		struct timespec when = {
+			.tv_sec = (time_t)(at / NS_PER_S), .tv_nsec = (long)(at % NS_PER_S)};
+
+		r = pthread_cond_timedwait(&o->more, &o->lock, &when);
+	}
 	bool more = !o->stop;
 	pthread_mutex_unlock(&o->lock);
 	return more;
@@ -340,6 +341,7 @@ read_last(struct outbox *o)
 	else
 		o->last = (struct store_last){.seq = made, .incident = made, .finding = made};
 	o->given = o->last;
+	o->stored = o->last.seq;
 }
 
 static int
@@ -453,6 +455,8 @@ outbox_put(struct outbox *o, const struct store_alert *alert)
 	o->bytes += item->bytes;
 	o->counters.waiting++;
 	pthread_cond_signal(&o->more);
+	if (o->failing)
+		outbox_changed(o); /* else when it was written */
 	pthread_mutex_unlock(&o->lock);
 }
 

@@ -57,7 +57,48 @@ void outbox_put(struct outbox *outbox, const struct store_alert *alert);
 void outbox_put_subjects(
 	struct outbox *outbox, const char *kind, const struct store_subject *subjects, size_t n);
 
+/*
+ * Exporters: who delivers alerts, and how far each has come. That is kept in the store, soon after
+ * it was said; so after a crash a few may come again, and none is left out.
+ */
+#define OUTBOX_EXPORTERS_MAX 32
+#define OUTBOX_NAME_MAX 32
+
+struct outbox_exporter {
+	const char *name;
+	bool from_start; /* when it is new: from the oldest alert; else from the next */
+};
+
+/* These, and no others: what others had not delivered is no longer kept for them. */
+void outbox_set_exporters(struct outbox *outbox, const struct outbox_exporter *exporters, size_t n);
+
+/* All up to *seq are done with. False: there is no such exporter. */
+bool outbox_cursor(struct outbox *outbox, const char *exporter, uint64_t *seq);
+
+/* 0; -ENOENT; -ERANGE: no alert of that number was told. Going back is ignored. */
+int outbox_delivered(struct outbox *outbox, const char *exporter, uint64_t seq);
+
+/* What is in memory because the store fails; as long as it works, nothing is but for a moment. */
+struct outbox_view {
+	uint64_t stored; /* the store has what it has up to here; what is after it is in memory */
+	uint64_t given;  /* the number of the last alert */
+	uint64_t count;  /* alerts in memory after the number asked for */
+};
+
+/* Calls fn for those after that number, in order, at most max, under the lock: it must be quick. */
+struct outbox_view outbox_look(
+	struct outbox *outbox, uint64_t after, size_t max, store_alert_fn *fn, void *arg);
+
+/* Called when there may be more to be had, under the lock, by any thread; NULL: nothing is. */
+void outbox_on_change(struct outbox *outbox, void (*fn)(void *arg), void *arg);
+
+/* A reader found the file damaged: it is put aside for a new one. */
+void outbox_damaged(struct outbox *outbox);
+
 #define OUTBOX_WHY_MAX 512
+
+/* What is to be told since the last call of exporters that are no more, a line. False: nothing. */
+bool outbox_news(struct outbox *outbox, char why[OUTBOX_WHY_MAX]);
 
 /*
  * What is to be told since the last call, in one line: that the store fails, or that it works

@@ -245,7 +245,7 @@ ended(struct feed *feed, int r, char why[SINK_WHY_MAX])
 		snprintf(why, SINK_WHY_MAX, "%s: control gave no answer as it is agreed", path);
 	else if (r == -ENOENT || r == -ECONNREFUSED)
 		snprintf(why, SINK_WHY_MAX, "%s: control is not there", path);
-	else if (r == -ECONNRESET)
+	else if (r == -ECONNRESET || r == -EPIPE)
 		snprintf(why, SINK_WHY_MAX, "%s: control has gone", path);
 	else
 		snprintf(why, SINK_WHY_MAX, "%s: %s", path, strerror(-r));

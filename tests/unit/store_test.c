@@ -208,23 +208,45 @@ an_alert_about_the_sensor_belongs_to_no_incident(void **state)
 	store_close(store);
 }
 
+static int
+see_cursor(void *arg, const struct store_cursor *cursor)
+{
+	char *text = arg;
+
+	sprintf(text + strlen(text), "%s %llu, ", cursor->exporter,
+		(unsigned long long)cursor->seq);
+	return 0;
+}
+
+static void
+put_cursor(struct store *store, const char *exporter, uint64_t seq)
+{
+	const struct store_cursor cursor = {.exporter = exporter, .seq = seq};
+
+	assert_int_equal(store_put_cursors(store, &cursor, 1), 0);
+}
+
 static void
 each_exporter_has_a_cursor_of_its_own(void **state)
 {
 	struct store *store = opened(*state, STORE_WRITE);
-	uint64_t seq = 99;
+	const struct store_cursor cursors[] = {{.exporter = "kafka", .gone = true},
+		{.exporter = "nobody", .gone = true}, {.exporter = "webhook", .seq = 7}};
+	char seen[200] = "";
 
-	assert_int_equal(store_cursor(store, "syslog", &seq), 0);
-	assert_int_equal(seq, 0);
-	assert_int_equal(store_set_cursor(store, "syslog", 4), 0);
-	assert_int_equal(store_set_cursor(store, "kafka", 2), 0);
-	assert_int_equal(store_set_cursor(store, "syslog", 5), 0);
+	assert_int_equal(store_cursors(store, see_cursor, seen), 0);
+	assert_string_equal(seen, "");
+	put_cursor(store, "syslog", 4);
+	put_cursor(store, "kafka", 2);
+	put_cursor(store, "syslog", 5);
 	store_close(store);
 	store = opened(*state, STORE_WRITE);
-	assert_int_equal(store_cursor(store, "syslog", &seq), 0);
-	assert_int_equal(seq, 5);
-	assert_int_equal(store_cursor(store, "kafka", &seq), 0);
-	assert_int_equal(seq, 2);
+	assert_int_equal(store_cursors(store, see_cursor, seen), 0);
+	assert_string_equal(seen, "kafka 2, syslog 5, ");
+	assert_int_equal(store_put_cursors(store, cursors, 3), 0);
+	seen[0] = '\0';
+	assert_int_equal(store_cursors(store, see_cursor, seen), 0);
+	assert_string_equal(seen, "syslog 5, webhook 7, ");
 	store_close(store);
 }
 
@@ -276,7 +298,7 @@ closed_incidents_go_when_they_are_old_and_open_ones_keep_their_last_alert(void *
 	append(store, alert(1, 7, "closed", 1));
 	append(store, alert(2, 8, "closed", 20));
 	append(store, alert(3, 9, "open", 40));
-	assert_int_equal(store_set_cursor(store, "syslog", 3), 0);
+	put_cursor(store, "syslog", 3);
 	assert_int_equal(store_retire(store, &keep, 41 * NS_PER_DAY, &undelivered), 0);
 	store_incidents(store, &(struct store_filter){0}, see_incident, &seen);
 	assert_int_equal(seen.count, 2);
@@ -284,7 +306,7 @@ closed_incidents_go_when_they_are_old_and_open_ones_keep_their_last_alert(void *
 	assert_int_equal(seen.n[1], 8);
 	assert_int_equal(undelivered, 0);
 	/* What an exporter had still to deliver goes as well, and is counted. */
-	assert_int_equal(store_set_cursor(store, "kafka", 1), 0);
+	put_cursor(store, "kafka", 1);
 	assert_int_equal(store_retire(store, &keep, 60 * NS_PER_DAY, &undelivered), 0);
 	assert_int_equal(undelivered, 1);
 	assert_int_equal(count_alerts(store), 1);
@@ -327,7 +349,7 @@ the_file_stays_near_its_size_whatever_is_told(void **state)
 
 	memset(line, 'x', sizeof(line) - 1);
 	line[sizeof(line) - 1] = '\0';
-	assert_int_equal(store_set_cursor(store, "kafka", 0), 0);
+	put_cursor(store, "kafka", 0);
 	for (uint64_t seq = 1; seq <= 3000; seq++) {
 		struct store_alert a = alert(seq, seq / 2 + 1, seq % 2 ? "closed" : "open", 1);
 
