@@ -38,6 +38,9 @@ struct config {
 	char control_socket[CONFIG_TEXT_MAX]; /* control.socket; empty: control.sock beside eve.json
 					       */
 	char export_socket[CONFIG_TEXT_MAX];  /* export.socket; empty: export.sock beside that */
+	char http_listen[CONFIG_TEXT_MAX];    /* http.listen; empty: no HTTP */
+	char http_cert[CONFIG_TEXT_MAX];      /* http.cert_file; empty: no TLS */
+	char http_key[CONFIG_TEXT_MAX];       /* http.key_file */
 	char store_file[CONFIG_TEXT_MAX];     /* store.file; empty: smtap.db beside eve.json */
 	char dataplane_socket[CONFIG_TEXT_MAX]; /* dataplane.socket */
 	char dataplane_user[CONFIG_TEXT_MAX];   /* dataplane.user; empty: whoever starts it */

@@ -50,6 +50,12 @@
 	X(COUNT, eve_keep, "eve.keep", 0, 0, 100000,                                               \
 		"How many of those put aside are kept; 0: all")
 
+#define CONFIG_SETTINGS_HEALTH(X)                                                                  \
+	X(DURATION, health_silence, "health.silence", 10 * NS_PER_MIN, 0, 24 * 30 * NS_PER_H,      \
+		"Time without a packet after which /healthz fails; 0s: it may be quiet for ever")  \
+	X(DURATION, health_failing, "health.failing", 5 * NS_PER_MIN, 0, 24 * NS_PER_H,            \
+		"Time that an exporter may fail before /healthz does")
+
 #define CONFIG_SETTINGS_AGGR(X)                                                                    \
 	X(COUNT, aggr_sources, "aggregate.sources", 65536, 64, 1u << 26,                           \
 		"Sources tracked at a time")                                                       \
@@ -208,6 +214,7 @@
 	CONFIG_SETTINGS_DATAPLANE(X)                                                               \
 	CONFIG_SETTINGS_EVE(X)                                                                     \
 	CONFIG_SETTINGS_STORE(X)                                                                   \
+	CONFIG_SETTINGS_HEALTH(X)                                                                  \
 	CONFIG_SETTINGS_AGGR(X)                                                                    \
 	CONFIG_SETTINGS_DETECT(X)                                                                  \
 	CONFIG_SETTINGS_TRACKED(X)

@@ -14,7 +14,7 @@
 	X(failing, GAUGE, "failing", "1 while the destination fails")                            \
 	X(backlog, GAUGE, "backlog", "Alerts told and not delivered yet, as last known")         \
 	X(last_seq, GAUGE, "last_seq", "Number of the last alert that is done with")             \
-	X(last_sent_s, GAUGE, "last_sent_seconds",                                               \
+	X(last_sent_s, GAUGE, "last_sent_timestamp_seconds",                                     \
 		"When an alert was last delivered, seconds since the epoch; 0: never")
 
 struct sink_counters {
