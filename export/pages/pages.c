@@ -150,6 +150,22 @@ pages_put(struct pages *p, const char *path, const char *type, const void *bytes
 	return page ? 0 : -ENOSPC;
 }
 
+void
+pages_remove(struct pages *p, const char *path)
+{
+	struct body *old = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	struct page *page = find(p, path);
+	if (page) {
+		old = page->body;
+		*page = p->pages[--p->count];
+		explicit_bzero(&p->pages[p->count], sizeof(*page));
+	}
+	pthread_mutex_unlock(&p->lock);
+	body_drop(old);
+}
+
 int
 pages_make(struct pages *p, const char *path, pages_make_fn *make, void *arg)
 {

@@ -50,6 +50,9 @@ int pages_open(struct pages **out, const struct pages_options *options, char *wh
 int pages_put(
 	struct pages *pages, const char *path, const char *type, const void *body, size_t len);
 
+/* There is no such page any more, and nobody needs a token for it. Thread-safe. */
+void pages_remove(struct pages *pages, const char *path);
+
 /* What is made anew for each request; body: from malloc, given away. */
 struct pages_answer {
 	unsigned status; /* 200, if it is not set */

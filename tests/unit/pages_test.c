@@ -140,6 +140,22 @@ a_page_is_what_was_put_there_last(void **state)
 }
 
 static void
+a_page_that_was_removed_is_not_there(void **state)
+{
+	struct site *s = *state;
+
+	put(s, "/one", "1");
+	put(s, "/two", "2");
+	assert_int_equal(pages_guard(s->pages, "/one", "s3cret"), 0);
+	pages_remove(s->pages, "/one");
+	pages_remove(s->pages, "/none");
+	assert_status(ask(s, "GET", "/one", ""), "404");
+	assert_string_equal(body_of(ask(s, "GET", "/two", "")), "2");
+	put(s, "/one", "new");
+	assert_string_equal(body_of(ask(s, "GET", "/one", "")), "new");
+}
+
+static void
 head_has_the_length_and_no_body(void **state)
 {
 	struct site *s = *state;
@@ -355,6 +371,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(a_page_is_what_was_put_there_last),
+		T(a_page_that_was_removed_is_not_there),
 		T(head_has_the_length_and_no_body),
 		T(only_what_is_there_is_read_and_nothing_is_written),
 		T(a_page_may_be_made_for_each_request),
