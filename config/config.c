@@ -38,7 +38,8 @@ const struct setting config_settings[] = {
 		"Control's socket for exporters; empty: export.sock beside control.sock",
 		offsetof(struct config, export_socket), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"http.listen",
-		"Where /metrics and /healthz are: 127.0.0.1:9925, [::1]:9925, *:9925; empty: nowhere",
+		"Where /metrics and /healthz are: 127.0.0.1:9925, [::1]:9925 or *:9925; "
+		"empty: nowhere",
 		offsetof(struct config, http_listen), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},
 	{"http.cert_file", "Certificate of TLS there, PEM, with those between; empty: no TLS",
 		offsetof(struct config, http_cert), 0, CONFIG_TEXT_MAX - 1, SETTING_TEXT},

@@ -82,10 +82,8 @@ start(struct program *p, struct config *config, const struct runners *before)
 static int
 confine(const struct program *p)
 {
-	/* Besides what every program needs: what is in a socket's queue, names to look up, and
-	 * what serves pages. */
-	static const char *const names[] = {
-		"ioctl", "sched_getparam", "sched_getscheduler", "accept4", "accept", "shutdown"};
+	/* Besides what every program needs: what is in a socket's queue, and names to look up. */
+	static const char *const names[] = {"ioctl", "sched_getparam", "sched_getscheduler"};
 	const struct confine_calls calls = {.names = names,
 		.count = sizeof(names) / sizeof(names[0]),
 		.network = CONFINE_CLIENT};
