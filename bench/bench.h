@@ -20,6 +20,7 @@ struct bench_options {
 	unsigned frame_bytes;  /* each frame of background; 0: of all sizes */
 	bool json;
 	bool huge;             /* hugepages for packets and tables */
+	bool apart;            /* packets as DPDK lays them without hugepages */
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
 	bool stages;           /* time each stage of the path too */
 	int cpu;               /* to run on; -1: the first that is allowed */

@@ -37,6 +37,7 @@ enum option_code {
 	OPTION_MAIL,
 	OPTION_FRAME,
 	OPTION_HUGE,
+	OPTION_APART,
 	OPTION_NIC_CHECKSUM,
 	OPTION_STAGES,
 	OPTION_CPU,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{"mail", required_argument, NULL, OPTION_MAIL},
 	{"frame", required_argument, NULL, OPTION_FRAME},
 	{"huge", no_argument, NULL, OPTION_HUGE},
+	{"apart", no_argument, NULL, OPTION_APART},
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
 	{"stages", no_argument, NULL, OPTION_STAGES},
 	{"cpu", required_argument, NULL, OPTION_CPU},
@@ -82,6 +84,7 @@ print_help(void)
 	       "  --mail PERCENT    of the packets of tap-mix are mail (5)\n"
 	       "  --frame BYTES     each frame of background (of all sizes)\n"
 	       "  --huge            packets and tables on hugepages\n"
+	       "  --apart           each packet in pages of its own, not one behind the other\n"
 	       "  --nic-checksum    a NIC has verified the checksums\n"
 	       "  --stages          what each stage of the path takes, too\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
@@ -167,6 +170,9 @@ apply_option(struct bench_options *options, int code, const char *name)
 		return;
 	case OPTION_HUGE:
 		options->huge = true;
+		return;
+	case OPTION_APART:
+		options->apart = true;
 		return;
 	case OPTION_NIC_CHECKSUM:
 		options->nic_checksum = true;

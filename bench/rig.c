@@ -11,7 +11,10 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "dataplane/io/pool.h"
+
 #define POOL_CACHE 256
+#define RIG_MBUFS (RIG_CHUNK + 2 * POOL_CACHE)
 #define EAL_MEMORY_MIB "512"
 
 static int
@@ -70,8 +73,10 @@ rig_open(struct rig *rig, const struct bench_options *options)
 {
 	if (start_eal(options) != 0)
 		return -1;
-	rig->pool = rte_pktmbuf_pool_create("bench", RIG_CHUNK + 2 * POOL_CACHE, POOL_CACHE, 0,
-		RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
+	rig->pool = options->apart ? rte_pktmbuf_pool_create("bench", RIG_MBUFS, POOL_CACHE, 0,
+					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id())
+				   : pool_create("bench", RIG_MBUFS, POOL_CACHE,
+					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
 	/* Of the size given one place stays empty. */
 	rig->ring = rte_ring_create(
 		"bench", 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);

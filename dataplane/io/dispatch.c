@@ -28,9 +28,11 @@
 #include <rte_errno.h>
 #include <string.h>
 
+#include "dataplane/io/pool.h"
+
 #define DISPATCH_SMALL_BYTES 2048u
 #define DISPATCH_CACHE 32u
-/* Pages of an mbuf: without huge pages, none shares a page with another. */
+/* Pages of an mbuf, at most. */
 #define DISPATCH_SMALL_PAGES 1u
 #define DISPATCH_BIG_PAGES 17u
 #define DISPATCH_PAGE_BYTES 4096u
@@ -66,11 +68,10 @@ dispatch_memory_mib(const struct dispatch_size *size)
 int
 dispatch_pools_create(struct dispatch *d, const struct dispatch_size *size, int node)
 {
-	d->small = rte_pktmbuf_pool_create(
-		"small", dispatch_small_count(size), DISPATCH_CACHE, 0, DISPATCH_SMALL_BYTES, node);
+	d->small = pool_create(
+		"small", dispatch_small_count(size), DISPATCH_CACHE, DISPATCH_SMALL_BYTES, node);
 	if (d->small)
-		d->big = rte_pktmbuf_pool_create(
-			"big", dispatch_big_count(size), 0, 0, DEFRAG_PACKET_MAX, node);
+		d->big = pool_create("big", dispatch_big_count(size), 0, DEFRAG_PACKET_MAX, node);
 	if (d->small && d->big)
 		return 0;
 	rte_mempool_free(d->small);

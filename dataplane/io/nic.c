@@ -30,6 +30,7 @@
 #include <sys/eventfd.h>
 
 #include "dataplane/io/dispatch.h"
+#include "dataplane/io/pool.h"
 
 #define NIC_FRAME_BYTES_DEFAULT 2048u /* the driver's own */
 
@@ -247,12 +248,12 @@ nic_make_pool(const struct nic_set *set, struct nic *nic)
 	if (nic->pool)
 		return 0;
 	snprintf(name, sizeof(name), "port%u", nic->port);
-	nic->pool = rte_pktmbuf_pool_create(name, n, cache, 0, room, nic->node);
+	nic->pool = pool_create(name, n, cache, room, nic->node);
 	if (!nic->pool && nic->node >= 0) {
 		fprintf(stderr,
 			"smtap: %s: no memory on its node %d: its packets cross between nodes\n",
 			nic->name, nic->node);
-		nic->pool = rte_pktmbuf_pool_create(name, n, cache, 0, room, SOCKET_ID_ANY);
+		nic->pool = pool_create(name, n, cache, room, SOCKET_ID_ANY);
 	}
 	return nic->pool ? 0 : -rte_errno;
 }
