@@ -82,14 +82,15 @@ struct decode_packet {
 };
 
 /*
- * A quick answer for most of the traffic: which of n <= 32 Ethernet frames (with
+ * A quick answer for most of the traffic: which of n <= 64 Ethernet frames (with
  * one VLAN tag or none) are plain IPv4 or IPv6 with a TCP or UDP segment that is no
  * business of ours: a bit for each. Set only where decode_packet would say
  * DECODE_OTHER; clear means: ask decode_packet. All are when there are more than
- * DECODE_PORTS_FEW mail ports. They are looked at by eights: len[] goes on to the
- * next multiple of that, with 0.
+ * DECODE_PORTS_FEW mail ports. They are looked at by DECODE_PLAIN_STEP: len[] goes on to
+ * the next multiple of that, with 0.
  */
-uint32_t decode_plain_others(const struct decode_config *cfg, const uint8_t *const frames[],
+#define DECODE_PLAIN_STEP 8u
+uint64_t decode_plain_others(const struct decode_config *cfg, const uint8_t *const frames[],
 	const uint32_t len[], unsigned n);
 
 /*

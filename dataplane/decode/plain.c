@@ -29,6 +29,8 @@
 #define ROW_WORDS 4
 #define LANES 8
 
+_Static_assert(LANES == DECODE_PLAIN_STEP, "as who calls it was told");
+
 typedef uint32_t row __attribute__((vector_size(ROW_WORDS * 4)));
 typedef uint32_t words __attribute__((vector_size(LANES * 4)));
 typedef uint16_t halves __attribute__((vector_size(LANES * 4)));
@@ -135,12 +137,12 @@ eight_load(struct eight *e)
 }
 
 VECTOR_CLONES
-uint32_t
+uint64_t
 decode_plain_others(const struct decode_config *cfg, const uint8_t *const frames[],
 	const uint32_t len[], unsigned n)
 {
 	static const uint8_t none[BYTES_MIN];
-	uint32_t plain = 0;
+	uint64_t plain = 0;
 	struct eight e;
 
 	if (cfg->ports_count > DECODE_PORTS_FEW)
@@ -150,7 +152,7 @@ decode_plain_others(const struct decode_config *cfg, const uint8_t *const frames
 			e.frame[i] = len[at + i] >= BYTES_MIN ? frames[at + i] : none;
 		memcpy(&e.len, len + at, sizeof(e.len));
 		eight_load(&e);
-		plain |= eight_plain(cfg, &e) << at;
+		plain |= (uint64_t)eight_plain(cfg, &e) << at;
 	}
 	return plain;
 }

@@ -14,7 +14,7 @@
 #include "contract/addr.h"
 
 #define FLOW_NONE UINT32_MAX
-#define FLOW_BULK_MAX 64
+#define FLOW_BULK_MAX 96
 
 /* The same for both directions: endpoint 0 is the smaller (addr, port). */
 struct flow_key {

@@ -24,7 +24,10 @@
 
 #include "dataplane/io/packet.h"
 
-_Static_assert(WORKER_BURST <= 32, "a burst is a word of bits");
+_Static_assert(WORKER_BURST <= 64, "a burst is a word of bits");
+_Static_assert(WORKER_BURST % DECODE_PLAIN_STEP == 0, "nobody looks beyond its end");
+_Static_assert(offsetof(struct rte_mbuf, nb_segs) == offsetof(struct rte_mbuf, refcnt) + 2,
+	"they are read together");
 
 /* More prefetches than these make it slower: they queue for the same few buffers of the core. */
 #define MBUFS_AHEAD 4
@@ -170,32 +173,35 @@ worker_take(struct worker *w, struct rte_mbuf *m, unsigned n)
  * is nothing to undo, and its second cache line, with the pointer to the next of a chain, need not
  * be read.
  */
-static uint32_t
+static inline bool
 worker_is_simple(const struct rte_mbuf *m, const struct rte_mempool *pool)
 {
-	uint64_t shared = m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL);
-	unsigned other = (m->refcnt ^ 1u) | (m->nb_segs ^ 1u) | (unsigned)(m->pool != pool);
+	static const uint16_t one_each[2] = {1, 1};
+	uint32_t counts, ones;
 
-	return (shared | other) == 0;
+	memcpy(&counts, (const uint8_t *)m + offsetof(struct rte_mbuf, refcnt), sizeof(counts));
+	memcpy(&ones, one_each, sizeof(ones));
+	return ((counts ^ ones) | ((uintptr_t)m->pool ^ (uintptr_t)pool) |
+		       (m->ol_flags & (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL))) == 0;
 }
 
 /*
- * Count a burst and find those that need a closer look: a bit for each. Nothing here branches on
+ * Count a burst and find those that are plainly no mail: a bit for each. Nothing here branches on
  * what a packet says: a mispredicted branch would wait for the memory, and all the packets
  * after it too.
  */
-static uint32_t
+static uint64_t
 worker_sieve(struct worker *w, struct rte_mbuf *const mbufs[], unsigned count,
 	struct worker_tally *tally)
 {
 	const struct rte_mempool *pool = mbufs[0]->pool;
 	const uint8_t *frames[WORKER_BURST];
-	uint32_t len[WORKER_BURST] = {0};
-	uint32_t simple = 0;
+	uint32_t len[WORKER_BURST];
+	uint64_t other = 0;
+	uint64_t bytes = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		const struct rte_mbuf *m = mbufs[i];
-		uint32_t ethernet = m->packet_type == DECODE_LINK_ETHERNET;
 		/* Who wrote them ran on another core. */
 		if (i + MBUFS_AHEAD < count)
 			rte_prefetch0(mbufs[i + MBUFS_AHEAD]);
@@ -203,12 +209,16 @@ worker_sieve(struct worker *w, struct rte_mbuf *const mbufs[], unsigned count,
 		len[i] = m->data_len;
 		/* The headers, for the loop over all of them. */
 		rte_prefetch0(frames[i]);
-		tally->bytes += m->pkt_len;
-		simple |= (ethernet & worker_is_simple(m, pool)) << i;
+		bytes += m->pkt_len;
+		if (m->packet_type != DECODE_LINK_ETHERNET || !worker_is_simple(m, pool))
+			other |= 1ull << i;
 	}
-	uint32_t plain = decode_plain_others(w->decode, frames, len, count) & simple;
+	for (unsigned i = count; i % DECODE_PLAIN_STEP != 0; i++)
+		len[i] = 0;
+	uint64_t plain = decode_plain_others(w->decode, frames, len, count) & ~other;
 	tally->pkts += count;
-	tally->verdicts[DECODE_OTHER] += (unsigned)__builtin_popcount(plain);
+	tally->bytes += bytes;
+	tally->verdicts[DECODE_OTHER] += (unsigned)__builtin_popcountll(plain);
 	return plain;
 }
 
@@ -238,15 +248,15 @@ worker_advance(struct worker *w, uint64_t clock_ns)
 
 /* Give back the mbufs of the bits that are set, all of them simple: run by run. */
 static void
-worker_free_simple(struct rte_mbuf *mbufs[], uint32_t bits)
+worker_free_simple(struct rte_mbuf *mbufs[], uint64_t bits)
 {
 	while (bits) {
-		unsigned first = (unsigned)__builtin_ctz(bits);
-		uint64_t from_first = ~((uint64_t)bits >> first);
-		unsigned run = (unsigned)__builtin_ctzll(from_first);
+		unsigned first = (unsigned)__builtin_ctzll(bits);
+		uint64_t after = ~(bits >> first) >> 1; /* the first is set */
+		unsigned run = 1u + (after ? (unsigned)__builtin_ctzll(after) : 63u);
 
 		rte_mempool_put_bulk(mbufs[first]->pool, (void **)&mbufs[first], run);
-		bits &= (uint32_t)(~0ull << (first + run));
+		bits &= ~0ull << (first + run - 1) << 1;
 	}
 }
 
@@ -308,13 +318,13 @@ worker_sort(struct worker *w, struct rte_mbuf *mbufs[], unsigned count, unsigned
 	struct worker_tally *tally, uint64_t clock_ns)
 {
 	stages_enter(w->emit.stages, PATH_SIEVE);
-	uint32_t plain = worker_sieve(w, mbufs, count, tally);
-	uint32_t all = (uint32_t)(~0ull >> (64 - count));
+	uint64_t plain = worker_sieve(w, mbufs, count, tally);
+	uint64_t all = ~0ull >> (64 - count);
 	unsigned first = mail;
 
 	stages_enter(w->emit.stages, PATH_DECODE);
-	for (uint32_t rest = all & ~plain; rest; rest &= rest - 1) {
-		unsigned i = (unsigned)__builtin_ctz(rest);
+	for (uint64_t rest = all & ~plain; rest; rest &= rest - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(rest);
 		/* The fragments of what was rebuilt were counted as they came. */
 		if (packet_is_rebuilt(mbufs[i])) {
 			tally->pkts--;

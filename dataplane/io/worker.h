@@ -15,7 +15,7 @@
 #include "dataplane/io/queue.h"
 #include "dataplane/pipeline/pipeline.h"
 
-#define WORKER_BURST 32 /* packets of one receive */
+#define WORKER_BURST 64 /* packets of one receive */
 /*
  * One turn goes on receiving while the queue gives full bursts, until it has so
  * many packets, or so many of mail: the pipeline looks its sessions up together.

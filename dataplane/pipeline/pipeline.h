@@ -18,7 +18,7 @@
 #include "dataplane/match/match.h"
 #include "dataplane/shed/shed.h"
 
-#define PIPELINE_BURST_MAX 64
+#define PIPELINE_BURST_MAX 96
 
 struct pipeline_config {
 	uint32_t sessions;    /* capacity of the flow table */

@@ -254,13 +254,13 @@ the_quick_answer_agrees(void **state)
 static void
 each_frame_of_a_burst_has_its_own_quick_answer(void **state)
 {
-	static struct packet_build builds[32];
-	const uint8_t *frames[32];
-	uint32_t lens[32] = {0};
-	uint32_t plain = 0;
+	static struct packet_build builds[64];
+	const uint8_t *frames[64];
+	uint32_t lens[64] = {0};
+	uint64_t plain = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 32; i++) {
+	for (unsigned i = 0; i < 64; i++) {
 		struct packet_build *b = &builds[i];
 		build_start(b, "0123456789", 10);
 		build_tcp(b, i * 2654435761u >> 31 ? 25 : 80, 0);
@@ -274,10 +274,10 @@ each_frame_of_a_burst_has_its_own_quick_answer(void **state)
 		build_ethernet(b, i & 2 ? 0x8100 : type);
 		frames[i] = b->data;
 		lens[i] = (uint32_t)b->len;
-		plain |= (uint32_t)plain_other(&config, b->data, lens[i]) << i;
+		plain |= (uint64_t)plain_other(&config, b->data, lens[i]) << i;
 	}
-	assert_true(plain != 0 && plain != UINT32_MAX);
-	assert_int_equal(decode_plain_others(&config, frames, lens, 32), plain);
+	assert_true(plain != 0 && plain != UINT64_MAX);
+	assert_int_equal(decode_plain_others(&config, frames, lens, 64), plain);
 	/* Those past the end of a burst have no length. */
 	lens[13] = lens[14] = lens[15] = 0;
 	assert_int_equal(decode_plain_others(&config, frames, lens, 13), plain & 0x1fff);
