@@ -19,6 +19,7 @@
 #define SOURCE_BUDGET 1024u
 #define START_NS 1700000000000000000u
 #define NONE UINT32_MAX
+#define HELO_VARIES_AT 5
 
 struct state {
 	const char *name;
@@ -39,17 +40,19 @@ static const struct state states[] = {
 	{"out-of-order", true, true, 2},
 };
 
+/* own_names: each session has a HELO name and an account that no other one has. */
 static void
-write_script(struct traffic_script *s)
+write_script(struct traffic_script *s, bool own_names)
 {
 	traffic_script_open(s);
 	traffic_script_server(s, "220 mail.example.org ESMTP Postfix (Debian)\r\n", CONTEXT_BANNER);
 	traffic_script_command(s, "EHLO client.example.net\r\n");
+	s->steps[s->steps_count - 1].vary_at = own_names ? HELO_VARIES_AT : 0;
 	traffic_script_server(
 		s, "250-mail.example.org\r\n250-PIPELINING\r\n250 AUTH LOGIN\r\n", CONTEXT_REPLY);
 	traffic_script_auth(s, "AUTH LOGIN\r\n");
 	traffic_script_server(s, "334 VXNlcm5hbWU6\r\n", CONTEXT_REPLY);
-	traffic_script_answer(s, "YWxpY2VAZXhhbXBsZS5vcmc=\r\n", false);
+	traffic_script_answer(s, "YWxpY2VAZXhhbXBsZS5vcmc=\r\n", own_names);
 	traffic_script_server(s, "334 UGFzc3dvcmQ6\r\n", CONTEXT_REPLY);
 	traffic_script_answer(s, "c3VtbWVyMjAyNCEx\r\n", true);
 	traffic_script_server(s, "235 2.7.0 ok\r\n", CONTEXT_REPLY);
@@ -115,7 +118,8 @@ play(struct place *p, const struct traffic_crowd *crowd, unsigned end, unsigned 
 }
 
 static int
-report(const struct bench_options *options, const struct state *state, const struct pipeline *p)
+report(const struct bench_options *options, const struct state *state, bool own_names,
+	const struct pipeline *p)
 {
 	struct bench_line *line = bench_line_open(options, "memory");
 	uint64_t budget = SESSION_BUDGET + (state->holds ? HELD_BUDGET : 0);
@@ -126,6 +130,7 @@ report(const struct bench_options *options, const struct state *state, const str
 	uint64_t said = (use.said_bytes + SESSIONS - 1) / SESSIONS;
 	uint64_t early = (use.early_bytes + SESSIONS - 1) / SESSIONS;
 	bench_line_text(line, "state", state->name);
+	bench_line_text(line, "names", own_names ? "own" : "common");
 	bench_line_count(line, "table_bytes", table);
 	bench_line_count(line, "said_bytes", said);
 	bench_line_count(line, "early_bytes", early);
@@ -154,24 +159,32 @@ report_source(const struct bench_options *options)
 }
 
 static int
-run(const struct bench_options *options)
+run_names(const struct bench_options *options, bool own_names)
 {
 	static struct traffic_script script;
 	static struct place place;
 	struct traffic_crowd crowd = {.script = &script, .sources = 1 << 20, .network = 0x0a000000};
 	unsigned end = 3; /* the handshake */
 
-	write_script(&script);
+	write_script(&script, own_names);
 	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
 		end += states[i].stretch;
 		if (place_open(&place) != 0)
 			return -1;
 		play(&place, &crowd, end, states[i].skips ? end - 2 : NONE);
-		int result = report(options, &states[i], place.pipeline);
+		int result = report(options, &states[i], own_names, place.pipeline);
 		free(place.memory);
 		if (result != 0)
 			return -1;
 	}
+	return 0;
+}
+
+static int
+run(const struct bench_options *options)
+{
+	if (run_names(options, false) != 0 || run_names(options, true) != 0)
+		return -1;
 	return report_source(options);
 }
 

@@ -74,6 +74,17 @@ pipeline_config_defaults(struct pipeline_config *cfg)
 	cfg->half_open_s = 30;
 }
 
+/* Chains of names: one for two sessions, or up to four. */
+static uint32_t
+names_count(const struct pipeline_config *cfg)
+{
+	uint32_t count = 1;
+
+	while (count < cfg->sessions / 4)
+		count *= 2;
+	return count;
+}
+
 size_t
 pipeline_footprint(const struct pipeline_config *cfg)
 {
@@ -82,6 +93,7 @@ pipeline_footprint(const struct pipeline_config *cfg)
 	return align_up(sizeof(struct pipeline)) + align_up(flow_table_footprint(&t)) +
 	       align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES)) +
 	       align_up(slabs_footprint(cfg->smtp_pages)) +
+	       align_up(names_count(cfg) * sizeof(uint32_t)) +
 	       align_up(cfg->sessions * sizeof(uint32_t));
 }
 
@@ -107,6 +119,9 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	at += align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES));
 	slabs_init(&p->smtp_arena, at, cfg->smtp_pages);
 	at += align_up(slabs_footprint(cfg->smtp_pages));
+	smtp_names_init(
+		&p->smtp.names, (uint32_t *)(void *)at, names_count(cfg), &cfg->flow_hash_key);
+	at += align_up(names_count(cfg) * sizeof(uint32_t));
 	p->due = (uint32_t *)(void *)at;
 
 	tcp_ctx_defaults(&p->tcp);
@@ -147,6 +162,7 @@ pipeline_use(const struct pipeline *p, struct pipeline_use *use)
 {
 	struct flow_table_config t = table_config(&p->cfg);
 	size_t bytes = flow_table_footprint(&t) - flow_table_fixed_bytes() +
+		       names_count(&p->cfg) * sizeof(uint32_t) +
 		       p->cfg.sessions * sizeof(p->due[0]);
 
 	use->sessions = flow_table_count(p->table);

@@ -32,7 +32,6 @@ struct session {
 	struct smtp_session smtp;
 	struct tcp_conn tcp;
 	uint32_t bytes_low[2];
-	uint32_t gap_bytes[2];
 };
 
 _Static_assert(SHED_CLASS_COUNT < 8, "what shed knows fits its bits");

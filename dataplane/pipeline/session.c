@@ -110,8 +110,6 @@ session_deliver(struct pipeline *p, struct session *s)
 		s->reset = 0; /* they talk on: whatever said RST was not believed */
 		if (chunk.kind == TCP_CHUNK_DATA)
 			bytes_add(s, side, chunk.len);
-		else if (chunk.kind == TCP_CHUNK_GAP)
-			s->gap_bytes[side] += chunk.len;
 		session_enter(p, s);
 		if (!s->smtp_open) {
 			smtp_open(&p->smtp, &s->smtp, flow_flags(s) & EVENT_FLOW_FROM_START);
@@ -151,7 +149,6 @@ session_emit_end(struct pipeline *p, struct session *s, const struct event *clos
 	for (unsigned i = 0; i < 2; i++) {
 		out->packets[i] = s->packets[i];
 		out->bytes[i] = session_bytes(s, i);
-		out->gap_bytes[i] = s->gap_bytes[i];
 		out->tcp_flags[i] = s->flow.owner[i];
 	}
 	out->end = (uint8_t)end;

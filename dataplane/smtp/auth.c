@@ -110,7 +110,7 @@ attempt_end(struct run *r, const struct reply *reply)
 		auth->reply_code = reply->code;
 		smtp_enhanced_unpack(reply->enhanced, auth->enhanced);
 	}
-	auth->attempt_no = deeds->attempts;
+	auth->attempt_no = smtp_attempts(r);
 	auth->transport = TRANSPORT_CLEAR;
 	auth->confidence = confidence(s);
 	auth->password_fp = s->auth_flags & A_PASSWORD ? deeds->password_fp : 0;
@@ -134,6 +134,8 @@ attempt_end(struct run *r, const struct reply *reply)
 		smtp_note_rename(r, NOTE_USERNAME, NOTE_AUTHENTICATED);
 	}
 	attempt_forget(r);
+	if (success)
+		smtp_note_settle(r);
 }
 
 static void

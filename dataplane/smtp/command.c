@@ -371,7 +371,7 @@ void
 smtp_command_count(struct run *r)
 {
 	counter_add(r->ctx->counters, COUNTER_SMTP_COMMANDS, 1);
-	r->s->commands++;
+	r->s->commands += r->s->commands < STATE_COUNT_MAX;
 	settle_queue(r);
 }
 

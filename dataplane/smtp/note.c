@@ -5,8 +5,9 @@
  * Keeps: one piece of memory, from the first thing to be noted on: its head; the deeds, once
  * there are any; then strings, each [kind][length][bytes], in the order in which they came.
  * It grows from one size of pieces to the next, and moves to a smaller one when it would fill no
- * more than half of that which it has. A typical session has 64 to 96 bytes from the banner on and
- * 128 to 160 from AUTH or MAIL on.
+ * more than half of that which it has. The greeting, the client's name and the account are names
+ * (names.c) as long as there is room for them: a typical session has no note before AUTH or
+ * MAIL, and none between a login and the first MAIL; then it has 64 to 96 bytes.
  *
  * Always holds: a kind is there at most once; no string is empty; what was moved or dropped is
  * wiped, since a username may turn out to be a password (auth.c).
@@ -112,6 +113,12 @@ smtp_deeds(struct run *r)
 	return (struct deeds *)(void *)note->bytes;
 }
 
+uint32_t
+smtp_attempts(const struct run *r)
+{
+	return r->s->attempts + smtp_deeds_peek(r)->attempts;
+}
+
 const struct deeds *
 smtp_deeds_peek(const struct run *r)
 {
@@ -121,13 +128,62 @@ smtp_deeds_peek(const struct run *r)
 									    : r->ctx->nothing);
 }
 
+/* The name that the session has of this kind; NAME_NONE for what is not shared. */
+static uint32_t
+name_of(const struct state *s, enum note_kind kind)
+{
+	if (kind == NOTE_BANNER)
+		return s->banner;
+	if (kind == NOTE_HELO)
+		return s->helo;
+	return kind == NOTE_AUTHENTICATED ? s->account : NAME_NONE;
+}
+
+/* Have this name of the kind, or NAME_NONE; the one before is given back. */
+static void
+name_set(struct run *r, enum note_kind kind, uint32_t name)
+{
+	uint32_t before = name_of(r->s, kind);
+
+	if (before != NAME_NONE)
+		smtp_name_give(r->ctx, before);
+	if (kind == NOTE_BANNER)
+		r->s->banner = name & NAME_NONE;
+	else if (kind == NOTE_HELO)
+		r->s->helo = name & NAME_NONE;
+	else if (kind == NOTE_AUTHENTICATED)
+		r->s->account = name & NAME_NONE;
+}
+
+static bool
+kind_is_shared(enum note_kind kind)
+{
+	return kind == NOTE_BANNER || kind == NOTE_HELO || kind == NOTE_AUTHENTICATED;
+}
+
 struct span
 smtp_note_get(const struct run *r, enum note_kind kind)
 {
+	uint32_t name = name_of(r->s, kind);
+
+	if (name != NAME_NONE)
+		return smtp_name_text(r->ctx, name);
 	struct note *note = note_of(r);
 	const uint8_t *at = note ? note_find(note, kind) : NULL;
 
 	return at ? (struct span){at + 2, at[1]} : (struct span){NULL, 0};
+}
+
+static void
+note_give(struct run *r)
+{
+	struct note *note = note_of(r);
+
+	if (!note)
+		return;
+	explicit_bzero(note, note->used);
+	slabs_give(r->ctx->slabs, r->s->note);
+	r->s->note = SLABS_NONE;
 }
 
 /* Take it out and leave the piece as it is. */
@@ -152,6 +208,11 @@ smtp_note_put(struct run *r, enum note_kind kind, const void *data, size_t len)
 
 	if (note)
 		note_cut(note, kind);
+	if (kind_is_shared(kind)) {
+		name_set(r, kind, len > 0 ? smtp_name_take(r->ctx, data, len) : NAME_NONE);
+		if (name_of(r->s, kind) != NAME_NONE)
+			return true;
+	}
 	if (len == 0)
 		return true;
 	note = note_room(r, 2 + len);
@@ -180,24 +241,74 @@ smtp_note_drop(struct run *r, enum note_kind kind)
 void
 smtp_note_rename(struct run *r, enum note_kind from, enum note_kind to)
 {
-	struct note *note = note_of(r);
+	uint8_t text[SMTP_STRING_MAX];
+	struct span noted = smtp_note_get(r, from);
 
-	if (!note)
+	if (noted.len > 0)
+		memcpy(text, noted.data, noted.len);
+	smtp_note_put(r, to, text, noted.len);
+	explicit_bzero(text, noted.len);
+	smtp_note_drop(r, from);
+}
+
+/* Do the deeds tell of attempts alone? */
+static bool
+deeds_are_attempts(const struct run *r, const struct deeds *deeds)
+{
+	static const struct deeds none;
+	struct deeds others = *deeds;
+
+	others.attempts = 0;
+	if (r->s->flags & S_SERVER_SEEN) /* nobody waits for one that was never seen */
+		others.wait_since_s = 0;
+	return memcmp(&others, &none, sizeof(none)) == 0;
+}
+
+void
+smtp_note_settle(struct run *r)
+{
+	struct note *note = note_of(r);
+	uint32_t attempts = smtp_attempts(r);
+
+	if (!note || !note->has_deeds || attempts > UINT8_MAX ||
+		!deeds_are_attempts(r, smtp_deeds_peek(r)))
 		return;
-	note_cut(note, to);
-	uint8_t *at = note_find(note, from);
-	if (at)
-		at[0] = (uint8_t)to;
+	r->s->attempts = attempts & UINT8_MAX;
+	note->used = (uint16_t)(note->used - sizeof(struct deeds));
+	note->has_deeds = 0;
+	memmove(note->bytes, note->bytes + sizeof(struct deeds), note->used - sizeof(*note));
+	explicit_bzero((uint8_t *)note + note->used, sizeof(struct deeds));
+	if (note->used == sizeof(*note))
+		note_give(r);
+	else
+		note_move(r, note->used);
 }
 
 void
 smtp_note_close(struct run *r)
 {
-	struct note *note = note_of(r);
+	note_give(r);
+	name_set(r, NOTE_BANNER, NAME_NONE);
+	name_set(r, NOTE_HELO, NAME_NONE);
+	name_set(r, NOTE_AUTHENTICATED, NAME_NONE);
+}
 
-	if (!note)
-		return;
-	explicit_bzero(note, note->used);
-	slabs_give(r->ctx->slabs, r->s->note);
-	r->s->note = SLABS_NONE;
+void
+smtp_note_gaps(const struct run *r, uint32_t bytes[2])
+{
+	struct span noted = smtp_note_get(r, NOTE_GAPS);
+
+	bytes[0] = bytes[1] = 0;
+	if (noted.len > 0)
+		memcpy(bytes, noted.data, noted.len);
+}
+
+void
+smtp_note_gap(struct run *r, enum smtp_side side, uint64_t len)
+{
+	uint32_t bytes[2];
+
+	smtp_note_gaps(r, bytes);
+	bytes[side] += (uint32_t)len;
+	smtp_note_put(r, NOTE_GAPS, bytes, sizeof(bytes));
 }

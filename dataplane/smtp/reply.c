@@ -295,7 +295,7 @@ done(struct run *r, uint16_t code, struct span text, bool cut)
 	bool greeted = s->flags & S_BANNER;
 
 	counter_add(r->ctx->counters, COUNTER_SMTP_REPLIES, 1);
-	s->replies++;
+	s->replies += s->replies < STATE_COUNT_MAX;
 	s->last_reply = code & 0x3ff;
 	s->reply_code = 0;
 	s->flags &= ~(S_REPLY_GAP | S_BANNER);

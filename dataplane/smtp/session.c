@@ -35,7 +35,8 @@
  *   CLIENT_LOST   the client's bytes may be the middle of a message: nothing is
  *                 believed until a reply, or the lone dot that ends it.
  *
- * Limits: 56 bytes; a piece of memory for what later events tell (note.c), as large as that;
+ * Limits: 64 bytes; a piece of memory for what later events tell (note.c), as large as that, and
+ * what many sessions say once for all of them (names.c);
  * one for unanswered commands that said something (queue.c), and one for each side (line.c), only
  * while they hold something. Each bound has a counter and a defined behaviour: without memory
  * facts are lost, not the reading.
@@ -213,6 +214,7 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 
 	memset(session, 0, sizeof(*session));
 	s->note = s->more = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = SLABS_NONE;
+	s->banner = s->helo = s->account = NAME_NONE;
 	s->flags = from_start ? S_GREETING : S_UNSURE | S_MIDSTREAM;
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
@@ -519,6 +521,7 @@ smtp_gap(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side side
 {
 	struct run r = {ctx, state_of(session), time_ns};
 
+	smtp_note_gap(&r, side, len);
 	smtp_missed(&r, side, len);
 	nothing_forget(ctx);
 }
@@ -577,7 +580,8 @@ smtp_close(struct smtp_ctx *ctx, struct smtp_session *session, uint64_t time_ns,
 	const struct deeds *deeds = smtp_deeds_peek(&r);
 	out->commands = s->commands;
 	out->replies = s->replies;
-	out->auth_attempts = deeds->attempts;
+	out->auth_attempts = smtp_attempts(&r);
+	smtp_note_gaps(&r, out->gap_bytes);
 	out->transactions = deeds->transactions;
 	out->probes = deeds->probes;
 	out->probed = deeds->probed;

@@ -22,12 +22,24 @@ enum smtp_side {
 	SMTP_SERVER = 1,
 };
 
+/* Texts that many sessions say, each kept once. No chains: none is. */
+struct smtp_names {
+	uint32_t *chains; /* the caller's */
+	uint32_t mask;
+	struct siphash_key key;
+};
+
+/* count: of chains, all 0; a power of two. Two sessions to a chain are about right. */
+void smtp_names_init(
+	struct smtp_names *names, uint32_t *chains, uint32_t count, const struct siphash_key *key);
+
 /* What a worker's sessions share. */
 struct smtp_ctx {
 	struct emit *emit;
 	struct match *match; /* may be NULL: no patterns */
 	struct slabs *slabs; /* for partial lines, and for what sessions said */
 	struct counters *counters;
+	struct smtp_names names;
 	struct siphash_key password_key; /* drawn at start, never written anywhere */
 	bool proxy_protocol;             /* a PROXY v1/v2 header may come first */
 	bool skim;                       /* overload: bodies pass unread beyond their header */
@@ -44,7 +56,7 @@ struct smtp_ctx {
 
 /* Private but for its size; zero bytes are not a session: smtp_open. */
 struct smtp_session {
-	_Alignas(8) uint8_t state[56];
+	_Alignas(8) uint8_t state[64];
 };
 
 /*
@@ -74,7 +86,7 @@ void smtp_shutdown(
 /*
  * The session is over: attempts without an outcome and an open transaction are
  * emitted, then what is common to all sessions is filled into out (commands,
- * replies, attempts, transactions, flags, last reply, helo and banner text,
+ * replies, attempts, transactions, flags, last reply, bytes missed, helo and banner text,
  * signatures; the rest is the caller's). Gives back its memory. time_ns: the last packet's.
  */
 void smtp_close(struct smtp_ctx *ctx, struct smtp_session *s, uint64_t time_ns,

@@ -173,27 +173,31 @@ struct reply {
  * are read is here; what only events tell is in the note.
  */
 struct __attribute__((may_alias)) state {
-	uint64_t queue;      /* see queue.c */
-	uint32_t more;       /* what the queue cannot hold: a piece, or SLABS_NONE */
-	uint32_t note;       /* see note.c: a piece, or SLABS_NONE */
-	uint32_t held[2];    /* by side: a piece with bytes not yet consumed, or SLABS_NONE */
-	uint32_t flags;      /* S_* */
-	uint32_t chunk_left; /* octets to come: of a BDAT chunk, of a PROXY header */
-	uint32_t commands;
-	uint32_t replies;
+	uint64_t queue;         /* see queue.c */
+	uint32_t more;          /* what the queue cannot hold: a piece, or SLABS_NONE */
+	uint32_t note;          /* see note.c: a piece, or SLABS_NONE */
+	uint32_t held[2];       /* by side: a piece with bytes not yet consumed, or SLABS_NONE */
+	uint32_t flags;         /* S_* */
+	uint32_t chunk_left;    /* octets to come: of a BDAT chunk, of a PROXY header */
+	uint32_t commands : 24; /* saturates, as replies does */
+	uint32_t auth_flags : 8;
+	uint32_t replies : 24;
+	uint32_t attempts : 8; /* those that deeds does not count */
+	uint32_t banner : 24;  /* names (names.c) or NAME_NONE, as are the next two */
+	uint32_t client : 4;   /* enum client_mode */
+	uint32_t tail : 3;     /* enum tail */
+	uint32_t helo : 24;
+	uint32_t mechanism : 4;
+	uint32_t body_flags : 4;
+	uint32_t account : 24;
+	uint32_t responses : 6;       /* of the client to 334s, initial response included */
+	uint32_t body_match : 2;      /* enum body_match */
 	uint32_t reply_enhanced : 24; /* of the reply under way */
 	uint32_t reply_words : 8;
 	uint32_t last_reply : 10;
 	uint32_t reply_code : 10; /* of the multi-line reply under way; 0 none */
-	uint32_t client : 4;      /* enum client_mode */
-	uint32_t auth_flags : 8;
-	uint32_t tail : 3;       /* enum tail */
-	uint32_t body_match : 2; /* enum body_match */
-	uint32_t responses : 6;  /* of the client to 334s, initial response included */
-	uint32_t mechanism : 4;
-	uint32_t mail_flags : 5;
-	uint32_t body_flags : 4;
 	uint32_t header_lines : 7;
+	uint32_t mail_flags : 5;
 	uint16_t uncertain; /* entries at the queue's head whose reply may be in a gap */
 	uint16_t skipped;   /* commands past the queue's bound */
 };
@@ -201,6 +205,8 @@ struct __attribute__((may_alias)) state {
 _Static_assert(sizeof(struct state) == sizeof(struct smtp_session), "what a session costs here");
 _Static_assert(_Alignof(struct state) <= _Alignof(struct smtp_session), "and aligned for it");
 _Static_assert(CLIENT_MODE_COUNT <= 16 && SMTP_HEADER_LINES_MAX < 128, "they fit their bits");
+
+#define STATE_COUNT_MAX 0xffffffu /* of commands and of replies */
 
 /*
  * What a session has done that its events tell, from its first AUTH, MAIL, VRFY or message
@@ -235,6 +241,7 @@ enum note_kind {
 	NOTE_MECHANISM,  /* when it is not the name that sasl.c knows */
 	NOTE_SIGNATURES, /* ids, 32 bits each */
 	NOTE_CLIENT,     /* address and port, of a PROXY header */
+	NOTE_GAPS,       /* bytes missed of each side, 32 bits each */
 };
 
 _Static_assert(SMTP_LINE_MAX + 4 < SLABS_MAX_BYTES, "a line that is held fits a piece");
@@ -300,7 +307,22 @@ bool smtp_note_put(struct run *r, enum note_kind kind, const void *data, size_t 
 void smtp_note_drop(struct run *r, enum note_kind kind);
 /* What was `from` is `to` now. */
 void smtp_note_rename(struct run *r, enum note_kind from, enum note_kind to);
+/* After a login: what is noted for later events only, in as little memory as it takes. */
+void smtp_note_settle(struct run *r);
 void smtp_note_close(struct run *r);
+/* Bytes missed so far of each side; more of them. */
+void smtp_note_gaps(const struct run *r, uint32_t bytes[2]);
+void smtp_note_gap(struct run *r, enum smtp_side side, uint64_t len);
+/* How many attempts there were. */
+uint32_t smtp_attempts(const struct run *r);
+
+/* names.c */
+#define NAME_NONE 0xffffffu
+/* The name of a text of 1 to SMTP_STRING_MAX bytes, which is to be given back; or NAME_NONE. */
+uint32_t smtp_name_take(struct smtp_ctx *ctx, const void *text, size_t len);
+/* Valid until the name is given back. */
+struct span smtp_name_text(const struct smtp_ctx *ctx, uint32_t name);
+void smtp_name_give(struct smtp_ctx *ctx, uint32_t name);
 
 /* line.c */
 /* Bytes that a side's machine has not consumed. */

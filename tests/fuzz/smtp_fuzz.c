@@ -76,6 +76,11 @@ replay(const uint8_t *data, size_t len, struct run *run, bool single)
 		.password_key = {{1, 2}},
 		.proxy_protocol = options & OPTION_PROXY,
 		.flow = &flow};
+	/* Shared names and names in the note must say the same. */
+	static const struct siphash_key names_key = {{5, 6}};
+	uint32_t chains[2] = {0};
+	if (single)
+		smtp_names_init(&t.ctx.names, chains, 2, &names_key);
 	smtp_open(&t.ctx, &t.session, !(options & OPTION_MIDSTREAM));
 	data++, len--;
 	while (len >= 3) {

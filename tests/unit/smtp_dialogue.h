@@ -259,6 +259,10 @@ dialogue_run(const struct dialogue *d, const struct options *o, size_t cut, stru
 		.match = o->match,
 		.flow = &flow};
 
+	/* Shared names and names in the note must say the same. */
+	uint32_t chains[2] = {0};
+	if (cut & 1)
+		smtp_names_init(&ctx.names, chains, 2, &ctx.password_key);
 	smtp_open(&ctx, &session, !o->midstream);
 	for (size_t i = 0; i < d->step_count; i++) {
 		const struct step *s = &d->steps[i];

@@ -299,6 +299,21 @@ gap_inside_bdat_is_counted(void **state)
 }
 
 static void
+bytes_missed_of_each_side_are_told_at_the_end(void **state)
+{
+	struct dialogue d = {0};
+	static struct outcome o;
+
+	(void)state;
+	dialogue_parse(&d, HELLO "S! 300\n" LOGIN "C! 7\nC! 4000000000\n" NO "S! 20\n");
+	dialogue_run(&d, &(struct options){0}, CUT_NONE, &o);
+	const struct event_session *s = &o.events[o.count - 1].session;
+	assert_int_equal(s->gap_bytes[SMTP_CLIENT], 4000000007u);
+	assert_int_equal(s->gap_bytes[SMTP_SERVER], 320);
+	free(d.bytes);
+}
+
+static void
 lost_starttls(void **state)
 {
 	(void)state;
@@ -425,6 +440,7 @@ main(void)
 		TEST(lost_354_and_lost_data_command),
 		TEST(lost_end_of_data),
 		TEST(gap_inside_bdat_is_counted),
+		TEST(bytes_missed_of_each_side_are_told_at_the_end),
 		TEST(lost_starttls),
 		TEST(one_gap_anywhere_leaves_every_attempt),
 		TEST(random_gaps_show_no_password),
