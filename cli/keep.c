@@ -2,7 +2,7 @@
  * keep: theory of operation.
  *
  * Keeps: two children, when each was started last and how often it died early, and whether they
- * are joined.
+ * are joined; and a third, smtap-export, if there is something to export.
  *
  * The dataplane starts first. Each has a handover socket to us. When the dataplane's ports are up
  * it says so with a byte; then control is started, and one end of a new socketpair goes to each: to
@@ -16,13 +16,17 @@
  * dataplane dies control reads its rings to their end, since their memory stays with it, and waits
  * on its handover socket for the next.
  *
+ * smtap-export starts when the ports are up first, since by then all is well with the configuration
+ * of the others; it knows control by its socket alone. It ends last, when control has ended, so
+ * that it has what was told until then; what it does not deliver before it ends waits in the store.
+ *
  * Not started again: who refuses its configuration (status 2), and a dataplane that never had its
  * ports up, or that ended well because somebody told it to. Then the run ends.
  *
  * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. A
- * second one, SECOND_SIGNAL_S later or more, kills both. SIGHUP is for control (its EVE file is
- * opened anew). If we are killed, the kernel tells the dataplane to stop (PR_SET_PDEATHSIG), and
- * control, which is told that by the rings, still reports.
+ * second one, SECOND_SIGNAL_S later or more, kills all. SIGHUP is for control (its EVE file is
+ * opened anew) and smtap-export. If we are killed, the kernel tells the dataplane and smtap-export
+ * to stop (PR_SET_PDEATHSIG), and control, which is told that by the rings, still reports.
  */
 #include "cli/keep.h"
 
@@ -63,13 +67,15 @@ struct run {
 	struct keep *keep;
 	struct child dataplane;
 	struct child control;
+	struct child export;
 	int signal_fd;
 	sigset_t old_mask;
-	bool ready;   /* the dataplane's ports are up */
-	bool worked;  /* they were, once */
-	bool joined;  /* both have an end of one socketpair */
-	bool stopped; /* by a person */
-	bool ending;  /* nothing is started any more */
+	bool ready;    /* the dataplane's ports are up */
+	bool worked;   /* they were, once */
+	bool exported; /* smtap-export was started once more, after it worked */
+	bool joined;   /* both have an end of one socketpair */
+	bool stopped;  /* by a person */
+	bool ending;   /* nothing is started any more */
 	time_t stopped_s;
 	int status;
 };
@@ -108,7 +114,7 @@ child_exec(const struct run *run, const struct args *args, const struct inherite
 {
 	/* Ctrl-C on a terminal reaches every process of the group; we pass it on. */
 	signal(SIGINT, SIG_IGN);
-	if (args == &run->keep->dataplane)
+	if (args != &run->keep->control)
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
 	for (unsigned i = 0; i < 2; i++)
 		if (fds[i].fd >= 0)
@@ -141,7 +147,7 @@ child_fork(struct run *run, struct args *args, const struct inherited fds[2])
 	}
 	pid_t pid = numbered ? fork() : -1;
 	if (pid == 0) {
-		if (args == &run->keep->dataplane && getppid() != self)
+		if (args != &run->keep->control && getppid() != self)
 			_exit(COMMAND_FAILED);
 		child_exec(run, args, fds);
 	}
@@ -180,6 +186,17 @@ start_dataplane(struct run *run)
 
 	return child_start(run, &run->dataplane, &run->keep->dataplane,
 		run->keep->dataplane_handover_arg, &none);
+}
+
+/* False: it does not run, which was told. */
+static bool
+start_export(struct run *run)
+{
+	const struct inherited none[2] = {{.fd = -1}, {.fd = -1}};
+
+	run->export.started_s = now_s();
+	run->export.pid = child_fork(run, &run->keep->export, none);
+	return run->export.pid != 0;
 }
 
 /* Nothing more is started; what runs ends. Control that waits for a dataplane is told by the end of
@@ -298,6 +315,25 @@ dataplane_ended(struct run *run, int fate)
 }
 
 static void
+export_ended(struct run *run, int fate)
+{
+	bool bad_input = WIFEXITED(fate) && WEXITSTATUS(fate) == COMMAND_BAD;
+	char what[64];
+
+	run->export.pid = 0;
+	say_fate(what, "smtap-export", fate);
+	if (run->ending)
+		return;
+	if (bad_input && !run->exported) {
+		worsen(run, COMMAND_BAD);
+		end_all(run);
+		return;
+	}
+	run->exported = true;
+	restart_later(&run->export, fate, what, "alerts are kept for it");
+}
+
+static void
 reap(struct run *run)
 {
 	int fate;
@@ -308,7 +344,12 @@ reap(struct run *run)
 			dataplane_ended(run, fate);
 		else if (pid == run->control.pid)
 			control_ended(run, fate);
+		else if (pid == run->export.pid)
+			export_ended(run, fate);
 	}
+	/* Last of all. */
+	if (run->ending && run->dataplane.pid == 0 && run->control.pid == 0 && run->export.pid != 0)
+		kill(run->export.pid, SIGTERM);
 }
 
 static void
@@ -322,10 +363,24 @@ stop(struct run *run)
 			kill(run->dataplane.pid, SIGKILL);
 		if (run->control.pid != 0)
 			kill(run->control.pid, SIGKILL);
+		if (run->export.pid != 0)
+			kill(run->export.pid, SIGKILL);
 	}
 	run->stopped = true;
 	run->stopped_s = now_s();
 	end_all(run);
+}
+
+/* A configuration may have got its first exporter. */
+static void
+hang_up(struct run *run)
+{
+	if (run->control.pid != 0)
+		kill(run->control.pid, SIGHUP);
+	if (run->export.pid != 0)
+		kill(run->export.pid, SIGHUP);
+	else if (!run->ending && run->worked && run->keep->exports(run->keep->arg))
+		start_export(run);
 }
 
 static void
@@ -338,8 +393,8 @@ take_signals(struct run *run)
 			reap(run);
 		else if (info.ssi_signo != SIGHUP)
 			stop(run);
-		else if (run->control.pid != 0)
-			kill(run->control.pid, SIGHUP);
+		else
+			hang_up(run);
 	}
 }
 
@@ -353,6 +408,9 @@ take_ready(struct run *run)
 		close_fd(&run->dataplane.handover); /* its end: it is about to be reaped */
 		return;
 	}
+	if (!run->worked && run->keep->exports(run->keep->arg) && !start_export(run))
+		restart_later(&run->export, 0, "smtap-export could not be started",
+			"alerts are kept for it");
 	run->control.due |= !run->worked;
 	run->ready = run->worked = true;
 	join(run);
@@ -379,24 +437,29 @@ take_timers(struct run *run)
 		run->control.due = true;
 		join(run);
 	}
+	if (take_timer(run, &run->export) && run->export.pid == 0 && !start_export(run))
+		restart_later(&run->export, 0, "smtap-export could not be started",
+			"alerts are kept for it");
 }
 
 static bool
 goes_on(const struct run *run)
 {
-	return !run->ending || run->dataplane.pid != 0 || run->control.pid != 0;
+	return !run->ending || run->dataplane.pid != 0 || run->control.pid != 0 ||
+	       run->export.pid != 0;
 }
 
 static void
 watch(struct run *run)
 {
-	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, HANDOVER, FDS };
+	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, TIMER_EXPORT, HANDOVER, FDS };
 
 	while (goes_on(run)) {
 		struct pollfd p[FDS] = {
 			[SIGNAL] = {.fd = run->signal_fd, .events = POLLIN},
 			[TIMER_DATAPLANE] = {.fd = run->dataplane.timer_fd, .events = POLLIN},
 			[TIMER_CONTROL] = {.fd = run->control.timer_fd, .events = POLLIN},
+			[TIMER_EXPORT] = {.fd = run->export.timer_fd, .events = POLLIN},
 			[HANDOVER] = {.fd = run->ready ? -1 : run->dataplane.handover,
 				.events = POLLIN},
 		};
@@ -406,7 +469,8 @@ watch(struct run *run)
 			take_signals(run);
 		if (p[HANDOVER].revents && run->dataplane.handover >= 0)
 			take_ready(run);
-		if (p[TIMER_DATAPLANE].revents || p[TIMER_CONTROL].revents)
+		if (p[TIMER_DATAPLANE].revents || p[TIMER_CONTROL].revents ||
+			p[TIMER_EXPORT].revents)
 			take_timers(run);
 	}
 }
@@ -426,7 +490,9 @@ open_fds(struct run *run)
 	run->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
 	run->dataplane.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	run->control.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	return run->signal_fd < 0 || run->dataplane.timer_fd < 0 || run->control.timer_fd < 0
+	run->export.timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return run->signal_fd < 0 || run->dataplane.timer_fd < 0 || run->control.timer_fd < 0 ||
+			       run->export.timer_fd < 0
 		       ? -errno
 		       : 0;
 }
@@ -434,9 +500,12 @@ open_fds(struct run *run)
 int
 keep_run(struct keep *keep)
 {
-	struct run run = {.keep = keep, .dataplane = {.handover = -1}, .control = {.handover = -1}};
+	struct run run = {.keep = keep,
+		.dataplane = {.handover = -1},
+		.control = {.handover = -1},
+		.export = {.handover = -1}};
 
-	if (keep->dataplane.failed || keep->control.failed)
+	if (keep->dataplane.failed || keep->control.failed || keep->export.failed)
 		return command_fail(COMMAND_FAILED, "out of memory");
 	if (open_fds(&run) != 0)
 		return command_fail(COMMAND_FAILED, "descriptors: %s", strerror(errno));
@@ -449,6 +518,7 @@ keep_run(struct keep *keep)
 	close_fd(&run.control.handover);
 	close(run.dataplane.timer_fd);
 	close(run.control.timer_fd);
+	close(run.export.timer_fd);
 	close(run.signal_fd);
 	sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
 	return run.status;

@@ -1,6 +1,8 @@
-/* keep: both daemons on live ports, supervised in the foreground; the theory is in keep.c. */
+/* keep: the daemons on live ports, supervised in the foreground; the theory is in keep.c. */
 #ifndef SMTAP_CLI_KEEP_H
 #define SMTAP_CLI_KEEP_H
+
+#include <stdbool.h>
 
 #include "cli/args.h"
 
@@ -12,6 +14,11 @@ struct keep {
 	size_t dataplane_handover_arg;
 	size_t control_handover_arg;
 	size_t control_dataplane_arg;
+	/* What smtap-export is started as, when there is something to export: asked at the start,
+	   and at SIGHUP. */
+	struct args export;
+	bool (*exports)(void *arg);
+	void *arg;
 };
 
 /* Run until a signal ends it, or one of them does for good. An exit status; errors are printed. */

@@ -1,4 +1,4 @@
-/* smtap run: live ports through the real dataplane and control. */
+/* smtap run: live ports through the real dataplane and control, alerts on to exporters. */
 #include <getopt.h>
 #include <stdio.h>
 
@@ -62,15 +62,59 @@ run_add_interfaces(const struct live_run *r, struct args *a)
 		args_add_option(a, "--interface", interface);
 }
 
-static int
-run_start(const struct live_run *r)
+/* Is there something to export, as the file says now? What is wrong with it, control tells. */
+static bool
+run_exports(void *arg)
 {
-	struct keep k = {
-		.dataplane_handover_arg = 2, .control_dataplane_arg = 2, .control_handover_arg = 4};
+	const struct live_run *r = arg;
+	struct config config;
+	char why[512];
+
+	config_defaults(&config);
+	if (!r->launch.config || config_read(&config, r->launch.config, why, sizeof(why)) != 0)
+		return false;
+	bool exports = config.exporters.count > 0 || config.http_listen[0];
+	config_free(&config);
+	return exports;
+}
+
+/* Where control serves exporters: as control itself reckons it. */
+static int
+run_add_export(const struct live_run *r, struct args *a)
+{
+	char socket[CONFIG_PATH_MAX];
+	struct config config;
+	const char *file = r->launch.config;
+	int status = launch_add_program(a, "smtap-export");
+
+	if (status == 0)
+		status = settings_read(&config, &file);
+	if (status != 0)
+		return status;
+	status = config_export_socket(
+		&config, r->launch.output ? r->launch.output : config.output_dir, socket);
+	config_free(&config);
+	if (status != 0)
+		return command_fail(COMMAND_BAD, "export.socket: the path is too long");
+	args_add_option(a, "-c", r->launch.config);
+	args_add_option(a, "--socket", socket);
+	return 0;
+}
+
+static int
+run_start(struct live_run *r)
+{
+	struct keep k = {.dataplane_handover_arg = 2,
+		.control_dataplane_arg = 2,
+		.control_handover_arg = 4,
+		.exports = run_exports,
+		.arg = r};
 	int status = launch_add_program(&k.dataplane, "smtap-dataplane");
 
 	if (status == 0)
 		status = launch_add_program(&k.control, "smtap-control");
+	if (status == 0)
+		status = run_add_export(r, &k.export);
 	if (status == 0) {
 		args_add_option(&k.dataplane, "--handover-fd", "");
 		launch_add_dataplane(&r->launch, &k.dataplane);
@@ -84,6 +128,7 @@ run_start(const struct live_run *r)
 	}
 	args_free(&k.dataplane);
 	args_free(&k.control);
+	args_free(&k.export);
 	return status;
 }
 

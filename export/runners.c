@@ -2,8 +2,8 @@
  * Theory of operation.
  *
  * Keeps: a runner, a connection to control and a thread for each exporter; an eventfd that becomes
- * readable when all are to end and stays so; whether control is there, which one of them tells for
- * all.
+ * readable when all are to end and stays so; since when control is away, which one of them tells
+ * for all. That is told after AWAY_TELL_NS only: control that is started again is soon there.
  */
 #include "export/runners.h"
 
@@ -22,6 +22,8 @@
 #include "base/duration.h"
 #include "export/kinds.h"
 
+#define AWAY_TELL_NS (10 * NS_PER_S)
+
 struct one {
 	struct runners *all;
 	struct runner *runner;
@@ -34,7 +36,8 @@ struct runners {
 	struct one ones[CONFIG_EXPORTERS_MAX];
 	unsigned count;
 	int stop_fd;
-	atomic_bool away; /* control; whoever changes it tells */
+	_Atomic uint64_t away_ns; /* monotonic: since when control is away; 0: it is there */
+	atomic_bool away_told;    /* whoever changes it tells */
 };
 
 static void
@@ -43,18 +46,33 @@ say(const char *line)
 	fprintf(stderr, "smtap-export: %s\n", line);
 }
 
+static uint64_t
+now_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
 /* Of each call to control: how it went. */
 static int
 told(struct one *one, int r, const char *why)
 {
-	bool away = r != 0;
+	struct runners *all = one->all;
+	uint64_t now = now_ns(CLOCK_MONOTONIC), since = 0;
 
-	if (r == -ECANCELED || atomic_exchange(&one->all->away, away) == away)
+	if (r == -ECANCELED)
 		return r;
-	if (away)
+	if (r == 0) {
+		atomic_store(&all->away_ns, 0);
+		if (atomic_exchange(&all->away_told, false))
+			say("control is there again");
+		return 0;
+	}
+	atomic_compare_exchange_strong(&all->away_ns, &since, now);
+	if (since != 0 && now - since >= AWAY_TELL_NS && !atomic_exchange(&all->away_told, true))
 		fprintf(stderr, "smtap-export: %s; it is tried again\n", why);
-	else
-		say("control is there again");
 	return r;
 }
 
@@ -98,11 +116,8 @@ source_pause(void *arg, uint64_t ns)
 static uint64_t
 source_now(void *arg)
 {
-	struct timespec now;
-
 	(void)arg;
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+	return now_ns(CLOCK_REALTIME);
 }
 
 static void
