@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "export/encode/view.h"
+#include "export/sink/id.h"
 
 #define HOSTNAME_MAX 255
 #define APP_NAME_MAX 48
@@ -49,17 +50,17 @@ put_param(FILE *out, const char *name, const char *value)
 /* origin and meta are registered with IANA (9); what is ours needs a number of the site's own. */
 static void
 put_data(FILE *out, const struct message_options *options, const struct encode_view *v,
-	uint64_t seq, uint32_t sequence)
+	const struct sink_alert *alert, uint32_t sequence)
 {
-	char number[24];
+	char number[24], id[SINK_ID_MAX];
 
 	fprintf(out, "[origin software=\"smtap\" swVersion=\"%s\"][meta sequenceId=\"%u\"]",
 		SMTAP_VERSION, (sequence - 1) % SEQUENCE_MAX + 1);
 	if (!options->sd_id[0])
 		return;
 	fprintf(out, "[%s", options->sd_id);
-	snprintf(number, sizeof(number), "%llu", (unsigned long long)seq);
-	put_param(out, "alert", number);
+	sink_id(alert, options->sensor, id);
+	put_param(out, "id", id);
 	if (v->incident_id > 0) {
 		snprintf(number, sizeof(number), "%lld", (long long)v->incident_id);
 		put_param(out, "incident", number);
@@ -73,7 +74,7 @@ put_data(FILE *out, const struct message_options *options, const struct encode_v
 
 static void
 put_header(FILE *out, const struct message_options *options, const struct encode_view *v,
-	uint64_t seq, uint32_t sequence)
+	const struct sink_alert *alert, uint32_t sequence)
 {
 	/* Critical, major, minor and informational, as 6.2.1 has them. */
 	static const unsigned severities[] = {5, 2, 3, 4, 6};
@@ -88,13 +89,13 @@ put_header(FILE *out, const struct message_options *options, const struct encode
 	fprintf(out, " %ld ", options->pid);
 	put_word(out, v->detector, MSGID_MAX);
 	fputc(' ', out);
-	put_data(out, options, v, seq, sequence);
+	put_data(out, options, v, alert, sequence);
 	fputc(' ', out);
 }
 
 char *
-message_of(const struct message_options *options, const json_t *eve, uint64_t seq,
-	uint32_t sequence, size_t *len)
+message_of(const struct message_options *options, const struct sink_alert *alert, uint32_t sequence,
+	size_t *len)
 {
 	struct encode_view view;
 	char *message = NULL, *text;
@@ -102,10 +103,10 @@ message_of(const struct message_options *options, const json_t *eve, uint64_t se
 
 	if (!out)
 		return NULL;
-	view_of(&view, eve, options->sensor);
-	put_header(out, options, &view, seq, sequence);
+	view_of(&view, alert->json, options->sensor);
+	put_header(out, options, &view, alert, sequence);
 	fflush(out);
-	text = encode_alert_within(options->format, eve, options->sensor,
+	text = encode_alert_within(options->format, alert->json, options->sensor,
 		options->max > *len ? options->max - *len : 0);
 	if (text)
 		fputs(text, out);

@@ -2,12 +2,12 @@
 #ifndef SMTAP_EXPORT_SYSLOG_MESSAGE_H
 #define SMTAP_EXPORT_SYSLOG_MESSAGE_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "export/encode/encode.h"
+#include "export/sink/sink.h"
 
 #define MESSAGE_SD_ID_MAX 32 /* RFC 5424 6.3.2 */
 
@@ -22,10 +22,10 @@ struct message_options {
 };
 
 /*
- * seq is the alert's number in the outbox, sequence the message's since start, from 1. To be freed;
- * *len may be above max when nothing more can be left out. NULL: out of memory.
+ * sequence is the message's number since start, from 1. To be freed; *len may be above max when
+ * nothing more can be left out. NULL: out of memory.
  */
-char *message_of(const struct message_options *options, const json_t *eve, uint64_t seq,
+char *message_of(const struct message_options *options, const struct sink_alert *alert,
 	uint32_t sequence, size_t *len);
 
 /* Is it an SD-ID that RFC 5424 lets anybody use: name@number? */

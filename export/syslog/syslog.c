@@ -147,7 +147,7 @@ write_alert(
 	struct syslog *s, const struct sink_alert *alert, uint64_t deadline, char why[SINK_WHY_MAX])
 {
 	size_t len;
-	char *message = message_of(&s->message, alert->json, alert->seq, ++s->sequence, &len);
+	char *message = message_of(&s->message, alert, ++s->sequence, &len);
 	int error;
 
 	if (!message) {

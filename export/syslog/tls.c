@@ -260,6 +260,7 @@ handshake(struct tls *tls, int fd, uint64_t deadline, char why[SINK_WHY_MAX])
 static int
 wait_refusal(struct tls *tls, int fd, char why[SINK_WHY_MAX])
 {
+	const struct link_options *o = tls->options;
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int n;
 
@@ -268,9 +269,11 @@ wait_refusal(struct tls *tls, int fd, char why[SINK_WHY_MAX])
 		return 0;
 	poll(&p, 1, REFUSAL_MS);
 	n = tls_read(tls, why);
-	if (n == 0) {
-		snprintf(why, SINK_WHY_MAX, "%s port %u: it ended the connection after TLS began",
-			tls->options->server, tls->options->port);
+	if (n == 0 || n == -EPIPE) {
+		snprintf(why, SINK_WHY_MAX,
+			"%s port %u: it asks for a certificate, and ended the connection over %s",
+			o->server, o->port,
+			o->cert_file[0] ? "ours" : "our having none (cert_file)");
 		return -EPIPE;
 	}
 	return n == -EAGAIN || n > 0 ? 0 : n;

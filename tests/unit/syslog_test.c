@@ -162,8 +162,12 @@ static const struct message_options plain = {.format = ENCODE_EVE,
 static char *
 message(const struct place *p, const struct message_options *options, size_t i)
 {
+	const struct sink_alert alert = {.seq = 42,
+		.line = p->alerts.lines[i],
+		.line_len = strlen(p->alerts.lines[i]),
+		.json = p->alerts.json[i]};
 	size_t len;
-	char *text = message_of(options, p->alerts.json[i], 42, 7, &len);
+	char *text = message_of(options, &alert, 7, &len);
 
 	assert_int_equal(strlen(text), len);
 	return text;
@@ -223,7 +227,7 @@ structured_data_is_escaped_and_ends_with_whole_characters(void **state)
 	json_object_set_new(smtap, "subject_type", json_string("account"));
 	json_object_set_new(smtap, "subject", json_string("a\"b]c\\d\ne"));
 	text = message(p, &options, 0);
-	assert_non_null(strstr(text, "[smtap@32473 alert=\"42\" incident=\""));
+	assert_non_null(strstr(text, "[smtap@32473 id=\"42-"));
 	assert_non_null(strstr(text, " subject=\"a\\\"b\\]c\\\\d?e\" source=\""));
 	free(text);
 
