@@ -17,6 +17,7 @@ import sys
 import tempfile
 import textwrap
 
+import metrics
 import source
 
 TOP = source.TOP
@@ -248,6 +249,14 @@ def counters_mdoc():
     return "\n".join(out + [".El", ""])
 
 
+def metrics_mdoc():
+    out = [".Bl -tag -width Ds -compact"]
+    for name, (unit, text) in metrics.metrics().items():
+        base = {"milliseconds": "seconds", "timestamp": "seconds since the epoch"}.get(unit, unit)
+        out += [f".It Ic {name}", text + (f" ({base})." if base else ".")]
+    return "\n".join(out + [".El", ""])
+
+
 def detectors():
     """(name, signature id, ATT&CK technique, severity, category, title) of each detector."""
     text = (TOP / "control/detect/info.c").read_text()
@@ -284,6 +293,7 @@ def generated(manual):
     parts = {
         "smtap.yaml.5": {"settings": settings_mdoc(printed), "exporters": exporters_mdoc()},
         "smtap-eve.5": {"detectors": detectors_mdoc(), "counters": counters_mdoc()},
+        "smtap-metrics.5": {"metrics": metrics_mdoc()},
     }
     out = {EXAMPLE: example_yaml(printed)}
     for page, sections in parts.items():
