@@ -19,6 +19,7 @@ int command_rules(int argc, char **argv);
 int command_incidents(int argc, char **argv);
 int command_sources(int argc, char **argv);
 int command_accounts(int argc, char **argv);
+int command_reload(int argc, char **argv);
 int command_top(int argc, char **argv);
 int command_doctor(int argc, char **argv);
 

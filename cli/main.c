@@ -16,6 +16,7 @@ static const struct verb verbs[] = {
 	{"report", command_report, "make one HTML file of what a run found"},
 	{"doctor", command_doctor, "say what live ports lack on this machine"},
 	{"run", command_run, "watch live ports"},
+	{"reload", command_reload, "have a running instance read its settings and patterns again"},
 	{"top", command_top, "watch a running instance"},
 	{"incidents", command_incidents, "list incidents, show one, export its alerts"},
 	{"sources", command_sources, "list who failed to log in most"},

@@ -131,8 +131,8 @@ config_export_socket(const struct config *config, const char *output, char path[
 	return n < CONFIG_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
-static bool
-same_rules(const struct config_rules *a, const struct config_rules *b)
+bool
+config_same_rules(const struct config_rules *a, const struct config_rules *b)
 {
 	if (a->count != b->count)
 		return false;
@@ -152,7 +152,7 @@ config_same(const struct config *a, const struct config *b)
 	if (memcmp(a, b, offsetof(struct config, rules)) != 0)
 		return false;
 	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
-		if (!same_rules(&a->rules[list], &b->rules[list]))
+		if (!config_same_rules(&a->rules[list], &b->rules[list]))
 			return false;
 	return exporters_same(&a->exporters, &b->exporters);
 }

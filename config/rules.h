@@ -41,6 +41,9 @@ struct config_rules {
 	unsigned count;
 };
 
+/* Where a rule stands in its file does not matter. */
+bool config_same_rules(const struct config_rules *a, const struct config_rules *b);
+
 /* "suppress", "allow" */
 const char *config_rule_list_name(enum config_rule_list list);
 

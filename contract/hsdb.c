@@ -36,7 +36,6 @@ hsdb_seal(struct hsdb_header *header, const void *payload)
 {
 	memcpy(header->magic, HSDB_MAGIC, sizeof(header->magic));
 	header->version = HSDB_VERSION;
-	header->reserved = 0;
 	header->checksum = hsdb_checksum(header, payload);
 }
 

@@ -18,7 +18,7 @@
 #include "contract/event.h"
 
 #define HSDB_MAGIC "smtaphs\n"
-#define HSDB_VERSION 1
+#define HSDB_VERSION 2
 #define HSDB_FILE_BYTES_MAX (256u << 20) /* nothing larger is read */
 #define HSDB_REMEDY "compile it again: smtap-patterns -o DIR FILE..."
 
@@ -36,7 +36,7 @@ struct hsdb_header {
 	uint32_t shortest_bytes; /* no pattern matches a shorter line */
 	struct hsdb_bytes first; /* no pattern matches a line that starts otherwise */
 	uint64_t payload_bytes;  /* hs_serialize_database's */
-	uint64_t reserved;       /* 0 */
+	uint64_t source;         /* tells the patterns that it was made of (pattern_set_source) */
 	uint64_t checksum;       /* of the header with this field 0, then the payload */
 };
 

@@ -14,6 +14,7 @@
 #include "confine/confine.h"
 #include "control/folder.h"
 #include "control/meet.h"
+#include "control/patterns.h"
 #include "control/run_internal.h"
 
 #define WHY_BYTES 512
@@ -80,7 +81,7 @@ open_eve(struct run *run)
 {
 	const struct options *o = run->options;
 	struct eve_options options = {.config = &o->config,
-		.patterns = &run->patterns,
+		.patterns = run->patterns,
 		.enrich = run->enrich,
 		.write = write_eve,
 		.write_arg = &run->eve_file,
@@ -96,26 +97,24 @@ open_eve(struct run *run)
 	return run->eve ? 0 : run_fail(EXIT_FAILED, "out of memory");
 }
 
-/* Pattern files: the configuration's, those beside this program, those installed. */
 static int
 read_patterns(struct run *run)
 {
-	const char *dir = run->options->config.pattern_dir;
-	char path[PATH_MAX + sizeof("/patterns")], why[WHY_BYTES] = "";
+	char why[WHY_BYTES] = "";
 
-	if (!dir[0]) {
-		ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
-		char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
-
-		dir = SMTAP_PATTERN_DIR;
-		if (slash) {
-			strcpy(slash, "/patterns");
-			if (access(path, F_OK) == 0)
-				dir = path;
-		}
-	}
-	if (pattern_set_read_dir(&run->patterns, dir, why, sizeof(why)) != 0)
+	run->patterns = calloc(1, sizeof(*run->patterns));
+	if (!run->patterns)
+		return run_fail(EXIT_FAILED, "out of memory");
+	if (patterns_read(run->patterns, run->config, why, sizeof(why)) != 0)
 		return run_fail(EXIT_BAD_INPUT, "%s", why);
+	return 0;
+}
+
+static int
+open_reload(struct run *run)
+{
+	if (run->options->live && reload_open(&run->reload, run) != 0)
+		return run_fail(EXIT_FAILED, "out of memory");
 	return 0;
 }
 
@@ -183,6 +182,8 @@ run_accept(struct run *run)
 	/* Whoever started both processes tells that one has gone. */
 	if (r != 0 && !(r == -EPIPE && (run->captures_fd >= 0 || run->handover_fd >= 0)))
 		run_fail(0, "%s", why);
+	if (r == 0 && run->options->live)
+		reload_greet(run);
 	return r;
 }
 
@@ -236,6 +237,7 @@ void
 run_tear_down(struct run *run)
 {
 	serve_close(run->serve);
+	reload_close(&run->reload);
 	if (run->intake.rings)
 		intake_close(&run->intake);
 	if (run->eve)
@@ -247,7 +249,9 @@ run_tear_down(struct run *run)
 	busiest_close(&run->busiest);
 	enrich_close(run->enrich);
 	captures_free(&run->captures);
-	pattern_set_free(&run->patterns);
+	if (run->patterns)
+		pattern_set_free(run->patterns);
+	free(run->patterns);
 }
 
 /* Whoever cannot be answered changes nothing about what is seen. */
@@ -255,7 +259,10 @@ static int
 open_serve(struct run *run)
 {
 	const struct options *o = run->options;
-	struct serve_options options = {.path = o->socket, .store = o->store};
+	struct serve_options options = {.path = o->socket,
+		.store = o->store,
+		.reload = reload_prepare,
+		.arg = &run->reload};
 	char why[WHY_BYTES] = "";
 
 	if (!o->live)
@@ -323,7 +330,7 @@ int
 run_begin(struct run *run)
 {
 	static int (*const steps[])(struct run *) = {confine, open_fds, read_patterns, open_enrich,
-		open_eve, open_serve, open_outlet, open_engine, shake_hands};
+		open_eve, open_reload, open_serve, open_outlet, open_engine, shake_hands};
 	int status = 0;
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && status == 0; i++)

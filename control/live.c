@@ -49,6 +49,17 @@ live_init(struct live *live, const struct config *config)
 		.next_minute_ns = now_ns};
 }
 
+void
+live_reload(struct live *live, const struct config *config)
+{
+	uint64_t next_ns = live_now_ns() + config->stats_interval;
+
+	live->stats_ns = config->stats_interval;
+	live->percent = config->loss_percent;
+	if (live->next_stats_ns > next_ns)
+		live->next_stats_ns = next_ns;
+}
+
 /* One period after another; after a pause, the next from now. */
 static bool
 due(uint64_t *next_ns, uint64_t period_ns, uint64_t now_ns)

@@ -37,6 +37,9 @@ struct live {
 
 void live_init(struct live *live, const struct config *config);
 
+/* The settings have changed. */
+void live_reload(struct live *live, const struct config *config);
+
 /* Nanoseconds of the monotonic and of the wall clock. */
 uint64_t live_now_ns(void);
 uint64_t live_wall_ns(void);

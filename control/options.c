@@ -218,7 +218,6 @@ finish(struct options *o, char *why, size_t why_len)
 enum options_result
 options_read(struct options *o, int argc, char **argv, char *why, size_t why_len)
 {
-	const char *file;
 	int option;
 
 	memset(o, 0, sizeof(*o));
@@ -226,9 +225,10 @@ options_read(struct options *o, int argc, char **argv, char *why, size_t why_len
 	o->progress = true;
 	config_defaults(&o->config);
 	opterr = 0;
-	file = find_config(argc, argv);
-	if (file && config_read(&o->config, file, why, why_len) != 0)
+	o->config_file = find_config(argc, argv);
+	if (o->config_file && config_read(&o->config, o->config_file, why, why_len) != 0)
 		return OPTIONS_BAD;
+	o->started = o->config;
 	while ((option = getopt_long(argc, argv, ":c:o:", long_options, NULL)) != -1) {
 		if (option == OPT_HELP || option == OPT_VERSION) {
 			fputs(option == OPT_HELP ? options_help

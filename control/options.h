@@ -10,6 +10,8 @@
 
 struct options {
 	struct config config;
+	struct config started;   /* as the file has it; what is owned is the one above's */
+	const char *config_file; /* NULL: none */
 	int dataplane_fd;
 	int captures_fd; /* -1: none */
 	int handover_fd; /* where the next dataplane's socket comes; -1: none comes */

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "contract/swap.h"
 #include "control/metrics.h"
 #include "control/report/report.h"
 #include "control/report/words.h"
@@ -85,19 +86,21 @@ read_captures(struct run *run)
 	show_progress(run);
 }
 
-/* Bytes on this socket mean nothing; its end means that the dataplane has gone. */
+/* What it says of its patterns; the end of this socket means that the dataplane has gone. */
 static void
 read_peer(struct run *run)
 {
-	char bytes[64];
-	ssize_t n;
+	struct swap answer;
+	int r;
 
 	if (run->away.on) {
 		away_end(run);
 		return;
 	}
-	n = recv(run->dataplane_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	r = swap_receive(run->dataplane_fd, SWAP_ANSWER, &answer);
+	if (r == 0)
+		reload_answered(run, &answer);
+	else if (r == -EPIPE)
 		intake_peer_gone(&run->intake);
 }
 
@@ -136,6 +139,7 @@ look_around(struct run *run, int timeout_ms)
 		[FD_HANDOVER] = {.fd = away_fd(run), .events = POLLIN},
 	};
 
+	reload_look(run);
 	if (poll(p, FDS, timeout_ms) <= 0)
 		return;
 	if (p[FD_CAPTURES].revents)
@@ -398,7 +402,7 @@ write_report(struct run *run, const struct counters *sum)
 	struct eve_counters eve;
 	struct eve_signature signatures[REPORT_SIGNATURES_MAX];
 	struct report report = {.engine = run->engine,
-		.patterns = &run->patterns,
+		.patterns = run->patterns,
 		.enrich = run->enrich,
 		.workers = sum,
 		.intake = &run->intake.counters,
@@ -462,10 +466,11 @@ abandon(struct run *run)
 }
 
 int
-run_control(const struct options *options)
+run_control(struct options *options)
 {
 	struct run run = {.options = options,
 		.eve_file.fd = -1,
+		.config = &options->config,
 		.dataplane_fd = -1,
 		.handover_fd = -1,
 		.captures_fd = -1,

@@ -12,6 +12,6 @@ enum exit_status {
 };
 
 /* Errors are printed, one line each. */
-int run_control(const struct options *options);
+int run_control(struct options *options);
 
 #endif

@@ -11,6 +11,7 @@
 #include "control/intake/intake.h"
 #include "control/live.h"
 #include "control/outlet/outlet.h"
+#include "control/reload.h"
 #include "control/report/captures.h"
 #include "control/run.h"
 #include "control/serve/serve.h"
@@ -19,7 +20,9 @@
 
 struct run {
 	const struct options *options;
-	struct pattern_set patterns;
+	struct config *config;        /* the options', which reload changes */
+	struct reload reload;         /* live */
+	struct pattern_set *patterns; /* owned */
 	struct captures captures;
 	struct intake intake;
 	struct engine *engine;

@@ -53,6 +53,16 @@ stored_set_exporters(struct stored *stored, const struct config *config)
 }
 
 void
+stored_reload(struct stored *stored, const struct config *config)
+{
+	const struct store_keep keep = {
+		.keep_ns = config->store_keep, .bytes = config->store_size * MEGABYTE};
+
+	if (stored->outbox)
+		outbox_set_limits(stored->outbox, &keep, config->store_memory * MEGABYTE);
+}
+
+void
 stored_begin_ids(const struct stored *stored, struct engine *engine)
 {
 	struct store_last last = {0};

@@ -22,6 +22,8 @@ int stored_open(struct stored *stored, const struct options *options);
 
 /* Live: for whom alerts are kept until they were delivered; again when that changes. */
 void stored_set_exporters(struct stored *stored, const struct config *config);
+/* The settings have changed. */
+void stored_reload(struct stored *stored, const struct config *config);
 
 /* Ids go on after those of the store. */
 void stored_begin_ids(const struct stored *stored, struct engine *engine);

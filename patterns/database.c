@@ -187,6 +187,7 @@ pattern_database_compile(struct pattern_database *database, const struct pattern
 	else if (in.count != 0)
 		rc = inputs_compile(database, &in, options, why, why_len);
 	database->patterns = in.count;
+	database->source = pattern_set_source(set, database->context);
 	inputs_free(&in);
 	return rc;
 }
@@ -247,6 +248,7 @@ pattern_database_write(
 		.patterns = database->patterns,
 		.shortest_bytes = database->db ? database->shortest_bytes : 0,
 		.first = database->first,
+		.source = database->source,
 	};
 	char path[4096];
 	char *payload = NULL;

@@ -11,6 +11,7 @@ struct pattern_database {
 	enum event_context context;
 	hs_database_t *db; /* owned; NULL when there are no patterns */
 	uint32_t patterns;
+	uint64_t source;
 	uint32_t shortest_bytes;
 	struct hsdb_bytes first;
 };

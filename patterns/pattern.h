@@ -9,6 +9,7 @@
 #ifndef SMTAP_PATTERNS_PATTERN_H
 #define SMTAP_PATTERNS_PATTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@ struct pattern {
 	char *delist;   /* the page where that list is asked for delisting; may be NULL */
 	char *file;     /* where it stands, for errors */
 	unsigned line;
+	bool retired; /* of an earlier set: what it found is still named */
 };
 
 struct pattern_set {
@@ -75,6 +77,17 @@ int pattern_set_parse(struct pattern_set *set, const char *name, const uint8_t *
 	char *why, size_t why_len);
 
 void pattern_set_free(struct pattern_set *set);
+
+/*
+ * The set takes the place of another: what only that has is added, retired, so that whatever was
+ * found with it keeps its name. -EINVAL when an id stands for something else now, another context
+ * or role, or both another name and another expression; with FILE:LINE: in why. -ENOMEM.
+ */
+int pattern_set_follow(
+	struct pattern_set *set, const struct pattern_set *before, char *why, size_t why_len);
+
+/* Tells what a context's database is made of: that of other patterns has another. */
+uint64_t pattern_set_source(const struct pattern_set *set, enum event_context context);
 
 /* NULL when there is none. */
 const struct pattern *pattern_set_find(const struct pattern_set *set, uint32_t id);

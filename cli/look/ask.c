@@ -95,7 +95,7 @@ hear(int fd, size_t *len)
 }
 
 json_t *
-ask(int fd, json_t *question, char *why, size_t why_len)
+ask(int fd, json_t *question, struct ask_refusal *refusal)
 {
 	size_t len;
 	char *text = say(fd, question) == 0 ? hear(fd, &len) : NULL;
@@ -105,7 +105,10 @@ ask(int fd, json_t *question, char *why, size_t why_len)
 	free(text);
 	if (answer && !error)
 		return answer;
-	snprintf(why, why_len, "%s", error ? error : "smtap run does not answer any more");
+	bool bad = json_integer_value(json_object_get(answer, "status")) == COMMAND_BAD;
+	refusal->status = bad ? COMMAND_BAD : COMMAND_FAILED;
+	snprintf(refusal->why, sizeof(refusal->why), "%s",
+		error ? error : "smtap run does not answer any more");
 	json_decref(answer);
 	return NULL;
 }

@@ -9,10 +9,15 @@
 /* Connect to the instance that these options mean. Its fd; or -1: told, exit status in *status. */
 int ask_open(struct look *look, int *status);
 
+struct ask_refusal {
+	int status; /* to end with */
+	char why[512];
+};
+
 /*
  * One question, which is given back, and its answer, to be given back with json_decref. NULL: it
- * was refused, or nobody answers any more; why says so.
+ * was refused, or nobody answers any more; refusal says so.
  */
-json_t *ask(int fd, json_t *question, char *why, size_t why_len);
+json_t *ask(int fd, json_t *question, struct ask_refusal *refusal);
 
 #endif

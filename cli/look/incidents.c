@@ -251,10 +251,16 @@ each(struct request *q, char **ids, bool shows, int *status)
 }
 
 static int
+worse(int a, int b)
+{
+	return a > b ? a : b;
+}
+
+static int
 acknowledge(struct request *q, char **ids)
 {
 	int status, fd = ask_open(&q->look, &status);
-	char why[512];
+	struct ask_refusal refusal;
 
 	if (fd < 0)
 		return status;
@@ -268,9 +274,11 @@ acknowledge(struct request *q, char **ids)
 		json_t *answer = ask(fd,
 			json_pack("{s:s, s:I, s:s}", "verb", "ack", "incident", (json_int_t)id,
 				"note", q->note ? q->note : ""),
-			why, sizeof(why));
+			&refusal);
 		if (!answer)
-			status = command_fail(COMMAND_BAD, "incident %" PRIu64 ": %s", id, why);
+			status =
+				worse(status, command_fail(refusal.status,
+						      "incident %" PRIu64 ": %s", id, refusal.why));
 		json_decref(answer);
 	}
 	close(fd);

@@ -36,7 +36,12 @@ static const struct option options[] = {
 static json_t *
 ask_status(int fd, char *why, size_t why_len)
 {
-	return ask(fd, json_pack("{s:s}", "verb", "status"), why, why_len);
+	struct ask_refusal refusal;
+	json_t *answer = ask(fd, json_pack("{s:s}", "verb", "status"), &refusal);
+
+	if (!answer)
+		snprintf(why, why_len, "%s", refusal.why);
+	return answer;
 }
 
 static int

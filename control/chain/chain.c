@@ -367,6 +367,20 @@ chain_end(struct chain *c, const struct book_entry *entry)
 	return i;
 }
 
+uint64_t
+chain_incident_id(const struct chain *c, const struct book_entry *entry)
+{
+	uint32_t slot = c->links[number_of(c, entry)].slot;
+
+	return slot == CHAIN_NONE ? 0 : c->slots[slot].incident.id;
+}
+
+bool
+chain_incident_told(const struct chain *c, const struct book_entry *entry)
+{
+	return c->slots[c->links[number_of(c, entry)].slot].told;
+}
+
 void
 chain_forget(struct chain *c, const struct book_entry *entry)
 {

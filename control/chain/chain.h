@@ -88,6 +88,12 @@ struct incident *chain_update(struct chain *c, const struct book_entry *entry, u
 /* The finding in entry is over. Returns its incident, which is over when open_findings is 0. */
 struct incident *chain_end(struct chain *c, const struct book_entry *entry);
 
+/* The id of the incident that the finding in entry is in; 0: none so far. */
+uint64_t chain_incident_id(const struct chain *c, const struct book_entry *entry);
+
+/* Was anybody told of the incident that the finding in entry is in? */
+bool chain_incident_told(const struct chain *c, const struct book_entry *entry);
+
 /*
  * The entry is to be used anew: what it held leaves its incident, which is
  * forgotten with its last finding.

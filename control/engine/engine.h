@@ -153,7 +153,16 @@ bool engine_walk(const struct engine *engine, enum subject_type type, struct eng
 	uint32_t entries);
 void engine_totals(const struct engine *engine, struct engine_totals *out);
 
-/* What the rules of the configuration did. */
+/*
+ * The configuration has changed in its place, but for what `aggregate` and incident.table say:
+ * rules and what is ours are read from it anew. 0; -ENOMEM, -ENOSPC: the rules are as they were.
+ */
+int engine_reload(struct engine *engine);
+
+/* From now on the operators' rules are these. The same. */
+int engine_set_own_rules(struct engine *engine, const struct suppress_own *own, unsigned count);
+
+/* What the rules did. */
 struct suppress *engine_rules(const struct engine *engine);
 
 /* All findings so far, by id; pointers stay valid until engine_close. */

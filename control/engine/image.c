@@ -6,6 +6,17 @@
 
 #include "control/engine/internal.h"
 
+/* Rules have other numbers by now. */
+static void
+renumber(struct engine *engine)
+{
+	for (uint32_t i = 0; i < engine->book.used; i++) {
+		struct finding *finding = &engine->book.entries[i].finding;
+
+		finding->suppressed_by = suppress_renumbered(engine->rules, finding->suppressed_by);
+	}
+}
+
 void
 engine_image(struct engine *engine, struct image *image)
 {
@@ -21,4 +32,6 @@ engine_image(struct engine *engine, struct image *image)
 	book_image(&engine->book, image);
 	chain_image(&engine->chain, image);
 	suppress_image(engine->rules, image);
+	if (image->loads)
+		renumber(engine);
 }

@@ -103,6 +103,12 @@ void eve_event(struct eve *eve, const struct event *event);
 /* As an engine_sink has it. Flushes. */
 void eve_finding(struct eve *eve, const struct engine_telling *telling);
 
+/*
+ * From now on these patterns, which hold those of before too (pattern_set_follow); what was
+ * counted of each goes on. 0; -ENOMEM: nothing has changed.
+ */
+int eve_set_patterns(struct eve *eve, const struct pattern_set *patterns);
+
 /* Rules that may keep alerts of patterns back; borrowed until eve_close. */
 void eve_set_rules(struct eve *eve, struct suppress *rules);
 

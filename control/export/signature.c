@@ -7,6 +7,8 @@
  * collision forgets the older entry, which costs one more alert, never one less.
  * Its hash has a fixed key so that one capture always gives the same lines.
  */
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/siphash.h"
@@ -114,6 +116,28 @@ eve_signature(struct eve *eve, const struct event *event)
 	told->clock_ns = event->head.clock_ns;
 	told->suppressed = 0;
 	counted->alerts++;
+}
+
+int
+eve_set_patterns(struct eve *eve, const struct pattern_set *patterns)
+{
+	struct eve_signature *all = calloc(patterns->count + 1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	for (size_t i = 0; i < eve->patterns->count; i++) {
+		const struct pattern *old = &eve->patterns->patterns[i];
+		const struct pattern *now = pattern_set_find(patterns, old->id);
+
+		if (!now)
+			continue;
+		all[now - patterns->patterns] = eve->signatures[i];
+		all[now - patterns->patterns].pattern = now;
+	}
+	free(eve->signatures);
+	eve->signatures = all;
+	eve->patterns = patterns;
+	return 0;
 }
 
 size_t

@@ -68,6 +68,7 @@ struct finding {
 	enum finding_local local;
 	bool closed;
 	unsigned suppressed_by; /* the rule that hides it so far, from 1; 0: none does */
+	unsigned rules_epoch;   /* suppress_epoch when it was told first */
 	uint8_t kind;           /* enum finding_kind */
 	unsigned sample_count;
 	uint32_t signatures[4]; /* tools and servers named by patterns */

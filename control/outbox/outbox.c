@@ -232,7 +232,11 @@ static int
 retire(struct outbox *o)
 {
 	uint64_t undelivered = 0, now_ns = clock_ns(CLOCK_REALTIME);
-	int r = store_retire(o->store, &o->options.keep, now_ns, &undelivered);
+
+	pthread_mutex_lock(&o->lock);
+	const struct store_keep keep = o->options.keep;
+	pthread_mutex_unlock(&o->lock);
+	int r = store_retire(o->store, &keep, now_ns, &undelivered);
 
 	o->retire_ns = clock_ns(CLOCK_MONOTONIC) + (r == 1 ? 1 : RETIRE_S) * NS_PER_S;
 	pthread_mutex_lock(&o->lock);
@@ -381,6 +385,15 @@ outbox_open(const struct outbox_options *options)
 		return NULL;
 	}
 	return o;
+}
+
+void
+outbox_set_limits(struct outbox *o, const struct store_keep *keep, uint64_t memory_bytes)
+{
+	pthread_mutex_lock(&o->lock);
+	o->options.keep = *keep;
+	o->options.memory_bytes = memory_bytes;
+	pthread_mutex_unlock(&o->lock);
 }
 
 struct store_last

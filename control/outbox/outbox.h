@@ -47,6 +47,9 @@ struct outbox_options {
  */
 struct outbox *outbox_open(const struct outbox_options *options);
 
+/* From now on. */
+void outbox_set_limits(struct outbox *outbox, const struct store_keep *keep, uint64_t memory_bytes);
+
 /* The highest ids that were given before this run; to be called before the first outbox_put. */
 struct store_last outbox_last(const struct outbox *outbox);
 

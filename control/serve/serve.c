@@ -13,12 +13,26 @@
 #include "store/store.h"
 
 #define NOTE_MAX 1000
+#define RELOAD_WAIT_NS (30 * NS_PER_S)
+
+enum { FAILED = 1, BAD = 2 }; /* exit statuses of the commands */
 
 struct serve {
+	struct serve_options options;
 	struct served *served;
 	struct kept status;
-	char *store; /* path; empty: there is none */
+	char *store;          /* path; empty: there is none */
+	pthread_mutex_t lock; /* of what follows */
+	char *reloaded;       /* owned; the answer that somebody waits for; NULL: not there yet */
+	bool reloading;
 };
+
+/* Whoever asks ends with that exit status. */
+static void
+give_refusal(struct served_client *c, int status, const char *why)
+{
+	served_give_object(c, json_pack("{s:s, s:i}", "error", why, "status", status));
+}
 
 static void
 take_status(void *arg, struct served_client *c, const json_t *request)
@@ -50,26 +64,25 @@ ack_fault(const json_t *id, const char *note)
 	return NULL;
 }
 
+/* 0, or an exit status with why. */
 static int
 put_ack(const struct serve *s, const struct store_ack *ack, char why[512])
 {
 	struct store *store = NULL;
-	int r;
 
 	if (!s->store[0]) {
 		snprintf(why, 512, "there is no store");
-		return -ENOENT;
+		return FAILED;
 	}
-	r = store_open(&store, s->store, STORE_WRITE, why, 512);
-	if (r != 0)
-		return r;
-	r = store_ack(store, ack);
+	if (store_open(&store, s->store, STORE_WRITE, why, 512) != 0)
+		return FAILED;
+	int r = store_ack(store, ack);
 	if (r == -ENOENT)
 		snprintf(why, 512, "there is no incident %llu", (unsigned long long)ack->incident);
 	else if (r != 0)
 		snprintf(why, 512, "%s: %s", s->store, store_error(store));
 	store_close(store);
-	return r;
+	return r == 0 ? 0 : r == -ENOENT ? BAD : FAILED;
 }
 
 static void
@@ -83,7 +96,7 @@ take_ack(void *arg, struct served_client *c, const json_t *request)
 	struct timespec now;
 
 	if (fault) {
-		served_give_error(c, fault);
+		give_refusal(c, BAD, fault);
 		return;
 	}
 	served_peer(c, by);
@@ -92,14 +105,65 @@ take_ack(void *arg, struct served_client *c, const json_t *request)
 		.time_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec,
 		.by = by,
 		.note = note};
-	if (put_ack(arg, &ack, why) != 0)
-		served_give_error(c, why);
+	int status = put_ack(arg, &ack, why);
+	if (status != 0)
+		give_refusal(c, status, why);
 	else
 		served_give_object(c, json_pack("{s:b, s:s}", "ok", 1, "by", by));
 }
 
+static void
+look_at_reload(void *arg, struct served_client *c, bool late)
+{
+	struct serve *s = arg;
+	char *text;
+
+	pthread_mutex_lock(&s->lock);
+	text = s->reloaded;
+	s->reloaded = NULL;
+	pthread_mutex_unlock(&s->lock);
+	if (text)
+		served_give(c, text, strlen(text));
+	else if (late)
+		give_refusal(c, FAILED, "control is busy: it reloads when it can");
+}
+
+static void
+take_reload(void *arg, struct served_client *c, const json_t *request)
+{
+	struct serve *s = arg;
+	char why[512] = "it cannot reload";
+	int status = FAILED;
+
+	(void)request;
+	pthread_mutex_lock(&s->lock);
+	bool busy = s->reloading;
+	s->reloading = true;
+	if (!busy) {
+		free(s->reloaded); /* of somebody who did not wait */
+		s->reloaded = NULL;
+	}
+	pthread_mutex_unlock(&s->lock);
+	if (busy) {
+		give_refusal(c, FAILED, "a reload is under way");
+		return;
+	}
+	if (s->options.reload)
+		status = s->options.reload(s->options.arg, why, sizeof(why));
+	if (status == 0) {
+		served_wait(c, RELOAD_WAIT_NS);
+		look_at_reload(s, c, false);
+		return;
+	}
+	pthread_mutex_lock(&s->lock);
+	s->reloading = false;
+	pthread_mutex_unlock(&s->lock);
+	give_refusal(c, status, why);
+}
+
 static const struct served_verb verbs[] = {
 	{"status", take_status, look_at_status},
+	{"reload", take_reload, look_at_reload},
 	{"ack", take_ack, NULL},
 };
 
@@ -121,6 +185,8 @@ serve_open(struct serve **out, const struct serve_options *options, char *why, s
 		snprintf(why, why_len, "out of memory");
 		return -ENOMEM;
 	}
+	s->options = *options;
+	pthread_mutex_init(&s->lock, NULL);
 	kept_init(&s->status);
 	int r = served_open(&s->served, &served, why, why_len);
 	if (r != 0)
@@ -144,12 +210,31 @@ serve_put_status(struct serve *s, const char *json, size_t len)
 }
 
 void
+serve_put_reload(struct serve *s, const char *json, size_t len)
+{
+	char *line = malloc(len + 2);
+
+	if (line) {
+		memcpy(line, json, len);
+		strcpy(line + len, "\n");
+	}
+	pthread_mutex_lock(&s->lock);
+	free(s->reloaded);
+	s->reloaded = line;
+	s->reloading = false;
+	pthread_mutex_unlock(&s->lock);
+	served_wake(s->served);
+}
+
+void
 serve_close(struct serve *s)
 {
 	if (!s)
 		return;
 	served_close(s->served);
 	kept_free(&s->status);
+	pthread_mutex_destroy(&s->lock);
+	free(s->reloaded);
 	free(s->store);
 	free(s);
 }

@@ -2,9 +2,11 @@
  * serve: control's socket for operators, a Unix socket whose file permissions say who may speak to
  * it. A thread of its own answers: counting never waits for whoever asks.
  *
- * A request is a JSON object on a line, and so is its answer, which has "error" if it was refused:
+ * A request is a JSON object on a line, and so is its answer, which has "error" if it was refused,
+ * and in "status" what whoever asked ends with:
  *
  *   {"verb": "status"}                              what is going on, not older than a few seconds
+ *   {"verb": "reload"}                              read configuration and patterns again
  *   {"verb": "ack", "incident": 3, "note": "..."}   somebody has seen it; who, the kernel tells
  */
 #ifndef SMTAP_CONTROL_SERVE_SERVE_H
@@ -20,6 +22,12 @@ struct serve;
 struct serve_options {
 	const char *path;  /* of the socket */
 	const char *store; /* the store's file; empty: none */
+	/*
+	 * Somebody asks for a reload. In the thread of serve: files may be read there. 0: the
+	 * answer comes with serve_put_reload; else with what whoever asks ends, with why.
+	 */
+	int (*reload)(void *arg, char *why, size_t why_len);
+	void *arg;
 };
 
 /*
@@ -33,6 +41,9 @@ bool serve_wants_status(struct serve *serve);
 
 /* The status from now on: JSON, no newline. Copied. */
 void serve_put_status(struct serve *serve, const char *json, size_t len);
+
+/* What became of the reload: the answer, JSON, no newline. Copied. */
+void serve_put_reload(struct serve *serve, const char *json, size_t len);
 
 /* Ends the thread, and takes the socket away. NULL is nothing. */
 void serve_close(struct serve *serve);

@@ -25,9 +25,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/image.h"
 #include "config/detectors.h"
-#include "control/suppress/ranges.h"
+#include "control/suppress/internal.h"
 
 /* Behind all detectors that have findings. */
 enum {
@@ -35,88 +34,6 @@ enum {
 	DETECTOR_SIGNATURE = 0 DETECTORS(X) TRACKED_DETECTORS(X)
 #undef X
 };
-
-struct suppress {
-	const struct config_rules *lists;                 /* borrowed */
-	struct suppress_count *counts[CONFIG_RULE_LISTS]; /* owned; one for each rule */
-	struct suppress_count total;
-	struct ranges clients; /* of allow */
-	struct ranges servers;
-	uint16_t *accounts; /* owned; rules of allow, by account */
-	unsigned account_count;
-	uint16_t *others; /* owned; those that give only detectors */
-	unsigned other_count;
-	bool any_account; /* in any rule of allow */
-};
-
-static int
-compare_accounts(const void *a, const void *b, void *arg)
-{
-	const struct config_rule *rules = arg;
-	uint16_t x = *(const uint16_t *)a, y = *(const uint16_t *)b;
-	int c = strcmp(rules[x].account, rules[y].account);
-
-	return c ? c : (x > y) - (x < y);
-}
-
-static void
-file_rules(struct suppress *s)
-{
-	const struct config_rules *allow = &s->lists[CONFIG_ALLOW];
-
-	for (unsigned i = 0; i < allow->count; i++) {
-		const struct config_rule *rule = &allow->rule[i];
-
-		s->any_account |= rule->account[0] != '\0';
-		if (rule->by_client)
-			ranges_add(&s->clients, &rule->client, (uint16_t)i);
-		else if (rule->account[0])
-			s->accounts[s->account_count++] = (uint16_t)i;
-		else if (rule->by_server)
-			ranges_add(&s->servers, &rule->server, (uint16_t)i);
-		else
-			s->others[s->other_count++] = (uint16_t)i;
-	}
-	ranges_sort(&s->clients);
-	ranges_sort(&s->servers);
-	qsort_r(s->accounts, s->account_count, sizeof(*s->accounts), compare_accounts, allow->rule);
-}
-
-struct suppress *
-suppress_open(const struct config *config)
-{
-	struct suppress *s = calloc(1, sizeof(*s));
-	unsigned n = config->rules[CONFIG_ALLOW].count;
-
-	if (!s)
-		return NULL;
-	s->lists = config->rules;
-	s->accounts = calloc(n + 1, sizeof(*s->accounts));
-	s->others = calloc(n + 1, sizeof(*s->others));
-	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
-		s->counts[list] = calloc(s->lists[list].count + 1, sizeof(*s->counts[list]));
-	if (ranges_open(&s->clients, n) != 0 || ranges_open(&s->servers, n) != 0 || !s->accounts ||
-		!s->others || !s->counts[CONFIG_SUPPRESS] || !s->counts[CONFIG_ALLOW]) {
-		suppress_close(s);
-		return NULL;
-	}
-	file_rules(s);
-	return s;
-}
-
-void
-suppress_close(struct suppress *s)
-{
-	if (!s)
-		return;
-	ranges_close(&s->clients);
-	ranges_close(&s->servers);
-	free(s->accounts);
-	free(s->others);
-	free(s->counts[CONFIG_SUPPRESS]);
-	free(s->counts[CONFIG_ALLOW]);
-	free(s);
-}
 
 /* An event, and what the rules said of it so far. */
 struct question {
@@ -143,36 +60,39 @@ static void
 ask_rule(void *arg, uint16_t number)
 {
 	struct question *q = arg;
-	const struct config_rule *rule = &q->s->lists[CONFIG_ALLOW].rule[number];
+	struct suppress_slot *slot = &q->s->lists[CONFIG_ALLOW].slots[number];
 
-	if (!describes(rule, &q->event->head, q->account))
+	if (!describes(&slot->rule, &q->event->head, q->account))
 		return;
-	q->detectors |= rule->detectors ? rule->detectors : UINT64_MAX;
-	q->s->counts[CONFIG_ALLOW][number].events++;
+	q->detectors |= slot->rule.detectors ? slot->rule.detectors : UINT64_MAX;
+	slot->count.events++;
 }
 
 static void
 ask_accounts(struct question *q)
 {
-	const struct config_rule *rules = q->s->lists[CONFIG_ALLOW].rule;
-	const uint16_t *all = q->s->accounts;
-	unsigned low = 0, high = q->s->account_count;
+	const struct suppress_slot *slots = q->s->lists[CONFIG_ALLOW].slots;
+	const struct suppress_index *index = &q->s->index;
+	const uint16_t *all = index->accounts;
+	unsigned low = 0, high = index->account_count;
 
 	while (low < high) {
 		unsigned mid = (low + high) / 2;
 
-		if (strcmp(rules[all[mid]].account, q->account) < 0)
+		if (strcmp(slots[all[mid]].rule.account, q->account) < 0)
 			low = mid + 1;
 		else
 			high = mid;
 	}
-	for (; low < q->s->account_count && strcmp(rules[all[low]].account, q->account) == 0; low++)
+	for (; low < index->account_count && strcmp(slots[all[low]].rule.account, q->account) == 0;
+		low++)
 		ask_rule(q, all[low]);
 }
 
 uint64_t
 suppress_allowed(struct suppress *s, const struct event *event)
 {
+	const struct suppress_index *index = &s->index;
 	struct question q;
 	const char *name;
 
@@ -180,33 +100,35 @@ suppress_allowed(struct suppress *s, const struct event *event)
 	q.event = event;
 	q.detectors = 0;
 	q.account[0] = '\0';
-	if (s->any_account) {
+	if (index->any_account) {
 		size_t len = event_account(event, &name);
 
 		if (len > 0)
 			config_fold(q.account, name, len);
 		q.account[len] = '\0';
 	}
-	ranges_find(&s->clients, &event->head.flow.client, ask_rule, &q);
+	ranges_find(&index->clients, &event->head.flow.client, ask_rule, &q);
 	if (q.account[0])
 		ask_accounts(&q);
-	ranges_find(&s->servers, &event->head.flow.server, ask_rule, &q);
-	for (unsigned i = 0; i < s->other_count; i++)
-		ask_rule(&q, s->others[i]);
+	ranges_find(&index->servers, &event->head.flow.server, ask_rule, &q);
+	for (unsigned i = 0; i < index->other_count; i++)
+		ask_rule(&q, index->others[i]);
 	s->total.events += q.detectors != 0;
 	return q.detectors;
 }
 
 /* The first rule of a list that describes the event and has to do with signatures, from 1. */
 static unsigned
-rule_of_signature(const struct config_rules *rules, const struct event *event)
+rule_of_signature(const struct suppress_list *list, const struct event *event)
 {
-	for (unsigned i = 0; i < rules->count; i++) {
-		const struct config_rule *rule = &rules->rule[i];
+	for (unsigned i = 0; i < list->held_count; i++) {
+		const struct suppress_slot *slot = &list->slots[list->held[i]];
+		const struct config_rule *rule = &slot->rule;
 
-		if ((!rule->detectors || rule->detectors >> DETECTOR_SIGNATURE & 1) &&
+		if (slot->incident == 0 &&
+			(!rule->detectors || rule->detectors >> DETECTOR_SIGNATURE & 1) &&
 			describes(rule, &event->head, ""))
-			return i + 1;
+			return list->held[i] + 1u;
 	}
 	return 0;
 }
@@ -317,22 +239,40 @@ holds(const struct config_rule *rule, const struct evidence *e)
 unsigned
 suppress_finding(const struct suppress *s, const struct finding *finding)
 {
-	const struct config_rules *rules = &s->lists[CONFIG_SUPPRESS];
+	const struct suppress_list *list = &s->lists[CONFIG_SUPPRESS];
 	struct evidence evidence;
 
-	if (rules->count == 0)
+	if (list->held_count == 0)
 		return 0;
 	read_evidence(&evidence, finding);
-	for (unsigned i = 0; i < rules->count; i++)
-		if (holds(&rules->rule[i], &evidence))
-			return i + 1;
+	for (unsigned i = 0; i < list->held_count; i++) {
+		const struct suppress_slot *slot = &list->slots[list->held[i]];
+
+		if (slot->incident == 0 && holds(&slot->rule, &evidence))
+			return list->held[i] + 1u;
+	}
+	return 0;
+}
+
+unsigned
+suppress_incident(const struct suppress *s, uint64_t incident, uint64_t last_seen_ns)
+{
+	const struct suppress_list *list = &s->lists[CONFIG_SUPPRESS];
+
+	for (unsigned i = 0; i < list->held_count; i++) {
+		const struct suppress_slot *slot = &list->slots[list->held[i]];
+
+		if (slot->incident != 0 && slot->incident == incident &&
+			last_seen_ns < slot->rule.until_ns)
+			return list->held[i] + 1u;
+	}
 	return 0;
 }
 
 void
 suppress_kept_back(struct suppress *s, unsigned rule, bool first)
 {
-	struct suppress_count *count = &s->counts[CONFIG_SUPPRESS][rule - 1];
+	struct suppress_count *count = &s->lists[CONFIG_SUPPRESS].slots[rule - 1].count;
 
 	count->sightings++;
 	s->total.sightings++;
@@ -340,50 +280,8 @@ suppress_kept_back(struct suppress *s, unsigned rule, bool first)
 	s->total.findings += first;
 }
 
-const struct config_rule *
-suppress_rule(const struct suppress *s, enum config_rule_list list, unsigned rule)
-{
-	return &s->lists[list].rule[rule];
-}
-
-unsigned
-suppress_rules(const struct suppress *s, enum config_rule_list list)
-{
-	return s->lists[list].count;
-}
-
-struct suppress_count
-suppress_count(const struct suppress *s, enum config_rule_list list, unsigned rule)
-{
-	return s->counts[list][rule];
-}
-
 struct suppress_count
 suppress_total(const struct suppress *s)
 {
 	return s->total;
-}
-
-/* Of a list with other rules nothing is taken. */
-static void
-counts_image(struct suppress_count *counts, unsigned count, struct image *image)
-{
-	uint32_t n = image_count(image, count, CONFIG_RULES_MAX);
-	bool same = n == count;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct suppress_count one = same ? counts[i] : (struct suppress_count){0};
-
-		IMAGE_VALUE(image, one);
-		if (same)
-			counts[i] = one;
-	}
-}
-
-void
-suppress_image(struct suppress *s, struct image *image)
-{
-	for (unsigned list = 0; list < CONFIG_RULE_LISTS; list++)
-		counts_image(s->counts[list], s->lists[list].count, image);
-	IMAGE_VALUE(image, s->total);
 }

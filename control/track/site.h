@@ -1,6 +1,6 @@
 /*
  * site: what the configuration says is ours (site.local_nets, .local_domains),
- * in a form that is fast to ask. Made when control starts, never changed.
+ * in a form that is fast to ask. Made when control starts, and anew when that changes.
  */
 #ifndef SMTAP_CONTROL_TRACK_SITE_H
 #define SMTAP_CONTROL_TRACK_SITE_H

@@ -107,6 +107,13 @@ track_open(struct track *t, const struct config *config, const struct siphash_ke
 	return rc;
 }
 
+int
+track_reload(struct track *t)
+{
+	site_close(&t->site);
+	return site_open(&t->site, t->config);
+}
+
 void
 track_close(struct track *t)
 {

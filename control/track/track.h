@@ -154,6 +154,9 @@ struct track {
 
 /* key: as aggr's, whose hashes of addresses and names are known here too. 0, or -ENOMEM. */
 int track_open(struct track *t, const struct config *config, const struct siphash_key *key);
+
+/* What the configuration says is ours has changed, in its place. 0 or -ENOMEM: nothing is. */
+int track_reload(struct track *t);
 void track_close(struct track *t);
 
 struct image;

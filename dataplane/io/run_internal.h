@@ -13,6 +13,7 @@
 #include "dataplane/io/notice.h"
 #include "dataplane/io/peer.h"
 #include "dataplane/io/reader.h"
+#include "dataplane/io/renew.h"
 #include "dataplane/io/run.h"
 #include "dataplane/io/worker.h"
 
@@ -56,6 +57,7 @@ struct run {
 	int control_fd;                      /* -1: no control now */
 	bool control_asked;                  /* it has our offer, and has not answered */
 	bool launched;
+	struct renew renew;
 	struct notice notice; /* while it starts */
 	struct notify notify; /* of the service manager */
 	unsigned waited_s;    /* for control to accept the rings */

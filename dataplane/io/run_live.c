@@ -267,6 +267,8 @@ run_set_up_lcores(struct run *run)
 
 	notice_doing(&run->notice, "takes memory for %u workers", run->worker_count);
 	int r = run_set_up_workers(run, false);
+	if (r == 0)
+		r = renew_open(run);
 
 	for (unsigned i = 0; i < run->worker_count; i++)
 		run->workers[i].left_open = true;
@@ -382,7 +384,20 @@ run_give_cursors(struct run *run, const int cursors[])
 	}
 }
 
-/* Control answers, or has gone: that is for who started both to tell. */
+/* It asks for other patterns, or has gone: that is for who started both to tell. */
+static void
+run_control_asks(struct run *run)
+{
+	struct swap ask;
+	int r = swap_receive(run->control_fd, SWAP_ASK, &ask);
+
+	if (r == 0)
+		renew_ask(run, &ask);
+	else if (r != -EAGAIN)
+		run_drop_control(run);
+}
+
+/* Control answers our offer. */
 static void
 run_control_says(struct run *run)
 {
@@ -390,7 +405,7 @@ run_control_says(struct run *run)
 	char why[RUN_WHY_BYTES] = "";
 
 	if (!run->control_asked) {
-		run_drop_control(run);
+		run_control_asks(run);
 		return;
 	}
 	run->control_asked = false;
@@ -454,6 +469,7 @@ run_watch_ports(struct run *run, int fd)
 		return;
 	nic_set_watch(&run->nics);
 	run_renew_ports(run);
+	renew_look(run);
 	run_notify_look(run);
 	if (!run->launched && ++run->waited_s == LIVE_PATIENCE_S)
 		fprintf(stderr, "smtap: it waits for control to accept the events; nothing is seen "
@@ -546,6 +562,7 @@ run_live(const struct options *options)
 	notify_stopping(&run->notify);
 	meet_close(&run->meet);
 	nic_set_close(&run->nics);
+	renew_close(run);
 	run_tear_down(run);
 	return status;
 }

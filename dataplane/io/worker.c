@@ -18,6 +18,7 @@
 
 #include <rte_ethdev.h>
 #include <rte_prefetch.h>
+#include <rte_rcu_qsbr.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -428,6 +429,14 @@ worker_end(struct worker *w, uint64_t clock_ns)
 		ring_writer_end(&w->ring);
 }
 
+/* It holds nothing of what main swaps (renew.c). */
+static inline void
+worker_passes(struct worker *w)
+{
+	if (w->passing)
+		rte_rcu_qsbr_quiescent(w->passing, w->number);
+}
+
 /* Polls its queue: what a capture's reader or a port's dispatcher gives it. */
 static void
 worker_run_queue(struct worker *w)
@@ -439,6 +448,7 @@ worker_run_queue(struct worker *w)
 		bool ended = atomic_load_explicit(&q->ended, memory_order_acquire);
 		uint64_t clock_ns = atomic_load_explicit(&q->clock_ns, memory_order_acquire);
 		worker_take_cursor(w);
+		worker_passes(w);
 		if (worker_poll(w) > 0) {
 			idle = 0;
 			continue;
@@ -464,6 +474,7 @@ worker_run_live(struct worker *w)
 	while (run_mode_get(w->run) != RUN_ABORT) {
 		bool stopped = run_mode_get(w->run) == RUN_STOP;
 		worker_take_cursor(w);
+		worker_passes(w);
 		uint16_t n = worker_poll(w);
 		if (n == 0) {
 			worker_advance(w, live_clock(w->live) + 1);
@@ -485,10 +496,18 @@ worker_run(void *arg)
 {
 	struct worker *w = arg;
 
+	if (w->passing) {
+		rte_rcu_qsbr_thread_register(w->passing, w->number);
+		rte_rcu_qsbr_thread_online(w->passing, w->number);
+	}
 	if (w->live)
 		worker_run_live(w);
 	else
 		worker_run_queue(w);
+	if (w->passing) {
+		rte_rcu_qsbr_thread_offline(w->passing, w->number);
+		rte_rcu_qsbr_thread_unregister(w->passing, w->number);
+	}
 	eventfd_write(w->done_fd, 1);
 	return 0;
 }

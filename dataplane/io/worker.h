@@ -40,6 +40,8 @@ struct worker {
 	struct ring_writer ring;
 	struct emit emit;
 	struct match *match;
+	struct rte_rcu_qsbr *passing; /* where it says that it has been through its loop; live */
+	unsigned number;              /* its own, there */
 	int meta_offset;
 	int done_fd;    /* eventfd, written when the worker has ended */
 	bool left_open; /* the main lcore ends its ring, once the last losses are counted there */

@@ -7,8 +7,10 @@
  * session (250, 334, MAIL, RCPT) are passed over by these two alone.
  *
  * What always holds: a set does not change after it was loaded, so workers
- * share it without locks, and a new one can take its place between two lines.
- * Only the scratch is written while scanning, and each worker has its own.
+ * share it without locks, and a new one can take its place between two lines:
+ * a worker reads one pointer for each line, to its view of a set. Only the
+ * view is written while scanning, and each worker has its own. Who swaps it
+ * waits for the worker to pass before he frees the old one (io/renew.c).
  *
  * Servers say the same few lines over and over, and tools do. So the answers for the last few
  * lines, of those that are short and no message's, are kept with the lines themselves: the same
@@ -30,6 +32,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <hs.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,11 +45,12 @@
 #define KNOWN_LINES 64u           /* a power of two */
 #define KNOWN_BYTES_MAX 84u
 
-/* One context: 48 bytes, read for every line. */
+/* One context: 56 bytes, read for every line. */
 struct match_context {
 	hs_database_t *db; /* owned by the set; NULL: no patterns */
 	struct hsdb_bytes first;
 	uint32_t shortest_bytes;
+	uint64_t source;
 };
 
 struct match_set {
@@ -65,10 +69,15 @@ struct known_line {
 
 _Static_assert(sizeof(struct known_line) <= 128, "a known line is two cache lines");
 
-struct match {
+struct match_view {
 	struct match_context contexts[CONTEXT_COUNT]; /* a copy; databases are the set's */
 	hs_scratch_t *scratch;                        /* owned */
 	struct known_line known[KNOWN_LINES];
+};
+
+struct match {
+	/* match_swap release -> the worker acquire. Owned. */
+	struct match_view *_Atomic view;
 };
 
 struct file_bytes {
@@ -145,6 +154,7 @@ context_fill(struct match_context *context, const struct file_bytes *file, enum 
 		return problem;
 	context->shortest_bytes = header.shortest_bytes ? header.shortest_bytes : 1;
 	context->first = header.first;
+	context->source = header.source;
 	if (header.patterns == 0)
 		return NULL;
 	hs_error_t error = hs_deserialize_database((const char *)file->data + sizeof(header),
@@ -216,19 +226,48 @@ match_set_free(struct match_set *set)
 	free(set);
 }
 
+uint64_t
+match_set_source(const struct match_set *set, enum event_context context)
+{
+	return set->contexts[context].source;
+}
+
+struct match_view *
+match_view_open(const struct match_set *set)
+{
+	struct match_view *view = calloc(1, sizeof(*view));
+
+	if (!view)
+		return NULL;
+	memcpy(view->contexts, set->contexts, sizeof(view->contexts));
+	/* No scratch: no context has patterns. */
+	if (set->scratch && hs_clone_scratch(set->scratch, &view->scratch) != HS_SUCCESS) {
+		free(view);
+		return NULL;
+	}
+	return view;
+}
+
+void
+match_view_close(struct match_view *view)
+{
+	if (!view)
+		return;
+	hs_free_scratch(view->scratch);
+	free(view);
+}
+
 struct match *
 match_open(const struct match_set *set)
 {
 	struct match *match = calloc(1, sizeof(*match));
+	struct match_view *view = match ? match_view_open(set) : NULL;
 
-	if (!match)
-		return NULL;
-	memcpy(match->contexts, set->contexts, sizeof(match->contexts));
-	/* No scratch: no context has patterns. */
-	if (set->scratch && hs_clone_scratch(set->scratch, &match->scratch) != HS_SUCCESS) {
+	if (!view) {
 		free(match);
 		return NULL;
 	}
+	atomic_init(&match->view, view);
 	return match;
 }
 
@@ -237,8 +276,14 @@ match_close(struct match *match)
 {
 	if (!match)
 		return;
-	hs_free_scratch(match->scratch);
+	match_view_close(atomic_load_explicit(&match->view, memory_order_relaxed));
 	free(match);
+}
+
+struct match_view *
+match_swap(struct match *match, struct match_view *view)
+{
+	return atomic_exchange_explicit(&match->view, view, memory_order_acq_rel);
 }
 
 /* Keep the lowest ids, sorted. SINGLEMATCH: no id comes twice. */
@@ -264,50 +309,74 @@ hits_add(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 	return 0;
 }
 
-void
-match_scan(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+static void
+scan(struct match_view *view, enum event_context context, const uint8_t *line, size_t len,
 	struct match_hits *hits)
 {
+	const struct match_context *c = &view->contexts[context];
+
 	hits->count = 0;
-	if (!match || (unsigned)context >= CONTEXT_COUNT)
-		return;
-	const struct match_context *c = &match->contexts[context];
 	if (!c->db || len < c->shortest_bytes || !hsdb_bytes_has(&c->first, line[0]))
 		return;
 	if (len > MATCH_LINE_BYTES_MAX)
 		len = MATCH_LINE_BYTES_MAX;
 	/* It can fail only on misuse (a scratch in use); then nothing was found. */
-	if (hs_scan(c->db, (const char *)line, (unsigned)len, 0, match->scratch, hits_add, hits) !=
+	if (hs_scan(c->db, (const char *)line, (unsigned)len, 0, view->scratch, hits_add, hits) !=
 		HS_SUCCESS)
 		hits->count = 0;
 }
 
+/* NULL: there is nothing to look for. */
+static struct match_view *
+view_of(struct match *match, enum event_context context)
+{
+	if (!match || (unsigned)context >= CONTEXT_COUNT)
+		return NULL;
+	return atomic_load_explicit(&match->view, memory_order_acquire);
+}
+
+void
+match_scan(struct match *match, enum event_context context, const uint8_t *line, size_t len,
+	struct match_hits *hits)
+{
+	struct match_view *view = view_of(match, context);
+
+	hits->count = 0;
+	if (view)
+		scan(view, context, line, len, hits);
+}
+
 static struct known_line *
-known_place(struct match *match, enum event_context context, const uint8_t *line, size_t len)
+known_place(struct match_view *view, enum event_context context, const uint8_t *line, size_t len)
 {
 	uint32_t head, tail;
 
 	memcpy(&head, line, sizeof(head));
 	memcpy(&tail, line + len - sizeof(tail), sizeof(tail));
 	uint64_t mixed = (head ^ (uint64_t)tail << 32 ^ len << 24 ^ context) * 0x9e3779b97f4a7c15;
-	return &match->known[mixed >> 32 & (KNOWN_LINES - 1)];
+	return &view->known[mixed >> 32 & (KNOWN_LINES - 1)];
 }
 
 void
 match_line(struct match *match, enum event_context context, const uint8_t *line, size_t len,
 	struct match_hits *hits)
 {
-	if (!match || context == CONTEXT_HEADER || len < 4 || len > KNOWN_BYTES_MAX) {
-		match_scan(match, context, line, len, hits);
+	struct match_view *view = view_of(match, context);
+
+	hits->count = 0;
+	if (!view)
+		return;
+	if (context == CONTEXT_HEADER || len < 4 || len > KNOWN_BYTES_MAX) {
+		scan(view, context, line, len, hits);
 		return;
 	}
-	struct known_line *known = known_place(match, context, line, len);
+	struct known_line *known = known_place(view, context, line, len);
 	if (known->len == len && known->context == context && memcmp(known->line, line, len) == 0) {
 		hits->count = known->count;
 		memcpy(hits->id, known->id, sizeof(hits->id));
 		return;
 	}
-	match_scan(match, context, line, len, hits);
+	scan(view, context, line, len, hits);
 	known->len = (uint8_t)len;
 	known->context = (uint8_t)context;
 	known->count = (uint8_t)hits->count;

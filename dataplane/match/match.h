@@ -18,8 +18,9 @@ struct match_hits {
 	uint32_t id[MATCH_HITS_MAX]; /* pattern ids, ascending, each once */
 };
 
-struct match_set; /* the databases; read-only, shared by all workers */
-struct match;     /* one worker's view: set and scratch */
+struct match_set;  /* the databases; read-only, shared by all workers */
+struct match;      /* one worker's way to them */
+struct match_view; /* one worker's scratch for a set, and what it found lately */
 
 /*
  * Load DIR/{banner,reply,command,header}.hsdb. NULL on failure, with one line
@@ -28,9 +29,21 @@ struct match;     /* one worker's view: set and scratch */
 struct match_set *match_set_load(const char *dir, char *why, size_t why_len);
 void match_set_free(struct match_set *set);
 
+/* What a context's database was made of (contract/hsdb.h). */
+uint64_t match_set_source(const struct match_set *set, enum event_context context);
+
 /* Scratch for one worker. NULL when out of memory. */
 struct match *match_open(const struct match_set *set);
 void match_close(struct match *match);
+
+/*
+ * Another set takes the place of the worker's, between two lines, from any thread. Gives back the
+ * view of before, which the worker may still be using: free it, and then the set that it was of,
+ * when the worker has been through its loop once more.
+ */
+struct match_view *match_view_open(const struct match_set *set); /* NULL: out of memory */
+struct match_view *match_swap(struct match *match, struct match_view *view);
+void match_view_close(struct match_view *view);
 
 /*
  * Which patterns match one line (without CRLF). hits->count = 0 when nothing matched, match is

@@ -6,10 +6,12 @@ usage: reload_test.py SMTAP [UNPACKED] [PART-OF-A-NAME]   (prints TAP)
 As live_test.py, with tcpreplay for the traffic. Skipped where something is missing.
 """
 import collections
+import contextlib
 import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +24,29 @@ from live_test import AF_PACKET, SEEN, devices  # noqa: E402
 from pcapgen import Session, Wire  # noqa: E402
 
 
+FOR_EVER = 1000000
 PPS = 8000  # what a small machine keeps up with
 
 
 class Live(live_test.Live):
-    """Whose events are in several files."""
+    """Whose events are in several files, each read once."""
+
+    def __init__(self, *args, **kw):
+        self.read = {}  # by inode: how far, and what was there
+        super().__init__(*args, **kw)
 
     def events(self, *kinds):
-        return [e for e in whole(self)[0] if not kinds or e["event_type"] in kinds]
+        found = []
+        for path in paths_of(self):
+            with contextlib.suppress(OSError), open(path, "rb") as f:
+                done, events = self.read.setdefault(os.fstat(f.fileno()).st_ino, ([0], []))
+                f.seek(done[0])
+                text = f.read()
+                text = text[: text.rfind(b"\n") + 1]
+                done[0] += len(text)
+                events += [json.loads(line) for line in text.splitlines()]
+                found += events
+        return [e for e in found if not kinds or e["event_type"] in kinds]
 
 
 def write_traffic(lab, sessions):
@@ -63,15 +80,19 @@ def start_traffic(lab, loops, pps):
 def sent_by(process):
     said = process.communicate(timeout=60)[0]
     sent = re.search(r"Actual: (\d+) packets", said)
-    if process.returncode or not sent:
+    if not sent:
         raise AssertionError(f"tcpreplay: {said[-400:]}")
     return int(sent[1])
 
 
+def paths_of(live):
+    aside = sorted(p for p in live.folder.glob("eve.json*") if p.name != "eve.json")
+    return [*aside, live.folder / "eve.json"]
+
+
 def files_of(live):
     """eve.json and those that were put aside, oldest first: (name, lines)."""
-    aside = sorted(p for p in live.folder.glob("eve.json*") if p.name != "eve.json")
-    return [(p.name, p.read_text()) for p in [*aside, live.folder / "eve.json"] if p.exists()]
+    return [(p.name, p.read_text()) for p in paths_of(live) if p.exists()]
 
 
 def whole(live):
@@ -89,8 +110,7 @@ def whole(live):
 
 
 def sum_seen(live):
-    stats = [e for e in whole(live)[0] if e["event_type"] == "stats"]
-    counters = stats[-1]["smtap"]["counters"]
+    counters = live.counters()
     return sum(counters[k] for k in SEEN), counters
 
 
@@ -117,12 +137,14 @@ def base_of(live):
     return sum_seen(live)[0]
 
 
-def run_with(lab, smtap, config, loops, pps, meanwhile=lambda live, process: None):
+def run_with(lab, smtap, config, loops, pps, meanwhile=lambda live, process: None, *options):
     """A run under traffic: its events, and what is off."""
-    live = Live(lab, smtap, AF_PACKET, config=config)
+    live = Live(lab, smtap, AF_PACKET, *options, config=config)
     base = base_of(live)
     process = start_traffic(lab, loops, pps)
     meanwhile(live, process)
+    if loops == FOR_EVER:
+        process.send_signal(signal.SIGINT)
     sent = sent_by(process)
     off, lost = arrived(lab, live, base, sent)
     status, said = live.end()
@@ -214,7 +236,202 @@ def a_signal_to_the_whole_group_ends_nobody(tap, name, lab, smtap):
     tap.point(name, [f"status {status}, {pids}: {said[-500:]}"] if bad else [])
 
 
+def reload(lab, live, smtap, config, status=0):
+    """Another configuration for the run: what `smtap reload --json` answers, or says."""
+    (lab.path / "smtap.yaml").write_text(f"stats:\n  interval: 1s\n{config}")
+    r = subprocess.run(
+        [smtap, "reload", "--json", "-o", live.folder], capture_output=True, text=True, timeout=60
+    )
+    if r.returncode != status:
+        raise AssertionError(f"reload: status {r.returncode}: {r.stdout} {r.stderr}")
+    return json.loads(r.stdout) if status == 0 else r.stderr
+
+
+def daemons(live):
+    return [live.child(n) for n in ("smtap-dataplane", "smtap-control")]
+
+
+# Nobody reaches these.
+DEAF = (
+    "bruteforce: {passwords: 60, passwords_hour: 9999, blind: 9999, blind_hour: 9999}\n"
+    "spray: {shared: 9999, accounts: 9999, accounts_hour: 9999, accounts_day: 9999}\n"
+    "stuffing: {accounts: 9999, accounts_hour: 9999, accounts_day: 9999}\n"
+    "slow: {level: 1000, day: 9999}\n"
+    "auth_spike: {failures: 65000}\n"
+)
+
+
+def write_guesses(lab, sessions):
+    """One source, another account and another password each time."""
+    wire = Wire()
+    for n in range(sessions):
+        s = Session(wire, live_test.ATTACKER, sport=40000 + n % 20000).open()
+        s.talk("S: 220 mx1.corp.example ESMTP Postfix", "C: EHLO client.example")
+        s.talk("S: 250-mx1.corp.example\r\n250 AUTH LOGIN PLAIN")
+        s.talk(f"C: AUTH PLAIN {b64(f'{chr(0)}user{n}{chr(0)}guess-{n}')}", "S: 535 5.7.8 no")
+        s.close()
+    wire.write(f"{lab.path}/traffic.pcap")
+
+
+def attacks(live):
+    """Alerts that thresholds decide about."""
+    return [e for e in live.events("alert") if e["smtap"]["detector"] != "exposure"]
+
+
+def settings_are_taken_while_packets_flow(tap, name, lab, smtap):
+    lab.cable()
+    lab.users()
+    devices(lab)
+    write_guesses(lab, 1500)
+    said = {}
+
+    def meanwhile(live, process):
+        before = daemons(live)
+        lab.until("attempts", lambda: len(live.events("smtp_auth")) > 50)
+        told = attacks(live)
+        bad = DEAF + "incident:\n  quiet: soon\n"
+        said["bad"] = reload(lab, live, smtap, bad, status=2)
+        said["quiet"] = (told, attacks(live))
+        restart = "dataplane:\n  workers: 2\nmail:\n  ports: [25, 587]\nincident:\n  table: 99\n"
+        said["good"] = reload(lab, live, smtap, restart)
+        lab.until("the incident", lambda: live.found("stuffing", live_test.ATTACKER))
+        said["running"] = process.poll() is None
+        said["daemons"] = before == daemons(live) and None not in before
+
+    live, events, off, lost = run_with(lab, smtap, DEAF, 1, PPS, meanwhile)
+    tap.point(f"{name}_and_sent_is_received_and_lost", off)
+    off = []
+    if "smtap.yaml:9: incident.quiet: expected a duration" not in said["bad"]:
+        off.append(said["bad"])
+    if said["quiet"][0] or said["quiet"][1]:
+        off.append(f"a bad file was taken, or thresholds are none: {said['quiet']}")
+    if said["good"]["restart"] != "dataplane.workers, incident.table, mail.ports":
+        off.append(f"restart: {said['good']}")
+    if not said["daemons"]:
+        off.append("a daemon was started again")
+    if not said["running"]:
+        print("# the traffic had ended before the incident was there")
+    first = attacks(live)[0]["smtap"]
+    # The window goes on: what came before the reload counts.
+    if first["detector"] != "stuffing" or first["attempts"] < 50:
+        off.append(f"{first['detector']}: {first['attempts']} attempts")
+    tap.point(name, off)
+
+
+ADDED = """
+- id: {id}
+  context: command
+  role: signature
+  name: '{name}'
+  expression: '^EHLO client\\.example'
+  why: 'a test'
+  match: 'EHLO client.example'
+  no_match: 'EHLO other.example'
+  category: 'Misc activity'
+  severity: 3
+"""
+
+
+MANY = 6  # changes of patterns
+
+
+class Patterns:
+    """A folder of pattern files and databases, which changes."""
+
+    def __init__(self, lab, smtap):
+        self.folder = lab.path / "patterns"
+        self.program = pathlib.Path(smtap).parent / "patterns/smtap-patterns"
+        shutil.copytree(pathlib.Path(smtap).parent / "patterns", self.folder)
+        self.command = self.folder / "command.yaml"
+        self.first = self.command.read_text()
+
+    def write(self, **added):
+        self.command.write_text(self.first + (ADDED.format(**added) if added else ""))
+
+    def compile(self):
+        files = [str(p) for p in sorted(self.folder.glob("*.yaml"))]
+        subprocess.run([self.program, "-o", self.folder, *files], check=True)
+
+
+def titles(live):
+    return collections.Counter(
+        e["alert"]["signature"].removeprefix("SMTAP signature: ")
+        for e in live.events("alert")
+        if e["smtap"]["detector"] == "signature"
+    )
+
+
+def check_patterns(tap, name, lab, smtap, *options):
+    lab.cable()
+    lab.users()
+    devices(lab)
+    write_traffic(lab, 1000)
+    patterns = Patterns(lab, smtap)
+    config = f"patterns:\n  directory: {patterns.folder}\n"
+    said = {}
+
+    def meanwhile(live, process):
+        before = daemons(live)
+        lab.until("attempts", lambda: len(live.events("smtp_auth")) > 50)
+        said["none"] = titles(live)
+        patterns.write(id=10001, name="a client of ours")
+        said["not compiled"] = reload(lab, live, smtap, config, status=2)
+        patterns.compile()
+        said["new"] = reload(lab, live, smtap, config)
+        lab.until("a signature", lambda: titles(live))
+        said["again"] = reload(lab, live, smtap, config)
+        line = patterns.first.count("\n") + 2
+        patterns.write(id="none", name="x")
+        said["broken"] = (line, reload(lab, live, smtap, config, status=2))
+        # As an id, something else: another name, and another expression.
+        patterns.write(id=10001, name="b")
+        text = patterns.command.read_text().replace("^EHLO client", "^EHLO [c]lient")
+        patterns.command.write_text(text)
+        patterns.compile()
+        said["reused"] = (line, reload(lab, live, smtap, config, status=2))
+        for n in range(MANY):
+            patterns.write(id=10002 + n, name=f"number {n}")
+            patterns.compile()
+            said["many"] = reload(lab, live, smtap, config)
+            lab.until("its matches", lambda: f"number {n}" in titles(live))
+        said["daemons"] = before == daemons(live)
+
+    live, _, off, lost = run_with(lab, smtap, config, FOR_EVER, PPS // 4, meanwhile, *options)
+    tap.point(f"{name}_and_sent_is_received_and_lost", off)
+    off = []
+    if said["none"]:
+        off.append(f"signatures before there was one: {said['none']}")
+    if "command.hsdb was not compiled from the pattern files" not in said["not compiled"]:
+        off.append(said["not compiled"])
+    if not said["new"]["swapped"] or said["again"]["swapped"]:
+        off.append(f"{said['new']}, {said['again']}")
+    for what, word in (("broken", "id"), ("reused", "never used for something else")):
+        line, text = said[what]
+        if not re.search(f"command.yaml:{line}: .*{word}", text):
+            off.append(f"{what}: line {line}: {text}")
+    if not said["daemons"] or not said["many"]["swapped"]:
+        off.append(f"daemons {said['daemons']}, last {said['many']}")
+    if "a client of ours" not in titles(live) or set(titles(live)) - {
+        "a client of ours",
+        *(f"number {n}" for n in range(MANY)),
+    }:
+        off.append(f"{titles(live)}")
+    tap.point(name, off)
+    print(f"# {dict(titles(live))}; lost {lost}")
+
+
+def patterns_are_swapped_while_packets_flow(tap, name, lab, smtap):
+    check_patterns(tap, name, lab, smtap)
+
+
+def patterns_are_swapped_under_three_workers(tap, name, lab, smtap):
+    check_patterns(tap, name, lab, smtap, "--workers", "3")
+
+
 CASES = [
+    settings_are_taken_while_packets_flow,
+    patterns_are_swapped_while_packets_flow,
+    patterns_are_swapped_under_three_workers,
     rotated_files_hold_together_what_one_file_would,
     logrotate_moves_the_file_away_and_no_line_is_lost,
     a_signal_to_the_whole_group_ends_nobody,

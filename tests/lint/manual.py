@@ -28,6 +28,7 @@ VERBS = [
     "replay",
     "run",
     "report",
+    "reload",
     "top",
     "incidents",
     "sources",

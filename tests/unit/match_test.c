@@ -247,6 +247,39 @@ workers_share_a_set_each_with_its_scratch(void **state)
 }
 
 static void
+another_set_takes_the_place_between_two_lines(void **state)
+{
+	static const char text[] = "- {id: 7, context: command, role: tool, name: n, why: w,\n"
+				   "   expression: '^NOOP x', match: NOOP x, no_match: NOOP y}\n";
+	struct fixture *f = *state;
+	char dir[64];
+
+	folder_make(dir);
+	struct match_set *set = text_load(text, dir);
+	struct match *match = match_open(f->loaded);
+	struct match_view *view = match_view_open(set);
+
+	/* Twice: the second answer is known, and must not outlive its set. */
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(scan_finds(match, CONTEXT_COMMAND, "EHLO hydra", 3001));
+		assert_false(scan_finds(match, CONTEXT_COMMAND, "NOOP x", 7));
+	}
+	struct match_view *old = match_swap(match, view);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_false(scan_finds(match, CONTEXT_COMMAND, "EHLO hydra", 3001));
+		assert_true(scan_finds(match, CONTEXT_COMMAND, "NOOP x", 7));
+	}
+	assert_int_not_equal(match_set_source(set, CONTEXT_COMMAND),
+		match_set_source(f->loaded, CONTEXT_COMMAND));
+	assert_int_equal(match_set_source(f->loaded, CONTEXT_COMMAND),
+		pattern_set_source(&f->set, CONTEXT_COMMAND));
+	match_view_close(old);
+	match_close(match);
+	match_set_free(set);
+	folder_remove(dir);
+}
+
+static void
 line_may_end_at_an_unmapped_page_and_be_cut_anywhere(void **state)
 {
 	struct fixture *f = *state;
@@ -359,6 +392,7 @@ main(void)
 		cmocka_unit_test(passed_over_lines_are_those_that_hyperscan_finds_nothing_in),
 		cmocka_unit_test(most_lines_of_a_session_never_reach_hyperscan),
 		cmocka_unit_test(workers_share_a_set_each_with_its_scratch),
+		cmocka_unit_test(another_set_takes_the_place_between_two_lines),
 		cmocka_unit_test(line_may_end_at_an_unmapped_page_and_be_cut_anywhere),
 		cmocka_unit_test(only_the_start_of_a_very_long_line_is_scanned),
 		cmocka_unit_test(nothing_is_found_without_patterns_or_in_an_unknown_context),

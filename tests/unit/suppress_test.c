@@ -120,8 +120,8 @@ without_rules_nothing_is_hidden_or_allowed(void **state)
 	(void)state;
 	assert_int_equal(suppress_finding(s, &f), 0);
 	assert_int_equal(allowed(s, "198.51.100.9", "dave", "203.0.113.25"), 0);
-	assert_false(suppress_has(&config, CONFIG_SUPPRESS));
-	assert_false(suppress_has(&config, CONFIG_ALLOW));
+	assert_false(suppress_has(s, CONFIG_SUPPRESS));
+	assert_false(suppress_has(s, CONFIG_ALLOW));
 	done(s);
 }
 

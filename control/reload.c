@@ -1,0 +1,307 @@
+/*
+ * Theory of operation.
+ *
+ * Somebody asks on the socket. serve's thread reads the files, however slow the disk, into a draft;
+ * what is wrong with them is the answer, and nothing has changed. The main thread goes on from
+ * there, between two events:
+ *
+ *   1. The new patterns, with those of before besides, name what comes: the dataplane may only
+ *      send an id that is known here already, and what it sent before keeps its name.
+ *   2. If the databases must be others, the dataplane is asked to load them (contract/swap.h). What
+ *      it refuses changes nothing: the old patterns come back, and its reason is the answer.
+ *   3. Settings that are looked at each time that they count are overwritten where they stand, what
+ *      was made of others is made anew. So no event is counted by half of each.
+ *
+ * What needs a restart is named in the answer. Windows, counters and findings are not touched.
+ *
+ * Always holds: at most one draft is on its way, since serve takes no other request until it is
+ * answered; so only the main thread changes what the draft was compared with.
+ */
+#include "control/reload.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/duration.h"
+#include "config/reload.h"
+#include "contract/swap.h"
+#include "control/patterns.h"
+#include "control/run_internal.h"
+
+#define PATIENCE_NS (20 * NS_PER_S) /* with the dataplane */
+
+enum { FAILED = 1, BAD = 2 }; /* exit statuses of whoever asked */
+
+struct reload_draft {
+	struct config fresh;
+	struct pattern_set *patterns; /* owned; once these are used, those of before */
+	bool swapped;                 /* the dataplane has other databases now */
+};
+
+static void
+draft_free(struct reload_draft *draft)
+{
+	if (!draft)
+		return;
+	config_free(&draft->fresh);
+	pattern_set_free(draft->patterns);
+	free(draft->patterns);
+	free(draft);
+}
+
+int
+reload_open(struct reload *reload, const struct run *run)
+{
+	const struct options *o = run->options;
+
+	reload->started = malloc(sizeof(*reload->started));
+	if (!reload->started)
+		return -ENOMEM;
+	*reload->started = o->started;
+	reload->run = run;
+	reload->config_file = o->config_file;
+	pthread_mutex_init(&reload->lock, NULL);
+	return 0;
+}
+
+void
+reload_close(struct reload *reload)
+{
+	if (!reload->started)
+		return;
+	draft_free(reload->draft);
+	draft_free(reload->awaits);
+	pthread_mutex_destroy(&reload->lock);
+	free(reload->started);
+	reload->started = NULL;
+}
+
+/* 0; or an exit status, with why. */
+static int
+read_draft(const struct reload *reload, struct reload_draft *draft, char *why, size_t why_len)
+{
+	config_defaults(&draft->fresh);
+	if (reload->config_file &&
+		config_read(&draft->fresh, reload->config_file, why, why_len) != 0)
+		return BAD;
+	/* The folder waits for a restart; it is the one that the dataplane has. */
+	if (patterns_read(draft->patterns, reload->run->config, why, why_len) != 0)
+		return BAD;
+	int r = pattern_set_follow(draft->patterns, reload->run->patterns, why, why_len);
+	return r == 0 ? 0 : r == -ENOMEM ? FAILED : BAD;
+}
+
+static struct reload_draft *
+draft_open(void)
+{
+	struct reload_draft *draft = calloc(1, sizeof(*draft));
+
+	if (draft)
+		draft->patterns = calloc(1, sizeof(*draft->patterns));
+	if (draft && !draft->patterns) {
+		free(draft);
+		draft = NULL;
+	}
+	return draft;
+}
+
+int
+reload_prepare(void *arg, char *why, size_t why_len)
+{
+	struct reload *reload = arg;
+	struct reload_draft *draft = draft_open();
+	int status = FAILED;
+
+	snprintf(why, why_len, "out of memory");
+	if (draft)
+		status = read_draft(reload, draft, why, why_len);
+	if (status != 0) {
+		draft_free(draft);
+		run_fail(0, "nothing is reloaded: %s", why);
+		return status;
+	}
+	pthread_mutex_lock(&reload->lock);
+	reload->draft = draft;
+	pthread_mutex_unlock(&reload->lock);
+	atomic_store_explicit(&reload->ready, true, memory_order_release);
+	return 0;
+}
+
+static void
+answer(struct run *run, json_t *object)
+{
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+
+	if (text && run->serve)
+		serve_put_reload(run->serve, text, strlen(text));
+	free(text);
+	json_decref(object);
+}
+
+static void
+refuse(struct run *run, struct reload_draft *draft, int status, const char *why)
+{
+	run_fail(0, "nothing is reloaded: %s", why);
+	answer(run, json_pack("{s:s, s:i}", "error", why, "status", status));
+	draft_free(draft);
+}
+
+/* Of those that are looked for. */
+static size_t
+count_patterns(const struct pattern_set *set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		n += !set->patterns[i].retired;
+	return n;
+}
+
+static int
+take_settings(struct run *run, struct reload_draft *draft, struct config_reload *what)
+{
+	config_take(run->config, run->reload.started, &draft->fresh, what);
+	int r = engine_reload(run->engine);
+
+	live_reload(&run->live, run->config);
+	stored_reload(&run->stored, run->config);
+	if (what->exporters)
+		stored_set_exporters(&run->stored, run->config);
+	run_set_rotation(run);
+	return r;
+}
+
+/* note: what else is to be said; may be empty. */
+static void
+finish(struct run *run, struct reload_draft *draft, const char *note)
+{
+	struct config_reload what;
+	size_t patterns = count_patterns(run->patterns);
+	int r = take_settings(run, draft, &what);
+
+	if (what.exporters && !note[0])
+		note = "smtap-export takes exporters at SIGHUP";
+	if (r != 0)
+		note = r == -ENOMEM ? "out of memory: rules are as they were"
+				    : "too many rules came and went: rules are as they were";
+	run_fail(0, "reloaded: %u settings are others, %zu patterns%s%s%s%s%s", what.taken,
+		patterns, draft->swapped ? " are new in the dataplane" : "", note[0] ? "; " : "",
+		note, what.waits ? "; needs a restart: " : "", what.names);
+	json_t *o = json_pack("{s:i, s:I, s:b, s:s, s:s}", "settings", (int)what.taken, "patterns",
+		(json_int_t)patterns, "swapped", draft->swapped, "restart", what.names, "note",
+		note);
+	if (o && r != 0)
+		json_object_set_new(o, "error", json_string(note));
+	answer(run, o);
+	draft_free(draft);
+}
+
+/* The draft's patterns name what comes, those of before are the draft's. 0 or -ENOMEM. */
+static int
+exchange_patterns(struct run *run, struct reload_draft *draft)
+{
+	struct pattern_set *before = run->patterns;
+	int r = eve_set_patterns(run->eve, draft->patterns);
+
+	if (r != 0)
+		return r;
+	run->patterns = draft->patterns;
+	draft->patterns = before;
+	return 0;
+}
+
+static bool
+is_of_same_sources(const struct pattern_set *a, const struct pattern_set *b)
+{
+	for (unsigned i = 0; i < CONTEXT_COUNT; i++)
+		if (pattern_set_source(a, (enum event_context)i) !=
+			pattern_set_source(b, (enum event_context)i))
+			return false;
+	return true;
+}
+
+/* 0 or -errno. */
+static int
+ask_dataplane(struct run *run)
+{
+	struct swap ask;
+
+	if (run->away.on || run->dataplane_fd < 0)
+		return -EPIPE;
+	swap_init(&ask, SWAP_ASK, ++run->reload.number);
+	for (unsigned i = 0; i < CONTEXT_COUNT; i++)
+		ask.source[i] = pattern_set_source(run->patterns, (enum event_context)i);
+	run->reload.asked_ns = live_now_ns();
+	return swap_send(run->dataplane_fd, &ask);
+}
+
+static void
+take_draft(struct run *run, struct reload_draft *draft)
+{
+	bool same = is_of_same_sources(run->patterns, draft->patterns);
+
+	if (exchange_patterns(run, draft) != 0) {
+		refuse(run, draft, FAILED, "out of memory for the patterns");
+		return;
+	}
+	if (same)
+		finish(run, draft, "");
+	else if (ask_dataplane(run) == 0)
+		run->reload.awaits = draft;
+	else
+		finish(run, draft, "the dataplane begins with these patterns when it is there");
+}
+
+void
+reload_look(struct run *run)
+{
+	struct reload *reload = &run->reload;
+	struct reload_draft *draft = reload->awaits;
+
+	if (draft && (run->away.on || live_now_ns() - reload->asked_ns > PATIENCE_NS)) {
+		reload->awaits = NULL;
+		finish(run, draft,
+			run->away.on ? "the next dataplane begins with these patterns"
+				     : "the dataplane has not answered so far");
+	}
+	if (!atomic_load_explicit(&reload->ready, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&reload->lock);
+	draft = reload->draft;
+	reload->draft = NULL;
+	pthread_mutex_unlock(&reload->lock);
+	atomic_store_explicit(&reload->ready, false, memory_order_relaxed);
+	take_draft(run, draft);
+}
+
+void
+reload_greet(struct run *run)
+{
+	if (run->reload.started)
+		ask_dataplane(run);
+}
+
+void
+reload_answered(struct run *run, const struct swap *said)
+{
+	struct reload_draft *draft = run->reload.awaits;
+
+	if (said->number != run->reload.number)
+		return;
+	if (!draft) {
+		if (said->result != 0)
+			run_fail(0, "the dataplane has other patterns than are named here: %s",
+				said->why);
+		return;
+	}
+	run->reload.awaits = NULL;
+	draft->swapped = said->result == 0;
+	if (draft->swapped) {
+		finish(run, draft, "");
+		return;
+	}
+	exchange_patterns(run, draft);
+	refuse(run, draft, BAD, said->why);
+}

@@ -1,0 +1,48 @@
+/*
+ * reload: configuration and patterns, read again while control runs. The theory is at the head of
+ * reload.c.
+ */
+#ifndef SMTAP_CONTROL_RELOAD_H
+#define SMTAP_CONTROL_RELOAD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "config/config.h"
+
+struct run;
+struct swap;
+
+struct reload_draft;
+
+struct reload {
+	const char *config_file; /* NULL: none was given */
+	struct config *started;  /* owned; as its file had it then */
+	pthread_mutex_t lock;
+	struct reload_draft *draft; /* read, and to be taken; owned; NULL: none */
+	/* serve's thread release -> main thread acquire: there is a draft. */
+	atomic_bool ready;
+	const struct run *run; /* whose patterns are followed */
+	/* The main thread's. */
+	struct reload_draft *awaits; /* the dataplane's answer; owned; NULL: nothing does */
+	uint32_t number;             /* of the last question to the dataplane */
+	uint64_t asked_ns;
+};
+
+/* 0 or -ENOMEM. Live only. */
+int reload_open(struct reload *reload, const struct run *run);
+void reload_close(struct reload *reload);
+
+/* Read what is there by now: a serve_options' reload; arg is the struct reload. */
+int reload_prepare(void *arg, char *why, size_t why_len);
+
+/* Take what was read, if something was. Between two events. */
+void reload_look(struct run *run);
+
+/* A dataplane has come: it shall scan with the patterns that are named here. */
+void reload_greet(struct run *run);
+
+/* What it says of that. */
+void reload_answered(struct run *run, const struct swap *answer);
+
+#endif
