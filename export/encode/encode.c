@@ -73,6 +73,45 @@ static const struct {
 	{false, "success"},
 };
 
+/* What stays of smtap when nothing else helps: what, whom, when, as part of what. */
+static const char *const most_needed[] = {"detector", "subject_type", "subject", "incident_id",
+	"state", "finding_id", "finding_state", "stage", "first_seen", "last_seen", "attempts",
+	"failures", "successes", "confidence", "cut"};
+
+static void
+keep_most_needed(json_t *smtap)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(smtap, next, key, value)
+	{
+		bool needed = false;
+
+		for (size_t i = 0; i < sizeof(most_needed) / sizeof(most_needed[0]); i++)
+			needed |= strcmp(key, most_needed[i]) == 0;
+		if (!needed)
+			json_object_del(smtap, key);
+	}
+}
+
+/* The i-th thing less. False: there was none. */
+static bool
+say_less(json_t *smtap, size_t i)
+{
+	const size_t n = sizeof(least_needed) / sizeof(least_needed[0]);
+	json_t *from = smtap;
+
+	if (i == n) {
+		keep_most_needed(smtap);
+		return true;
+	}
+	if (least_needed[i].of_incident)
+		from = json_object_get(smtap, "incident");
+	return json_object_del(from, least_needed[i].key) == 0;
+}
+
 char *
 encode_alert_within(enum encode_format format, const json_t *eve, const char *sensor, size_t max)
 {
@@ -84,11 +123,8 @@ encode_alert_within(enum encode_format format, const json_t *eve, const char *se
 	cut = json_deep_copy(eve);
 	smtap = json_object_get(cut, "smtap");
 	json_object_set_new(smtap, "cut", json_true());
-	for (size_t i = 0; i < sizeof(least_needed) / sizeof(least_needed[0]); i++) {
-		json_t *from =
-			least_needed[i].of_incident ? json_object_get(smtap, "incident") : smtap;
-
-		if (json_object_del(from, least_needed[i].key) != 0)
+	for (size_t i = 0; i <= sizeof(least_needed) / sizeof(least_needed[0]); i++) {
+		if (!say_less(smtap, i))
 			continue;
 		free(text);
 		text = encode_alert(format, cut, sensor);

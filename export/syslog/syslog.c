@@ -18,7 +18,8 @@
 #include "export/syslog/message.h"
 #include "export/syslog/tls.h"
 
-#define SEND_MS 20000u /* for one call: below SINK_CALL_MAX_S, with what a connect may add */
+#define OCSF_LEAST 3072u /* bytes: it has the most that cannot be left out */
+#define SEND_MS 20000u   /* for one call: below SINK_CALL_MAX_S, with what a connect may add */
 
 struct syslog {
 	struct message_options message;
@@ -71,6 +72,10 @@ check(const struct syslog *s, char why[SINK_WHY_MAX])
 			"sd_id %s: it has to be a name, @ and your private "
 			"enterprise number, at most %u characters",
 			s->message.sd_id, MESSAGE_SD_ID_MAX);
+		return -EINVAL;
+	}
+	if (s->message.format == ENCODE_OCSF && s->message.max < OCSF_LEAST) {
+		snprintf(why, SINK_WHY_MAX, "max_bytes: format ocsf needs %u", OCSF_LEAST);
 		return -EINVAL;
 	}
 	if (s->server.transport != LINK_TLS) {

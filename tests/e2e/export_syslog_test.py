@@ -455,11 +455,11 @@ def structured_data_is_read_as_such():
 def long_alerts_say_less_instead_of_being_cut():
     with rsyslog("udp") as server:
         server.start()
-        with sending(server, "udp", "    max_bytes: 2000\n") as (control, _):
+        with sending(server, "udp", "    max_bytes: 2048\n") as (control, _):
             control.wait_delivered("siem")
             server.wait_rows(COUNT)
             alerts = [json.loads(message) for message in server.messages()]
-            expect(max(map(len, server.messages())) <= 2000, "longer than max_bytes")
+            expect(max(map(len, server.messages())) <= 2048, "longer than max_bytes")
             expect(any(a["smtap"].get("cut") for a in alerts), "none was too long")
             numbers = {a["smtap"]["test_number"] for a in alerts}
             expect(numbers == set(range(COUNT)), f"{sorted(numbers)}")

@@ -269,7 +269,8 @@ message_keeps_to_its_bound_by_saying_less(void **state)
 		for (size_t i = 0; i < p->alerts.n; i++) {
 			char *text;
 
-			options.max = 2800;
+			/* The least that can be configured. */
+			options.max = options.format == ENCODE_OCSF ? 3072 : 2048;
 			text = message(p, &options, i);
 			assert_true(strlen(text) <= options.max);
 			free(text);
@@ -470,6 +471,7 @@ what_is_configured_wrong_is_told_at_once(void **state)
 		const char *part;
 	} cases[] = {
 		{", sd_id: smtap", "sd_id smtap: it has to be a name, @"},
+		{", format: ocsf, max_bytes: 3071", "max_bytes: format ocsf needs 3072"},
 		{", transport: tcp, ca_file: /x", "for transport tls alone"},
 		{", transport: udp, server_name: x", "for transport tls alone"},
 		{", ca_file: /nonexistent/ca.pem",
