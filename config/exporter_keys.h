@@ -90,7 +90,7 @@
 	X(TEXT, "sd_id", "", 0, 32,                                                                \
 		"Id of structured data about the alert: a name, @ and your private enterprise "    \
 		"number; empty: none")                                                             \
-	X(COUNT, "max_bytes", "8192", 2048, 65507,                                                  \
+	X(COUNT, "max_bytes", "8192", 2048, 65507,                                                 \
 		"Longest message; a longer alert says less")                                       \
 	X(CHOICE, "confirm", "ack|end", 0, 0,                                                      \
 		"When alerts count as delivered: its machine acknowledged them, or its program "   \
