@@ -279,8 +279,10 @@ static int
 open_outlet(struct run *run)
 {
 	const struct options *o = run->options;
-	struct outlet_options options = {
-		.path = o->outlet, .store = o->store, .outbox = run->stored.outbox};
+	struct outlet_options options = {.path = o->outlet,
+		.user = o->config.export_user,
+		.store = o->store,
+		.outbox = run->stored.outbox};
 	char why[WHY_BYTES] = "";
 
 	if (!o->live || !run->stored.outbox)
@@ -311,7 +313,7 @@ confine(struct run *run)
 {
 	/* Besides what every program needs: rings, whose seals are asked for, and snapshots. */
 	static const char *const names[] = {
-		"memfd_create", "fchown", "wait4", "waitid", "ioctl", "setpriority"};
+		"memfd_create", "chown", "fchown", "wait4", "waitid", "ioctl", "setpriority"};
 	const struct confine_calls calls = {.names = names,
 		.count = sizeof(names) / sizeof(names[0]),
 		.network = CONFINE_UNIX_ONLY};

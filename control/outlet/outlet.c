@@ -240,6 +240,7 @@ outlet_open(struct outlet **out, const struct outlet_options *options, char *why
 {
 	struct outlet *o = calloc(1, sizeof(*o));
 	const struct served_options served = {.path = options->path,
+		.user = options->user,
 		.verbs = verbs,
 		.verb_count = sizeof(verbs) / sizeof(verbs[0]),
 		.clients = OUTLET_CLIENTS,

@@ -17,6 +17,7 @@ struct outlet;
 
 struct outlet_options {
 	const char *path;      /* of the socket */
+	const char *user;      /* smtap-export's, whose group may connect; empty: ours */
 	const char *store;     /* the store's file */
 	struct outbox *outbox; /* until outlet_close */
 };

@@ -393,6 +393,20 @@ is_served(const struct sockaddr_un *address)
 	return served;
 }
 
+/* Only to a group that we are in, unless we are root. */
+static int
+give_to_group(const struct served *s)
+{
+	const char *name = s->options.user;
+	const struct passwd *user = name && name[0] ? getpwnam(name) : NULL;
+
+	if (!name || !name[0])
+		return 0;
+	if (!user)
+		return -ENOENT;
+	return chown(s->path, (uid_t)-1, user->pw_gid) == 0 ? 0 : -errno;
+}
+
 static int
 bind_socket(struct served *s)
 {
@@ -415,6 +429,8 @@ bind_socket(struct served *s)
 	mode_t old = umask(0117);
 	r = bind(s->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ? -errno : 0;
 	umask(old);
+	if (r == 0)
+		r = give_to_group(s);
 	if (r == 0 && listen(s->listener, BACKLOG) != 0)
 		r = -errno;
 	return r;
@@ -474,9 +490,15 @@ served_open(struct served **out, const struct served_options *options, char *why
 		r = start(s);
 	}
 	if (r != 0) {
-		snprintf(why, why_len, "%s: %s", options->path,
-			r == -EADDRINUSE ? "another smtap run, or another program, has it"
-					 : strerror(-r));
+		const char *user = options->user && options->user[0] ? options->user : NULL;
+		if (user && (r == -EPERM || r == -ENOENT))
+			snprintf(why, why_len,
+				"%s: whoever runs control has to be in the group of %s",
+				options->path, user);
+		else
+			snprintf(why, why_len, "%s: %s", options->path,
+				r == -EADDRINUSE ? "another smtap run, or another program, has it"
+						 : strerror(-r));
 		give_up(s);
 		return r;
 	}

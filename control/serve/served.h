@@ -28,6 +28,7 @@ struct served_verb {
 
 struct served_options {
 	const char *path;
+	const char *user; /* whose group may connect; NULL or empty: ours */
 	const struct served_verb *verbs;
 	size_t verb_count;
 	unsigned clients; /* at a time */

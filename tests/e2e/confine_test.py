@@ -191,6 +191,28 @@ def control_has_no_network_socket():
 
 
 @case
+def socket_for_exporters_is_for_the_group_of_their_user():
+    with alone() as a:
+        text = a.configuration.read_text().replace(f"control:\n  user: {CONTROL_USER}\n", "")
+        a.configuration.write_text(text + "export:\n  user: games\n")
+        a.control()
+        path = a.out / "export.sock"
+        until("the socket", path.exists)
+        until("its group", lambda: path.stat().st_gid == pwd.getpwnam("games").pw_gid)
+        expect(path.stat().st_mode & 0o777 == 0o660, oct(path.stat().st_mode))
+
+
+@case
+def control_outside_that_group_says_so_and_goes_on():
+    with alone() as a:
+        a.configuration.write_text(a.configuration.read_text() + "export:\n  user: games\n")
+        control = a.control()
+        until("a word", lambda: "has to be in the group of games" in control.said())
+        a.dataplane()
+        until("packets", lambda: a.packets() > 0)
+
+
+@case
 def nobody_else_gets_the_rings():
     with alone() as a:
         a.dataplane()
