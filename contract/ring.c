@@ -161,7 +161,7 @@ ring_writer_set_cursor(struct ring_writer *w, int cursor_fd)
 	struct ring_cursor *cursor = mmap(NULL, CURSOR_BYTES, PROT_READ, MAP_SHARED, cursor_fd, 0);
 	if (cursor == MAP_FAILED)
 		return -errno;
-	/* Pairs with the release in ring_reader_open and ring_reader_done. */
+	/* Pairs with the release in ring_reader_open and ring_reader_release. */
 	uint64_t start = atomic_load_explicit(&cursor->consumed, memory_order_acquire);
 	/* Behind what is consumed lie slots that were written again. */
 	if (cursor->magic != CURSOR_MAGIC ||
@@ -191,7 +191,7 @@ ring_writer_consumed(const struct ring_writer *w)
 
 	if (!w->cursor)
 		return believed;
-	/* Pairs with the release in ring_reader_done. */
+	/* Pairs with the release in ring_reader_release. */
 	uint64_t cursor = atomic_load_explicit(&w->cursor->consumed, memory_order_acquire);
 	/* Our own; through that acquire no older than the head that the reader saw. */
 	uint64_t head = atomic_load_explicit(&w->header->head, memory_order_relaxed);
@@ -351,12 +351,39 @@ ring_reader_peek(struct ring_reader *r, struct event *out)
 }
 
 void
-ring_reader_done(struct ring_reader *r)
+ring_reader_take(struct ring_reader *r)
 {
 	assert(r->next != r->head);
 	r->next++;
+}
+
+void
+ring_reader_release(struct ring_reader *r)
+{
 	/* Pairs with the acquire in ring_writer_consumed. */
 	atomic_store_explicit(&r->cursor->consumed, r->next, memory_order_release);
+}
+
+void
+ring_reader_done(struct ring_reader *r)
+{
+	ring_reader_take(r);
+	ring_reader_release(r);
+}
+
+bool
+ring_reader_reread(const struct ring_reader *r, uint64_t from, uint64_t n, struct event *out)
+{
+	uint64_t capacity = (uint64_t)r->mask + 1;
+
+	if (from > r->next || n > r->next - from || n > capacity)
+		return false;
+	for (uint64_t i = 0; i < n; i++)
+		memcpy(&out[i], &r->slots[(from + i) & r->mask], sizeof(*out));
+	/* The copies come first: what they may have missed is then counted in head. */
+	atomic_thread_fence(memory_order_acquire);
+	uint64_t head = atomic_load_explicit(&r->header->head, memory_order_relaxed);
+	return n == 0 || head - from <= capacity - capacity / 4;
 }
 
 uint64_t

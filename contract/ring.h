@@ -12,7 +12,7 @@
  *   head       writer release (ring_writer_flush)  -> reader acquire
  *   watermark  writer release                      -> reader acquire
  *   ended      writer release                      -> reader acquire
- *   cursor     reader release (ring_reader_done)   -> writer acquire
+ *   cursor     reader release (ring_reader_release) -> writer acquire
  * An index read from the other side is checked before use: head - cursor must
  * be at most capacity.
  */
@@ -135,6 +135,16 @@ int ring_reader_peek(struct ring_reader *r, struct event *out);
 
 /* The record last peeked is done with; the slot is the writer's again. */
 void ring_reader_done(struct ring_reader *r);
+
+/* The same in two steps: the next record may be peeked; and all slots so far are the writer's. */
+void ring_reader_take(struct ring_reader *r);
+void ring_reader_release(struct ring_reader *r);
+
+/*
+ * The n records from index `from` on, which some reader was done with: are they still there? The
+ * writer may be at work ahead of its head, so a quarter of the ring counts as gone.
+ */
+bool ring_reader_reread(const struct ring_reader *r, uint64_t from, uint64_t n, struct event *out);
 
 /*
  * Take the watermark first and peek afterwards: once peek says 0, every record

@@ -124,6 +124,7 @@ on_telling(void *arg, const struct engine_telling *telling)
 	struct run *run = arg;
 
 	eve_finding(run->eve, telling);
+	run->told = true;
 }
 
 static void

@@ -35,7 +35,7 @@
 #include "control/run_internal.h"
 #include "control/status.h"
 
-#define LOOK_EVERY 4096 /* events between looks at socket, signals and pipe */
+#define LOOK_EVERY 4096 /* events between looks at socket, signals and pipe; a part of a ring */
 #define YIELDS 16       /* vain looks before it waits */
 #define IDLE_MS 1
 #define SECOND_SIGNAL_NS (2 * NS_PER_S) /* sooner, it is the first again */
@@ -218,6 +218,14 @@ write_stats(struct run *run, const struct counters *sum)
 	eve_stats(run->eve, &stats);
 }
 
+void
+run_settle(struct run *run)
+{
+	eve_flush(run->eve);
+	intake_settle(&run->intake);
+	run->told = false;
+}
+
 /* They are looked for while somebody asks, and for the store. */
 static void
 look_for_busiest(struct run *run, uint64_t now_ns)
@@ -272,7 +280,7 @@ look_at_clock(struct run *run)
 	status_put(run, &sum);
 	metrics_put(run, &sum);
 	tell_manager(run, &sum, now_ns);
-	eve_flush(run->eve);
+	run_settle(run);
 	eve_file_look(&run->eve_file, live_wall_ns());
 	tell_eve_trouble(run);
 }
@@ -289,7 +297,7 @@ idle(struct run *run, unsigned vain)
 		/* Whoever follows the file sees what there is so far. An error is told at the end.
 		 */
 		if (vain == YIELDS)
-			eve_flush(run->eve);
+			run_settle(run);
 		look_around(run, IDLE_MS);
 	}
 }
@@ -317,9 +325,13 @@ take_batch(struct run *run, unsigned n)
 	engine_ahead(run->engine, run->batch, n);
 	for (unsigned i = 0; i < n; i++)
 		take_event(run, &run->batch[i]);
+	/* An alert is out, and what came before it: as little as possible is told twice. */
+	if (run->told)
+		run_settle(run);
 	run->taken += n;
 	if (run->taken < LOOK_EVERY)
 		return;
+	run_settle(run);
 	run->taken = 0;
 	look_around(run, 0);
 	if (!run->intake.replay)
@@ -345,12 +357,13 @@ take_events(struct run *run)
 	while (!run->stopped && !run->abandoned) {
 		unsigned n = gather(run, &status);
 
-		if (run->options->live)
-			look_at_clock(run);
 		if (n > 0) {
 			vain = 0;
 			take_batch(run, n);
 		}
+		/* Now nothing is in hand. */
+		if (run->options->live)
+			look_at_clock(run);
 		switch (status) {
 		case INTAKE_EVENT:
 			break;

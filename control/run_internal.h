@@ -36,6 +36,7 @@ struct run {
 	struct notify notify;             /* the service manager; live */
 	struct event batch[ENGINE_AHEAD]; /* copies: in hand */
 	unsigned taken;                   /* events since the last look around */
+	bool told;                        /* an alert, since run_settle */
 	struct away away;
 	struct eve_file eve_file;
 	int dataplane_fd; /* -1: no dataplane is there */
@@ -60,6 +61,9 @@ __attribute__((format(printf, 2, 3))) int run_fail(int status, const char *forma
 
 /* The dataplane offers its rings on run->dataplane_fd: take them. 0, or -errno, which is told. */
 int run_accept(struct run *run);
+
+/* What came of the events so far is out: whoever follows a control that dies need not see them. */
+void run_settle(struct run *run);
 
 /* All that is needed before the first event. An exit status; errors are printed. */
 int run_begin(struct run *run);

@@ -9,8 +9,11 @@
  * below the watermark may pass it. Workers publish a watermark while they have
  * nothing to say. A ring that ended blocks nobody.
  *
- * A ring's slot is released when the event after it is asked for: an event that
- * was being worked on when control died is still in the ring.
+ * A slot of a capture's ring is released when the event after it is asked for. A live one is
+ * released when the caller says that all that came of the events so far is out (intake_settle):
+ * what was being worked on when control died is still in the ring. What was released stays readable
+ * until the writer comes round, so whoever begins with a snapshot of before can be told it again
+ * (intake_reread).
  *
  * What always holds for the caller, whatever the dataplane writes: events pass
  * event_valid, and clock_ns never runs backwards (an older one gets the clock
@@ -36,6 +39,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "control/intake/internal.h"
 
 #define JUMP_NS NS_PER_MIN /* so much the clock of another dataplane may be off */
 #define SKIP_MAX 256       /* invalid records skipped in one call, per ring */
@@ -57,9 +61,8 @@ ring_full(const struct intake_ring *ring)
 	return ring->held && head - ring->reader.next > ring->reader.mask;
 }
 
-/* The dataplane's clock as ours: it goes on where that of the one before stood. */
-static uint64_t
-clock_of(struct intake *intake, uint64_t theirs_ns)
+uint64_t
+intake_clock_of(struct intake *intake, uint64_t theirs_ns)
 {
 	const struct intake_past *past = &intake->past;
 	uint64_t expect_ns = past->expect_ns ? past->expect_ns : theirs_ns;
@@ -92,6 +95,14 @@ check_order(struct intake *intake, struct intake_ring *ring)
 	ring->last_order = head->order;
 }
 
+static void
+take_slot(const struct intake *intake, struct intake_ring *ring)
+{
+	ring_reader_take(&ring->reader);
+	if (intake->replay)
+		ring_reader_release(&ring->reader);
+}
+
 /* Fill ring->head when there is a valid record. */
 static void
 fill_head(struct intake *intake, struct intake_ring *ring)
@@ -111,30 +122,25 @@ fill_head(struct intake *intake, struct intake_ring *ring)
 			return;
 		}
 		if (event_valid(&ring->head)) {
-			ring->head.head.clock_ns = clock_of(intake, ring->head.head.clock_ns);
+			ring->head.head.clock_ns =
+				intake_clock_of(intake, ring->head.head.clock_ns);
 			check_order(intake, ring);
 			ring->held = true;
 			return;
 		}
 		intake->counters.invalid++;
-		ring_reader_done(&ring->reader);
+		take_slot(intake, ring);
 	}
 }
 
-static bool
-key_less(const struct event_head *a, const struct event_head *b)
-{
-	return a->clock_ns != b->clock_ns ? a->clock_ns < b->clock_ns : a->order < b->order;
-}
-
-static void
-release_taken(struct intake *intake)
+void
+intake_release_taken(struct intake *intake)
 {
 	if (!intake->taken)
 		return;
 	struct intake_ring *ring = &intake->rings[intake->taken_ring];
 	if (!ring->closed)
-		ring_reader_done(&ring->reader);
+		take_slot(intake, ring);
 	intake->taken = false;
 }
 
@@ -183,7 +189,7 @@ intake_next(struct intake *intake, const struct event **event)
 	unsigned best = UINT32_MAX, open = 0;
 	bool full = false;
 
-	release_taken(intake);
+	intake_release_taken(intake);
 	for (unsigned i = 0; i < intake->ring_count; i++) {
 		struct intake_ring *ring = &intake->rings[i];
 
@@ -192,7 +198,7 @@ intake_next(struct intake *intake, const struct event **event)
 		if (!ring->held) {
 			/* Watermark first: see ring_reader_watermark. */
 			uint64_t watermark_ns =
-				clock_of(intake, ring_reader_watermark(&ring->reader));
+				intake_clock_of(intake, ring_reader_watermark(&ring->reader));
 
 			fill_head(intake, ring);
 			if (ring->closed)
@@ -202,7 +208,7 @@ intake_next(struct intake *intake, const struct event **event)
 		}
 		open++;
 		full |= ring_full(ring);
-		if (ring->held && (best == UINT32_MAX || key_less(&ring->head.head,
+		if (ring->held && (best == UINT32_MAX || intake_key_less(&ring->head.head,
 								 &intake->rings[best].head.head)))
 			best = i;
 	}
@@ -282,57 +288,11 @@ intake_lost(const struct intake *intake, const struct counters *sum)
 void
 intake_close(struct intake *intake)
 {
-	release_taken(intake);
+	intake_release_taken(intake);
 	for (unsigned i = 0; i < intake->ring_count; i++)
 		ring_reader_close(&intake->rings[i].reader);
 	free(intake->rings);
 	memset(intake, 0, sizeof(*intake));
-}
-
-/* Sessions that it followed. Workers do not write together: the sum may be a few off. */
-static uint64_t
-open_sessions(const struct counters *c)
-{
-	uint64_t began = counter_read(c, COUNTER_FLOW_NEW);
-	uint64_t ended = counter_read(c, COUNTER_FLOW_CLOSED) + counter_read(c, COUNTER_FLOW_IDLE) +
-			 counter_read(c, COUNTER_FLOW_EVICTED) +
-			 counter_read(c, COUNTER_FLOW_EVICTED_HALF_OPEN);
-
-	return began > ended ? began - ended : 0;
-}
-
-void
-intake_leave(struct intake *intake, struct intake_past *past)
-{
-	struct intake_counters *own = &intake->counters;
-
-	release_taken(intake);
-	for (unsigned i = 0; i < intake->ring_count; i++) {
-		const struct ring_reader *reader = &intake->rings[i].reader;
-		uint64_t written = counter_read(&reader->header->counters, COUNTER_EVENTS);
-
-		own->cut += open_sessions(&reader->header->counters);
-		/* What it says of itself is believed no further than its ring is long. */
-		if (written > reader->next && written - reader->next <= (uint64_t)reader->mask + 1)
-			own->unsaid += written - reader->next;
-	}
-	own->deaths++;
-	intake_sum_counters(intake, &past->workers);
-	past->workers.value[COUNTER_SHED_LEVEL] = 0;
-	past->own = *own;
-	past->clock_ns = intake->clock_ns;
-	if (intake->past_ns != UINT64_MAX && intake->past_ns > past->clock_ns)
-		past->clock_ns = intake->past_ns;
-	past->expect_ns = 0;
-	intake_close(intake);
-}
-
-void
-intake_begin_after(struct intake *intake, const struct intake_past *past)
-{
-	intake->past = *past;
-	intake->counters = past->own;
-	intake->clock_ns = past->clock_ns;
 }
 
 int
@@ -341,6 +301,7 @@ intake_open(
 {
 	memset(intake, 0, sizeof(*intake));
 	intake->replay = offer->flags & HELLO_REPLAY;
+	memcpy(intake->boot_id, offer->boot_id, sizeof(intake->boot_id));
 	intake->rings = calloc(offer->workers, sizeof(*intake->rings));
 	if (!intake->rings) {
 		snprintf(why, why_len, "out of memory for %u rings", offer->workers);

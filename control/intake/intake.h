@@ -67,8 +67,9 @@ struct intake_past {
 struct intake {
 	struct intake_ring *rings;
 	unsigned ring_count;
+	uint8_t boot_id[16];
 	bool peer_gone;
-	bool taken; /* the event last handed out is still to be released */
+	bool taken; /* the event last handed out is still to be done with */
 	unsigned taken_ring;
 	unsigned stalls; /* asked in vain, in a row */
 	unsigned relief; /* events that may still pass out of order */
@@ -79,6 +80,17 @@ struct intake {
 	struct intake_past past;
 	bool timed;        /* shift_ns is settled */
 	uint64_t shift_ns; /* added to the dataplane's clock, modulo 2^64 */
+};
+
+/* Where an intake stands, for one in another process to go on: numbers, no pointers. */
+struct intake_mark {
+	uint8_t boot_id[16]; /* of the dataplane; all zero: there was none */
+	uint32_t rings;
+	uint64_t next[HELLO_WORKERS_MAX];
+	bool timed;
+	uint64_t shift_ns;
+	struct intake_past past;    /* of the dataplanes before */
+	struct intake_past present; /* the same, if this dataplane dies, too */
 };
 
 /*
@@ -100,6 +112,33 @@ int intake_open(struct intake *intake, const struct hello *offer, const int *fds
  * clock_ns is never less than that of the one before.
  */
 enum intake_status intake_next(struct intake *intake, const struct event **event);
+
+/*
+ * Live, a slot is the writer's again only when the event in it is dealt with for good, so that who
+ * dies before leaves it to the next: all events handed out so far are. (Of a capture each is when
+ * the next is asked for.)
+ */
+void intake_settle(struct intake *intake);
+
+/* Where it stands; settle first. */
+void intake_mark(const struct intake *intake, struct intake_mark *mark);
+
+/*
+ * Go on from a mark, before the first event. False: it is of another dataplane, which died since;
+ * what that had counted after the mark is not known.
+ */
+bool intake_resume(struct intake *intake, const struct intake_mark *mark);
+
+/* What one before us took after its mark, as it took it. */
+struct intake_earlier {
+	struct event *events; /* the caller's to free */
+	size_t count;
+	bool whole; /* none is missing */
+};
+
+/* After intake_resume said yes. 0, or -ENOMEM. */
+int intake_reread(const struct intake *intake, const struct intake_mark *mark,
+	struct intake_earlier *earlier);
 
 /* The dataplane will write no more: its socket was closed. */
 void intake_peer_gone(struct intake *intake);
