@@ -356,6 +356,45 @@ chain_update(struct chain *c, const struct book_entry *entry, uint64_t clock_ns)
 	return &c->slots[slot].incident;
 }
 
+/* The incident of that id; it was told of. */
+static uint32_t
+slot_of_known(struct chain *c, const struct incident *known)
+{
+	struct chain_slot *s;
+	uint32_t slot;
+
+	for (slot = 0; slot < c->config->incident_table; slot++)
+		if (c->slots[slot].first != CHAIN_NONE && c->slots[slot].incident.id == known->id)
+			return slot;
+	slot = start(c);
+	c->opened--;
+	s = &c->slots[slot];
+	s->incident.id = known->id;
+	s->incident.first_seen_ns = known->first_seen_ns;
+	s->incident.last_seen_ns = known->last_seen_ns;
+	s->incident.stage = known->stage;
+	s->incident.severity = known->severity;
+	s->told = true;
+	s->told_stage = known->stage;
+	return slot;
+}
+
+void
+chain_adopt(struct chain *c, const struct book_entry *entry, const struct incident *known,
+	uint64_t clock_ns)
+{
+	uint32_t number = number_of(c, entry), slot = slot_of_known(c, known);
+	struct chain_link *link = &c->links[number];
+	struct tie_set ties;
+
+	join(c, slot, number);
+	link->told = true;
+	gather_finding(&c->slots[slot].incident, &entry->finding, &link->attempts);
+	c->slots[slot].interval_clock_ns = clock_ns;
+	tie_set_make(c, &entry->finding, &ties);
+	leave_ties(c, &ties, slot);
+}
+
 struct incident *
 chain_end(struct chain *c, const struct book_entry *entry)
 {

@@ -85,6 +85,13 @@ void chain_image(struct chain *c, struct image *image);
  */
 struct incident *chain_update(struct chain *c, const struct book_entry *entry, uint64_t clock_ns);
 
+/*
+ * A finding that an earlier run told of, as part of *known (its id, stage, severity and times): it
+ * joins that incident, which is made when it is not there.
+ */
+void chain_adopt(struct chain *c, const struct book_entry *entry, const struct incident *known,
+	uint64_t clock_ns);
+
 /* The finding in entry is over. Returns its incident, which is over when open_findings is 0. */
 struct incident *chain_end(struct chain *c, const struct book_entry *entry);
 

@@ -71,8 +71,13 @@ engine_touch_memory(struct engine *engine)
 void
 engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding)
 {
-	engine->chain.before = incident;
-	engine->book.before = finding;
+	struct chain *chain = &engine->chain;
+	struct book *book = &engine->book;
+
+	if (incident > chain->before + chain->opened)
+		chain->before = incident - chain->opened;
+	if (finding > book->before + book->opened)
+		book->before = finding - book->opened;
 }
 
 void
@@ -83,6 +88,10 @@ engine_close_finding(struct engine *engine, struct book_entry *entry)
 
 	book_end(&engine->book, entry);
 	engine_tell(engine, entry, FINDING_CLOSED, NULL);
+	if (entry->subject == SUBJECT_UNSEEN) {
+		adopt_end(engine, entry);
+		return;
+	}
 	if (i->detector >= DETECTOR_TRACKED_FIRST) {
 		track_release(&engine->track, entry->subject);
 		return;
@@ -177,6 +186,19 @@ resolve(struct engine *engine, const struct aggr_view *view, enum detect_role ro
 	return out;
 }
 
+/* As adopt_take. */
+static struct book_entry *
+adopt_subject(struct engine *engine, unsigned detector, const struct finding_subject *subject,
+	struct finding *was)
+{
+	char name[SUBJECT_NAME_MAX + 1];
+
+	if (engine->adopted == 0)
+		return NULL;
+	aggr_subject_name(&engine->aggr, subject->subject, name);
+	return adopt_take(engine, detector, subject->type, name, was);
+}
+
 /* Returns whether there was room for it. */
 static bool
 open_finding(struct engine *engine, struct aggr_view *view, enum detector detector,
@@ -185,12 +207,16 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 	struct finding_subject subject = resolve(engine, view, verdict->role);
 	const struct event_auth *auth = &view->event->auth;
 	struct book_entry *entry;
+	struct finding was;
 
 	if (!aggr_can_pin(&engine->aggr, subject.type)) {
 		engine->unpinned++;
 		return false;
 	}
-	entry = engine_book_add(engine, detector);
+	entry = adopt_subject(engine, detector, &subject, &was);
+	bool adopted = entry != NULL;
+	if (!adopted)
+		entry = engine_book_add(engine, detector);
 	if (entry == NULL)
 		return false;
 	entry->finding.detector = detector;
@@ -206,8 +232,11 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 		aggr_mark_stale(&engine->aggr, view);
 	if (detector == DETECTOR_COMPROMISE)
 		aggr_spend_guesses(view);
-	book_watch(&engine->book, entry);
-	engine_tell(engine, entry, FINDING_OPEN, view->event);
+	if (adopted)
+		adopt_go_on(entry, &was);
+	else
+		book_watch(&engine->book, entry);
+	engine_tell(engine, entry, adopted ? FINDING_UPDATE : FINDING_OPEN, view->event);
 	return true;
 }
 

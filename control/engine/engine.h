@@ -45,8 +45,30 @@ void engine_close(struct engine *engine);
  */
 void engine_touch_memory(struct engine *engine);
 
-/* Ids go on after these, of an earlier run; before the first event. */
+/* Ids go on after these, of an earlier run. */
 void engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding);
+
+/* A finding that an earlier run told of and did not close, and its incident, as last told. */
+struct engine_earlier {
+	uint64_t finding;
+	const char *detector; /* its name */
+	enum subject_type subject_type;
+	const char *subject;
+	uint64_t first_ns; /* packet time */
+	uint64_t last_ns;
+	uint64_t attempts;
+	uint64_t failures;
+	uint64_t successes;
+	unsigned confidence;
+	struct event_flow last_flow; /* that it was told with */
+	struct incident incident;    /* id, stage, severity, first and last seen */
+};
+
+/*
+ * It goes on under its ids when its subject is found again, and is closed by quiet time when not.
+ * What the engine knows already is left alone. False: so it was, or there is no room for it.
+ */
+bool engine_adopt(struct engine *engine, const struct engine_earlier *earlier);
 
 struct image;
 

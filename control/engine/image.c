@@ -22,6 +22,7 @@ engine_image(struct engine *engine, struct image *image)
 {
 	IMAGE_VALUE(image, engine->clock_ns);
 	IMAGE_VALUE(image, engine->loss);
+	IMAGE_VALUE(image, engine->adopted);
 	IMAGE_VALUE(image, engine->refused);
 	IMAGE_VALUE(image, engine->cut);
 	IMAGE_VALUE(image, engine->unpinned);

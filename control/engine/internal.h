@@ -44,6 +44,7 @@ struct engine {
 	const struct event *event; /* in hand; NULL at the end */
 	uint64_t clock_ns;
 	uint64_t loss;
+	uint32_t adopted;  /* open findings of earlier runs whose subject was not found again */
 	uint64_t refused;  /* findings not opened: the book is full of open ones */
 	uint64_t cut;      /* findings closed early, for more severe ones */
 	uint64_t unpinned; /* findings not opened: too many subjects are under one already */
@@ -67,6 +68,22 @@ struct finding_subject {
 
 /* engine.c: it is over, and told so. */
 void engine_close_finding(struct engine *engine, struct book_entry *entry);
+
+/* adopt.c */
+
+/* Its subject is that of an earlier run, and was not seen since: there is nothing in the tables. */
+#define SUBJECT_UNSEEN UINT32_MAX
+
+/*
+ * The finding of an earlier run that one about to open goes on as, or NULL. What it was comes in
+ * *was; its entry is to be filled in as that of a new one, and given to adopt_go_on.
+ */
+struct book_entry *adopt_take(struct engine *engine, unsigned detector, enum subject_type type,
+	const char *subject, struct finding *was);
+void adopt_go_on(struct book_entry *entry, const struct finding *was);
+
+/* An adopted finding is over, and never went on. */
+void adopt_end(struct engine *engine, const struct book_entry *entry);
 
 /* tell.c */
 

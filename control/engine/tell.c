@@ -151,7 +151,9 @@ engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state 
 	/* Those of track say whom they blame: not always who sent the event. */
 	if (event != NULL && entry->finding.detector < DETECTOR_TRACKED_FIRST)
 		entry->finding.last_flow = event->head.flow;
-	if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
+	if (entry->subject == SUBJECT_UNSEEN)
+		entry->finding.sensor_loss = engine->loss;
+	else if (entry->finding.detector < DETECTOR_TRACKED_FIRST)
 		finding_refresh(engine, entry);
 	else
 		tracked_refresh(engine, entry);

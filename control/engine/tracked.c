@@ -202,13 +202,18 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 	const struct event *event)
 {
 	struct book_entry *entry;
-	struct finding *i;
+	struct finding *i, was;
+	char name[SUBJECT_NAME_MAX + 1];
 
 	if (!track_can_pin(&engine->track, s)) {
 		engine->unpinned++;
 		return;
 	}
-	entry = engine_book_add(engine, s->detector);
+	track_name(&engine->track, s, name);
+	entry = adopt_take(engine, s->detector, (enum subject_type)s->type, name, &was);
+	bool adopted = entry != NULL;
+	if (!adopted)
+		entry = engine_book_add(engine, s->detector);
 	if (entry == NULL)
 		return;
 	i = &entry->finding;
@@ -216,7 +221,7 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 	i->subject_type = (enum subject_type)s->type;
 	set_confidence(engine, i);
 	entry->subject = track_index(&engine->track, s);
-	track_name(&engine->track, s, i->subject);
+	memcpy(i->subject, name, sizeof(name));
 	i->attempts = s->run.bad;
 	i->first_seen_ns = s->run.first_ns;
 	i->first_clock_ns = s->run.first_clock_ns;
@@ -228,8 +233,11 @@ open_tracked(struct engine *engine, struct track_subject *s, const struct track_
 	add_evidence(engine, entry, note, event);
 	s->finding = book_ref(&engine->book, entry);
 	s->fired_clock_s = (uint32_t)(engine->clock_ns / NS_PER_S);
-	book_watch(&engine->book, entry);
-	engine_tell(engine, entry, FINDING_OPEN, event);
+	if (adopted)
+		adopt_go_on(entry, &was);
+	else
+		book_watch(&engine->book, entry);
+	engine_tell(engine, entry, adopted ? FINDING_UPDATE : FINDING_OPEN, event);
 	/* What a rule hides does not end what it says nothing of. */
 	if (i->detector == DETECTOR_DISTRIBUTED_PREFIX && i->suppressed_by == 0)
 		engine_absorb(engine, i);

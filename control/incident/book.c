@@ -91,6 +91,27 @@ book_add(struct book *book, unsigned severity)
 	return entry;
 }
 
+struct book_entry *
+book_adopt(struct book *book, unsigned severity, uint64_t id)
+{
+	struct book_entry *entry = book_add(book, severity);
+
+	if (entry == NULL)
+		return NULL;
+	book->opened--;
+	entry->finding.id = id;
+	return entry;
+}
+
+bool
+book_has(const struct book *book, uint64_t id)
+{
+	for (uint32_t i = 0; i < book->used; i++)
+		if (book->entries[i].finding.id == id)
+			return true;
+	return false;
+}
+
 static uint64_t
 deadline(const struct book *book, const struct finding *i)
 {

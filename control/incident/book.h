@@ -69,6 +69,12 @@ void book_image(struct book *book, struct image *image);
  */
 struct book_entry *book_add(struct book *book, unsigned severity);
 
+/* The same with an id that an earlier run gave. */
+struct book_entry *book_adopt(struct book *book, unsigned severity, uint64_t id);
+
+/* Is there one of that id, open or closed? */
+bool book_has(const struct book *book, uint64_t id);
+
 /* Of those that are less severe, the least severe, and of these the one that is silent for
    longest; NULL when there is none. */
 struct book_entry *book_least(struct book *book, unsigned severity);
