@@ -40,7 +40,9 @@
 	X(COUNT, store_size, "store.size", 1024, 16, 1u << 20,                                     \
 		"MiB of the store, about, past which the oldest closed incidents go")              \
 	X(COUNT, store_memory, "store.memory", 32, 1, 4096,                                        \
-		"MiB of alerts that are kept in memory while the store cannot be written")
+		"MiB of alerts that are kept in memory while the store cannot be written")         \
+	X(DURATION, store_snapshot, "store.snapshot", 5 * NS_PER_S, 0, NS_PER_H,                   \
+		"How often a live run writes down what it knows of attacks; 0s: never")
 
 #define CONFIG_SETTINGS_EVE(X)                                                                     \
 	X(COUNT, eve_rotate_size, "eve.rotate_size", 0, 0, 1u << 20,                               \

@@ -30,6 +30,8 @@ away_begin(struct run *run)
 	drop_dataplane(run);
 	away->on = true;
 	away->since_ns = live_now_ns();
+	/* What was just counted as lost is known to nobody else. */
+	snapshot_hurry(&run->snapshot);
 	return true;
 }
 
@@ -69,10 +71,20 @@ away_end(struct run *run)
 		intake_begin_after(&run->intake, &away->past);
 		return;
 	}
+	away->on = false;
+	run->trouble = NULL;
+	if (!run->resume.done) {
+		resume_intake(run);
+		return;
+	}
 	if (away->past.clock_ns != 0)
 		away->past.expect_ns = away->past.clock_ns + gone_ns;
 	away->past.own.away_ms += gone_ns / NS_PER_MS;
 	intake_begin_after(&run->intake, &away->past);
-	away->on = false;
-	run->trouble = NULL;
+	snapshot_hurry(&run->snapshot);
+	run_fail(0,
+		"another dataplane is there after %.1f s; %llu sessions and %llu events were lost "
+		"with those before",
+		(double)gone_ns / NS_PER_S, (unsigned long long)away->past.own.cut,
+		(unsigned long long)away->past.own.unsaid);
 }

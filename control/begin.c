@@ -135,17 +135,28 @@ on_suppressed(void *arg, const struct finding *finding)
 	eve_hidden(run->eve, finding, engine_rules(run->engine));
 }
 
-static int
-open_engine(struct run *run)
+int
+run_open_engine(struct run *run)
 {
 	struct engine_sink sink = {.tell = on_telling, .suppressed = on_suppressed, .arg = run};
 
 	run->engine = engine_open(&run->options->config, &sink);
-	if (!run->engine)
-		return run_fail(EXIT_FAILED, "out of memory for the tables");
+	return run->engine ? 0 : run_fail(EXIT_FAILED, "out of memory for the tables");
+}
+
+static int
+open_engine(struct run *run)
+{
+	int r = run_open_engine(run);
+
+	if (r == 0 && snapshot_open(&run->snapshot, run) != 0)
+		r = run_fail(EXIT_FAILED, "out of memory");
+	if (r == 0)
+		r = resume_engine(run);
+	if (r != 0)
+		return r;
 	if (run->options->live && busiest_open(&run->busiest) != 0)
 		return run_fail(EXIT_FAILED, "out of memory");
-	stored_begin_ids(&run->stored, run->engine);
 	eve_set_rules(run->eve, engine_rules(run->engine));
 	return 0;
 }
@@ -228,6 +239,7 @@ shake_hands(struct run *run)
 	int r = run_accept(run);
 	if (r != 0 && !(r == -EPIPE && away_begin(run)))
 		return EXIT_FAILED;
+	resume_intake(run);
 	/* A capture may be small, and its user waits. */
 	if (!run->intake.replay)
 		engine_touch_memory(run->engine);
@@ -247,6 +259,7 @@ run_tear_down(struct run *run)
 	if (run->engine)
 		engine_close(run->engine);
 	run_close_store(run, NULL);
+	snapshot_close(&run->snapshot);
 	busiest_close(&run->busiest);
 	enrich_close(run->enrich);
 	captures_free(&run->captures);

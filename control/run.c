@@ -265,6 +265,7 @@ look_at_clock(struct run *run)
 	uint64_t now_ns = live_now_ns();
 	struct counters sum;
 
+	snapshot_look(run, now_ns);
 	if (!live_due_look(&run->live, now_ns))
 		return;
 	count_losses(run, &sum);
@@ -317,14 +318,20 @@ gather(struct run *run, enum intake_status *status)
 	return n;
 }
 
+void
+run_take(struct run *run, unsigned n)
+{
+	engine_ahead(run->engine, run->batch, n);
+	for (unsigned i = 0; i < n; i++)
+		take_event(run, &run->batch[i]);
+}
+
 static void
 take_batch(struct run *run, unsigned n)
 {
 	struct counters sum;
 
-	engine_ahead(run->engine, run->batch, n);
-	for (unsigned i = 0; i < n; i++)
-		take_event(run, &run->batch[i]);
+	run_take(run, n);
 	/* An alert is out, and what came before it: as little as possible is told twice. */
 	if (run->told)
 		run_settle(run);
@@ -448,6 +455,7 @@ finish(struct run *run)
 
 	count_losses(run, &sum);
 	engine_finish(run->engine);
+	snapshot_remove(&run->snapshot);
 	await_captures(run);
 	intake_sum_counters(&run->intake, &sum);
 	if (run_close_store(run, run->engine) != 0)
@@ -495,7 +503,8 @@ run_control(struct options *options)
 			notify_begin(&run.notify);
 			notify_ready(&run.notify);
 			live_init(&run.live, &options->config);
-			run.first_ns = live_wall_ns();
+			if (!run.resume.has_mark)
+				run.first_ns = live_wall_ns();
 		}
 		take_events(&run);
 		notify_stopping(&run.notify);

@@ -13,8 +13,10 @@
 #include "control/outlet/outlet.h"
 #include "control/reload.h"
 #include "control/report/captures.h"
+#include "control/resume.h"
 #include "control/run.h"
 #include "control/serve/serve.h"
+#include "control/snapshot.h"
 #include "control/stored.h"
 #include "patterns/pattern.h"
 
@@ -38,6 +40,8 @@ struct run {
 	unsigned taken;                   /* events since the last look around */
 	bool told;                        /* an alert, since run_settle */
 	struct away away;
+	struct snapshot snapshot;
+	struct resume resume;
 	struct eve_file eve_file;
 	int dataplane_fd; /* -1: no dataplane is there */
 	int handover_fd;  /* readable when to look for another; -1: no other will come */
@@ -61,6 +65,12 @@ __attribute__((format(printf, 2, 3))) int run_fail(int status, const char *forma
 
 /* The dataplane offers its rings on run->dataplane_fd: take them. 0, or -errno, which is told. */
 int run_accept(struct run *run);
+
+/* An engine with nothing in it. An exit status. */
+int run_open_engine(struct run *run);
+
+/* The first n of the batch are dealt with. */
+void run_take(struct run *run, unsigned n);
 
 /* What came of the events so far is out: whoever follows a control that dies need not see them. */
 void run_settle(struct run *run);

@@ -10,6 +10,7 @@
 #include "control/export/line.h"
 
 #define SUBJECTS_EVERY_NS NS_PER_MIN
+#define RECALLED_MAX 65536u /* alerts between a snapshot and the end of a run */
 #define MEGABYTE (UINT64_C(1) << 20)
 
 _Static_assert(
@@ -98,6 +99,81 @@ put_telling(struct store_alert *a, const struct engine_telling *telling)
 	a->confidence = finding->confidence;
 }
 
+bool
+stored_is_out(struct stored *stored, uint64_t *seq)
+{
+	*seq = 0;
+	return !stored->outbox || outbox_is_out(stored->outbox, seq);
+}
+
+/* What tells an alert from others; two that are alike are told twice, and count twice. */
+static uint64_t
+told_key(const struct store_alert *alert)
+{
+	return (alert->finding * 0x9e3779b97f4a7c15ULL ^ alert->incident) * 0x9e3779b97f4a7c15ULL ^
+	       alert->time_ns;
+}
+
+static int
+recall_one(void *arg, const struct store_alert *alert)
+{
+	struct stored_told *told = arg;
+
+	told->keys[told->count++] = told_key(alert);
+	return 0;
+}
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+stored_recall(struct stored *stored, const char *path, uint64_t seq)
+{
+	struct stored_told *told = &stored->told;
+	struct store *store;
+	char why[OUTBOX_WHY_MAX];
+
+	stored_forget(stored);
+	if (!stored->outbox || store_open(&store, path, STORE_READ, why, sizeof(why)) != 0)
+		return;
+	told->keys = calloc(RECALLED_MAX, sizeof(*told->keys));
+	/* What cannot be read is told twice. */
+	if (told->keys)
+		(void)store_read(store, seq, RECALLED_MAX, recall_one, told);
+	store_close(store);
+	if (told->keys)
+		qsort(told->keys, told->count, sizeof(*told->keys), compare_keys);
+}
+
+void
+stored_forget(struct stored *stored)
+{
+	free(stored->told.keys);
+	stored->told = (struct stored_told){0};
+}
+
+/* Each that was stored answers once. */
+static bool
+was_told(struct stored_told *told, const struct store_alert *alert)
+{
+	uint64_t key = told_key(alert);
+	const uint64_t *at = told->count == 0 ? NULL
+					      : bsearch(&key, told->keys, told->count,
+							sizeof(*told->keys), compare_keys);
+
+	if (!at)
+		return false;
+	size_t i = (size_t)(at - told->keys);
+	told->count--;
+	memmove(told->keys + i, told->keys + i + 1, (told->count - i) * sizeof(*told->keys));
+	return true;
+}
+
 void
 stored_alert(void *arg, const struct eve_alert *alert)
 {
@@ -109,7 +185,8 @@ stored_alert(void *arg, const struct eve_alert *alert)
 		return;
 	if (alert->telling)
 		put_telling(&a, alert->telling);
-	outbox_put(stored->outbox, &a);
+	if (!was_told(&stored->told, &a))
+		outbox_put(stored->outbox, &a);
 }
 
 static void

@@ -8,10 +8,17 @@
 #include "control/options.h"
 #include "control/outbox/outbox.h"
 
+/* Alerts that an earlier run stored after a number, as told_key makes them; sorted. */
+struct stored_told {
+	uint64_t *keys; /* owned; NULL: nobody asks */
+	size_t count;
+};
+
 struct stored {
 	struct outbox *outbox;           /* NULL: not opened, or closed */
 	struct outbox_counters counters; /* as of the last look */
 	uint64_t next_subjects_ns;
+	struct stored_told told;
 };
 
 /*
@@ -27,6 +34,16 @@ void stored_reload(struct stored *stored, const struct config *config);
 
 /* Ids go on after those of the store. */
 void stored_begin_ids(const struct stored *stored, struct engine *engine);
+
+/* Is every alert in the store that can be? *seq: the number of the last one. */
+bool stored_is_out(struct stored *stored, uint64_t *seq);
+
+/*
+ * What is told from now on may have been stored by an earlier run, after alert number seq: that is
+ * not stored twice. Until stored_forget.
+ */
+void stored_recall(struct stored *stored, const char *path, uint64_t seq);
+void stored_forget(struct stored *stored);
 
 /* An eve_alert_fn; its arg is the struct stored. */
 void stored_alert(void *arg, const struct eve_alert *alert);

@@ -139,6 +139,9 @@ void eve_sensor_shed(struct eve *eve, const struct eve_shed *shed, uint64_t time
 
 void eve_stats(struct eve *eve, const struct eve_stats *stats);
 
+/* What comes was told before: no line is written, but whoever wants alerts is told of them. */
+void eve_set_quiet(struct eve *eve, bool quiet);
+
 /* How many losses the sensor knows of so far (intake_lost); stamped on signatures. */
 void eve_set_loss(struct eve *eve, uint64_t loss);
 

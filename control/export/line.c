@@ -85,6 +85,12 @@ eve_set_loss(struct eve *eve, uint64_t loss)
 }
 
 void
+eve_set_quiet(struct eve *eve, bool quiet)
+{
+	eve->quiet = quiet;
+}
+
+void
 eve_counters(const struct eve *eve, struct eve_counters *out)
 {
 	*out = eve->counters;
@@ -130,6 +136,10 @@ line_write(const char *text, size_t len, void *arg)
 static void
 finish_line(struct eve *eve, bool whole)
 {
+	if (eve->quiet) {
+		eve->used = eve->line;
+		return;
+	}
 	if (whole && line_write("\n", 1, eve) == 0) {
 		eve->line = eve->used;
 		eve->counters.lines++;

@@ -37,6 +37,7 @@ struct eve {
 	struct rcpt_table *rcpt;
 	struct eve_counters counters;
 	uint64_t loss;
+	bool quiet;
 	struct eve_signature *signatures; /* owned; one for each pattern, in the set's order */
 	struct eve_told told[EVE_TOLD];
 };

@@ -136,6 +136,9 @@ struct intake_earlier {
 	bool whole; /* none is missing */
 };
 
+/* So many of them were dealt with again; the last had that clock. */
+void intake_took(struct intake *intake, size_t count, uint64_t clock_ns);
+
 /* After intake_resume said yes. 0, or -ENOMEM. */
 int intake_reread(const struct intake *intake, const struct intake_mark *mark,
 	struct intake_earlier *earlier);

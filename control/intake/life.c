@@ -178,3 +178,11 @@ intake_reread(
 	free(all.events);
 	return 0;
 }
+
+void
+intake_took(struct intake *intake, size_t count, uint64_t clock_ns)
+{
+	intake->counters.events += count;
+	if (clock_ns > intake->clock_ns)
+		intake->clock_ns = clock_ns;
+}

@@ -402,6 +402,16 @@ outbox_last(const struct outbox *outbox)
 	return outbox->last;
 }
 
+bool
+outbox_is_out(struct outbox *o, uint64_t *seq)
+{
+	pthread_mutex_lock(&o->lock);
+	bool out = !o->first || o->failing;
+	*seq = o->given.seq;
+	pthread_mutex_unlock(&o->lock);
+	return out;
+}
+
 static bool
 is_update(const struct outbox_item *item)
 {

@@ -53,6 +53,12 @@ void outbox_set_limits(struct outbox *outbox, const struct store_keep *keep, uin
 /* The highest ids that were given before this run; to be called before the first outbox_put. */
 struct store_last outbox_last(const struct outbox *outbox);
 
+/*
+ * Is every alert so far in the store, or will be tried for long because it fails? *seq: the number
+ * of the last one.
+ */
+bool outbox_is_out(struct outbox *outbox, uint64_t *seq);
+
 /* One more alert; its number and the time it is told are filled in here. Never waits for a disk. */
 void outbox_put(struct outbox *outbox, const struct store_alert *alert);
 
