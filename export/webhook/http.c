@@ -174,13 +174,13 @@ put_headers(struct http *h, const struct config_exporter *e, const struct http_o
 	return error;
 }
 
-/* Nothing secret goes over the wire in clear, but to this host itself. */
+/* Nothing secret goes over the wire in clear, but to this host itself without a proxy. */
 static int
 check_secrecy(const struct http *h, const struct config_exporter *e, char why[SINK_WHY_MAX])
 {
 	static const char *const keys[] = {"token_file", "password_file", "url_file"};
 
-	if (h->url.https || h->url.loopback)
+	if (h->url.https || (h->url.loopback && !config_exporter_text(e, "proxy")[0]))
 		return 0;
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (!config_exporter_text(e, keys[i])[0])

@@ -3,13 +3,17 @@
 
 usage: export_kafka_test.py SMTAP_EXPORT KAFKA_MOCK [PART-OF-A-NAME]   (prints TAP)
 """
+import contextlib
 import json
 import os
+import socket
+import ssl
 import subprocess
 import sys
 import threading
 
 import harness
+from certificates import certificates
 from exporting import Told, WAIT_S, exporting
 from harness import case, expect, main
 
@@ -194,6 +198,38 @@ def brokers_that_refuse_a_batch_for_its_size_get_its_alerts_alone():
             brokers.wait_seqs(10)
             expect_each(brokers, control, once=False)
             expect(not export.lines("left out"), f"it says {export.said}")
+
+
+@case
+def a_broker_whom_nobody_vouches_for_gets_no_password():
+    with certificates() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(folder / "stranger.crt", folder / "stranger.key")
+        taken = []
+
+        def serve():
+            while True:
+                with contextlib.suppress(ssl.SSLError, ConnectionError):
+                    connection = context.wrap_socket(listener.accept()[0], server_side=True)
+                    taken.append(connection.recv(1))
+
+        threading.Thread(target=serve, daemon=True).start()
+        keys = f"""  out:
+    type: kafka
+    brokers: [127.0.0.1:{listener.getsockname()[1]}]
+    topic: {TOPIC}
+    timeout: 2s
+    tls: true
+    ca_file: {folder}/ca.crt
+    sasl_mechanism: PLAIN
+    username: smtap
+    password_file: {folder}/token
+"""
+        with exporting(harness.PROGRAM[0], keys, 5) as (control, export):
+            export.wait_line("alerts are kept and tried again")
+            export.expect_once("SSL handshake failed")
+            expect(len(export.said) == 1, f"it says {export.said}")
+        expect(control.cursors == {} and not any(taken), f"there came {taken}")
 
 
 if __name__ == "__main__":

@@ -4,58 +4,18 @@
 usage: export_webhook_test.py SMTAP_EXPORT [PART-OF-A-NAME]   (prints TAP)
 """
 import base64
-import contextlib
 import http.server
 import json
-import pathlib
 import re
-import shutil
 import socket
 import ssl
-import subprocess
 import sys
-import tempfile
 import threading
 
 import harness
-from exporting import SECRET, Told, exporting
-from harness import Skip, case, expect, main
-
-CA = "cn = {name}\nca\ncert_signing_key\nexpiration_days = 3\n"
-SERVER = "cn = {name}\nip_address = 127.0.0.1\ntls_www_server\nsigning_key\nexpiration_days = 3\n"
-
-
-def certtool(*args):
-    subprocess.run(["certtool", *args], check=True, capture_output=True, timeout=60)
-
-
-def make_certificate(folder, name, template, ca=None):
-    """folder/NAME.key and NAME.crt, signed by folder/CA.*, or by itself."""
-    key, cert, config = (folder / f"{name}.{end}" for end in ("key", "crt", "cfg"))
-    config.write_text(template.format(name=name))
-    certtool("--generate-privkey", "--key-type", "ecdsa", "--outfile", key)
-    how = ["--load-privkey", key, "--template", config, "--outfile", cert]
-    if ca is None:
-        certtool("--generate-self-signed", *how)
-    else:
-        signer = ["--load-ca-certificate", folder / f"{ca}.crt"]
-        certtool("--generate-certificate", *how, *signer, "--load-ca-privkey", folder / f"{ca}.key")
-
-
-@contextlib.contextmanager
-def certificates():
-    """A folder with ca.crt, server.*, client.* of it, and stranger.* of another."""
-    if not shutil.which("certtool"):
-        raise Skip("there is no certtool")
-    with tempfile.TemporaryDirectory(prefix="e2e-") as path:
-        folder = pathlib.Path(path)
-        make_certificate(folder, "ca", CA)
-        make_certificate(folder, "otherca", CA)
-        make_certificate(folder, "server", SERVER, "ca")
-        make_certificate(folder, "client", SERVER.replace("server", "client"), "ca")
-        make_certificate(folder, "stranger", SERVER, "otherca")
-        (folder / "token").write_text(SECRET + "\n")
-        yield folder
+from certificates import certificates
+from exporting import SECRET, Told, WAIT_S, alerts, exporting
+from harness import case, expect, main
 
 
 class Request:
@@ -314,6 +274,26 @@ def a_server_that_was_away_has_every_alert():
                 export.wait_line("works again")
                 export.expect_once("Failed to connect", "works again")
                 expect_all(server, control)
+
+
+@case
+def one_that_is_killed_goes_on_where_it_was():
+    def answer(request):
+        # While the second is under way, so that nobody knows whether it came.
+        if request.seqs()[0] > 20 and not killed:
+            killed.append(True)
+            export.process.kill()
+        return yes(request)
+
+    killed = []
+    with certificates() as folder, Server(folder, answer=answer) as server:
+        with run(exporter(folder, server.port, "batch: 20"), 0) as (control, export):
+            control.add(alerts(60))
+            export.process.wait(WAIT_S)
+            expect(control.cursors == {"out": 20}, f"the cursor is at {control.cursors}")
+            export.start()
+            control.wait_delivered("out")
+        expect_all(server, control, once=False)
 
 
 @case

@@ -113,12 +113,16 @@ class Export(Told):
         config.write_text("exporters:\n" + exporters)
         # It takes no proxy from its surroundings: this one would answer nothing.
         dead = "http://127.0.0.1:9"
-        surroundings = {**os.environ, "http_proxy": dead, "https_proxy": dead, "ALL_PROXY": dead}
+        self.surroundings = {"http_proxy": dead, "https_proxy": dead, "ALL_PROXY": dead}
+        self.command = [program, "-c", config, "--socket", folder / "export.sock"]
+        self.start()
+
+    def start(self):
         self.process = subprocess.Popen(
-            [program, "-c", config, "--socket", folder / "export.sock"],
+            self.command,
             stderr=subprocess.PIPE,
             text=True,
-            env=surroundings,
+            env={**os.environ, **self.surroundings},
         )
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

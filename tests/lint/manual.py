@@ -220,6 +220,14 @@ def exporters_mdoc():
     return "\n".join(out + [""])
 
 
+def template_mdoc():
+    rows = x_rows("export/webhook/template.h", "TEMPLATE_NAMES")
+    out = [".Bl -tag -width Ds -compact"]
+    for name, text in rows:
+        out += [f".It Cm {name}", *textwrap.wrap(text[0].upper() + text[1:] + ".", 79)]
+    return "\n".join(out + [".El", ""])
+
+
 def example_exporters():
     def keys_yaml(keys):
         for key in keys:
@@ -292,7 +300,11 @@ def generated(manual):
     """Path: what it should hold."""
     printed = manual.settings()
     parts = {
-        "smtap.yaml.5": {"settings": settings_mdoc(printed), "exporters": exporters_mdoc()},
+        "smtap.yaml.5": {
+            "settings": settings_mdoc(printed),
+            "exporters": exporters_mdoc(),
+            "template": template_mdoc(),
+        },
         "smtap-eve.5": {"detectors": detectors_mdoc(), "counters": counters_mdoc()},
         "smtap-metrics.5": {"metrics": metrics_mdoc()},
     }

@@ -466,6 +466,10 @@ what_cannot_work_is_refused_with_what_would_be_right(void **state)
 		token);
 	fixture_expect_refusal(&webhook_kind, keys,
 		"token_file: to http://siem.example.net:80 it would go in clear");
+	snprintf(keys, sizeof(keys), "    url: http://[::1]/\n    token_file: %s\n", token);
+	fixture_expect_open(&webhook_kind, keys);
+	strcat(keys, "    proxy: http://proxy.example.net:3128\n");
+	fixture_expect_refusal(&webhook_kind, keys, "it would go in clear");
 	snprintf(keys, sizeof(keys), "    url_file: %s\n", token);
 	fixture_expect_refusal(&webhook_kind, keys, "url_file: this is no URL");
 	fixture_expect_refusal(&webhook_kind, "", "expected url or url_file");
