@@ -201,28 +201,28 @@ produce(struct kafka *k, size_t index, const struct sink_alert *a, const char *t
 	return error;
 }
 
-/* One more of the batch; what it came to, if that is known already. */
-static void
+/* One more of the batch. False: the producer does not take it, and state has why. */
+static bool
 start_one(struct kafka *k, size_t index, const struct sink_alert *a)
 {
-	rd_kafka_resp_err_t error;
 	char *text = NULL;
 
+	k->state[index] = RD_KAFKA_RESP_ERR__FAIL;
 	if (k->format != ENCODE_EVE) {
 		text = encode_alert(k->format, a->json, k->sensor);
-		if (!text) {
-			k->state[index] = RD_KAFKA_RESP_ERR__FAIL;
-			return;
-		}
+		if (!text)
+			return false;
 	}
 	k->state[index] = RD_KAFKA_RESP_ERR__IN_PROGRESS;
 	k->waiting++;
-	error = produce(k, index, a, text ? text : a->line, text ? strlen(text) : a->line_len);
+	rd_kafka_resp_err_t error =
+		produce(k, index, a, text ? text : a->line, text ? strlen(text) : a->line_len);
 	if (error) {
 		k->state[index] = error;
 		k->waiting--;
 	}
 	free(text);
+	return error == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 /* Until each message has its report, the time is over, or the producer is. */
@@ -304,8 +304,9 @@ kafka_send(
 	k->batch++;
 	k->waiting = 0;
 	until_ns = now_ns() + k->timeout_ns;
-	for (size_t i = 0; i < n; i++)
-		start_one(k, i, &alerts[i]);
+	/* What stands behind one that is not taken would come twice. */
+	for (size_t i = 0; i < n && start_one(k, i, &alerts[i]);)
+		i++;
 	wait_for_reports(k, until_ns);
 	return judge(k, n, sent, why);
 }

@@ -31,7 +31,7 @@ class Brokers(Told):
     def __init__(self):
         super().__init__()
         self.messages = []
-        self.done = 0
+        self.done = self.total = 0
         self.process = subprocess.Popen(
             [*MOCK, TOPIC], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -43,6 +43,8 @@ class Brokers(Told):
             with self.changed:
                 if line.startswith("done "):
                     self.done += 1
+                elif line.startswith("total "):
+                    self.total = int(line.split()[1])
                 else:
                     self.messages.append(json.loads(line))
                 self.changed.notify_all()
@@ -56,8 +58,10 @@ class Brokers(Told):
     def seqs(self):
         return [int(m["headers"]["smtap-seq"]) for m in self.messages]
 
-    def wait_seqs(self, count):
-        self.wait(lambda: set(self.seqs()) >= set(range(1, count + 1)), lambda: self.seqs())
+    def wait_all(self):
+        """Whatever the brokers have was read."""
+        self.tell("count")
+        self.wait(lambda: len(self.messages) >= self.total, lambda: f"{self.total} messages")
 
     def __enter__(self):
         return self
@@ -104,7 +108,7 @@ def expect_each(brokers, control, once):
 def every_alert_comes_once_in_the_order_of_its_key():
     with Brokers() as brokers, run(brokers, 250) as (control, export):
         control.wait_delivered("out")
-        brokers.wait_seqs(250)
+        brokers.wait_all()
         first = expect_each(brokers, control, once=True)
         expect(export.said == [], f"it says {export.said}")
         for seq, line in control.alerts:
@@ -120,7 +124,7 @@ def every_alert_comes_once_in_the_order_of_its_key():
 def in_other_words_when_it_is_told_so():
     with Brokers() as brokers, run(brokers, 5, "format: ecs") as (control, _):
         control.wait_delivered("out")
-        brokers.wait_seqs(5)
+        brokers.wait_all()
         for m in brokers.messages:
             expect("@timestamp" in json.loads(m["value"]), f"it is {m['value'][:100]}")
 
@@ -135,10 +139,11 @@ def brokers_that_were_away_have_every_alert():
         expect(control.cursors["out"] == 20, f"the cursor is at {control.cursors}")
         brokers.tell("up")
         control.wait_delivered("out")
-        brokers.wait_seqs(40)
+        brokers.wait_all()
         export.wait_line("works again")
         export.expect_once("no acknowledgement within 2 s", "out: works again")
-        expect_each(brokers, control, once=False)
+        # What was tried meanwhile was taken back, not left to come later too.
+        expect_each(brokers, control, once=True)
 
 
 @case
@@ -147,7 +152,7 @@ def a_producer_without_an_id_is_made_anew():
         brokers.tell(f"error {INIT_PRODUCER_ID} {CLUSTER_FORBIDDEN} 2")
         with run(brokers, 10) as (control, export):
             control.wait_delivered("out")
-            brokers.wait_seqs(10)
+            brokers.wait_all()
             expect_each(brokers, control, once=True)
             export.wait_line("works again")
             export.expect_once("the producer failed and is made anew", "out: works again")
@@ -159,7 +164,7 @@ def a_request_that_ran_out_is_sent_again_by_the_producer():
         brokers.tell(f"error {PRODUCE} {REQUEST_TIMED_OUT} 3")
         with run(brokers, 10) as (control, _):
             control.wait_delivered("out")
-            brokers.wait_seqs(10)
+            brokers.wait_all()
             expect_each(brokers, control, once=True)
 
 
@@ -169,7 +174,7 @@ def what_somebody_has_to_mend_loses_nothing():
         brokers.tell(f"error {PRODUCE} {TOPIC_FORBIDDEN} 6")
         with run(brokers, 10) as (control, export):
             control.wait_delivered("out")
-            brokers.wait_seqs(10)
+            brokers.wait_all()
             expect_each(brokers, control, once=False)
             export.wait_line("works again")
             export.expect_once("Topic authorization failed", "out: works again")
@@ -184,8 +189,8 @@ def a_message_that_is_too_large_is_left_out_alone():
         large["smtap"]["advice"] = "x" * 30000
         control.add([json.dumps(large), control.alerts[1][1]])
         control.wait_delivered("out")
-        brokers.wait(lambda: 7 in brokers.seqs(), lambda: brokers.seqs())
-        expect(6 not in brokers.seqs(), "the large one came")
+        brokers.wait_all()
+        expect(sorted(brokers.seqs()) == [1, 2, 3, 4, 5, 7], f"there came {brokers.seqs()}")
         export.expect_once("out: alert 6 is refused and left out: Broker: Message size too large")
 
 
@@ -195,7 +200,7 @@ def brokers_that_refuse_a_batch_for_its_size_get_its_alerts_alone():
         brokers.tell(f"error {PRODUCE} {MSG_TOO_LARGE} 1")
         with run(brokers, 10) as (control, export):
             control.wait_delivered("out")
-            brokers.wait_seqs(10)
+            brokers.wait_all()
             expect_each(brokers, control, once=False)
             expect(not export.lines("left out"), f"it says {export.said}")
 
@@ -227,7 +232,7 @@ def a_broker_whom_nobody_vouches_for_gets_no_password():
 """
         with exporting(harness.PROGRAM[0], keys, 5) as (control, export):
             export.wait_line("alerts are kept and tried again")
-            export.expect_once("SSL handshake failed")
+            export.expect_once("certificate verify failed")
             expect(len(export.said) == 1, f"it says {export.said}")
         expect(control.cursors == {} and not any(taken), f"there came {taken}")
 

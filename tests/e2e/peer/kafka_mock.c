@@ -9,6 +9,7 @@
  * standard input, each answered with "done COMMAND":
  *
  *   down, up            all brokers
+ *   count               "total N" first: how many messages the brokers have
  *   error API CODE N    the next N requests of that API (by its number) get that error (the same)
  *   end                 of the input too
  */
@@ -124,10 +125,29 @@ push_errors(rd_kafka_mock_cluster_t *cluster, int api, int code, unsigned count)
 	rd_kafka_mock_push_request_errors_array(cluster, (int16_t)api, count, errors);
 }
 
+static void
+print_total(rd_kafka_t *consumer, const char *topic)
+{
+	int64_t low, high, total = 0;
+
+	for (int i = 0; i < PARTITIONS; i++)
+		if (rd_kafka_query_watermark_offsets(consumer, topic, i, &low, &high, 10000) ==
+			RD_KAFKA_RESP_ERR_NO_ERROR)
+			total += high;
+	printf("total %lld\n", (long long)total);
+}
+
+struct peer {
+	rd_kafka_mock_cluster_t *cluster;
+	rd_kafka_t *consumer;
+	const char *topic;
+};
+
 /* False: it is over. */
 static bool
-obey(rd_kafka_mock_cluster_t *cluster, const char *command)
+obey(const struct peer *peer, const char *command)
 {
+	rd_kafka_mock_cluster_t *cluster = peer->cluster;
 	unsigned count;
 	int api, code;
 
@@ -139,6 +159,8 @@ obey(rd_kafka_mock_cluster_t *cluster, const char *command)
 		if (strcmp(command, "up") == 0)
 			rd_kafka_mock_broker_set_up(cluster, broker);
 	}
+	if (strcmp(command, "count") == 0)
+		print_total(peer->consumer, peer->topic);
 	if (sscanf(command, "error %d %d %u", &api, &code, &count) == 3)
 		push_errors(cluster, api, code, count);
 	printf("done %s\n", command);
@@ -147,7 +169,7 @@ obey(rd_kafka_mock_cluster_t *cluster, const char *command)
 }
 
 static void
-serve(rd_kafka_mock_cluster_t *cluster, rd_kafka_t *consumer)
+serve(const struct peer *peer)
 {
 	struct pollfd input = {.fd = 0, .events = POLLIN};
 	char command[128];
@@ -160,10 +182,10 @@ serve(rd_kafka_mock_cluster_t *cluster, rd_kafka_t *consumer)
 			if (!fgets(command, sizeof(command), stdin))
 				return;
 			command[strcspn(command, "\n")] = '\0';
-			if (!obey(cluster, command))
+			if (!obey(peer, command))
 				return;
 		}
-		m = rd_kafka_consumer_poll(consumer, 50);
+		m = rd_kafka_consumer_poll(peer->consumer, 50);
 		if (m) {
 			print_message(m);
 			rd_kafka_message_destroy(m);
@@ -192,7 +214,7 @@ main(int argc, char **argv)
 	printf("bootstrap %s\n", rd_kafka_mock_cluster_bootstraps(cluster));
 	fflush(stdout);
 	consumer = make_consumer(rd_kafka_mock_cluster_bootstraps(cluster), argv[1]);
-	serve(cluster, consumer);
+	serve(&(struct peer){cluster, consumer, argv[1]});
 	rd_kafka_consumer_close(consumer);
 	rd_kafka_destroy(consumer);
 	rd_kafka_mock_cluster_destroy(cluster);
