@@ -13,9 +13,9 @@ import sys
 import threading
 
 import harness
-from certificates import certificates
-from exporting import Told, WAIT_S, exporting
+from exporting import SECRET, Told, WAIT_S, exporting
 from harness import case, expect, main
+from pki import certificates
 
 TOPIC = "smtap-alerts"
 MOCK = []  # the program, as the command line has it
@@ -210,6 +210,7 @@ def a_broker_whom_nobody_vouches_for_gets_no_password():
     with certificates() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "stranger.crt", folder / "stranger.key")
+        (folder / "password").write_text(SECRET)
         taken = []
 
         def serve():
@@ -228,7 +229,7 @@ def a_broker_whom_nobody_vouches_for_gets_no_password():
     ca_file: {folder}/ca.crt
     sasl_mechanism: PLAIN
     username: smtap
-    password_file: {folder}/token
+    password_file: {folder}/password
 """
         with exporting(harness.PROGRAM[0], keys, 5) as (control, export):
             export.wait_line("alerts are kept and tried again")
