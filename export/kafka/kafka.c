@@ -8,12 +8,16 @@
  * in time is taken back (purged) before the call returns, so that nothing is sent behind the back
  * of the runner, which sends it again, in order. Messages therefore have no time limit of their
  * own: one that ran out alone would let the next one of its partition overtake it. A request that
- * is on its way cannot be taken back: what it had may come twice, with the same id. It is written
- * under an older epoch of the idempotent producer, so it never comes after what followed.
+ * is on its way cannot be taken back: what it had may come twice, with the same id; even if that is
+ * late, it is no first time, since what followed was sent only once all of it was acknowledged.
  *
- * A fatal error, as the loss of the producer's id, ends the producer, not the sink: it is made
- * anew. Delivery reports name the batch that they belong to; late ones of an older one are
- * nothing.
+ * A producer that met an error of a broker, or whose request was on its way when time was over, is
+ * ended, not the sink: the next one is made anew. That is so for fatal errors, as the loss of its
+ * id, and has to be so for others: librdkafka 2.0.2 waits for ever for partitions to drain that it
+ * took away itself, because a right to the topic was missing for a moment. One whose messages never
+ * left its queue, since no broker was there, stays, but not for ever: what else may hold one up is
+ * not known. Delivery reports name the batch that they
+ * belong to; late ones of an older one are nothing.
  */
 #include "export/kafka/kafka.h"
 
@@ -31,10 +35,11 @@
 #include "export/sink/id.h"
 #include "export/sink/secret.h"
 
-#define BATCH_MAX 1000 /* as the key `batch` has it */
-#define PURGE_MS 2000  /* reports of what was purged come at once: this is a bound, no wait */
-#define POLL_MS 100    /* between two looks at the clock */
-#define INDEX_BITS 16  /* of a message's opaque; what is above them is its batch */
+#define BATCH_MAX 1000  /* as the key `batch` has it */
+#define PURGE_MS 2000   /* reports of what was purged come at once: this is a bound, no wait */
+#define FAILURES_MAX 10 /* then even a producer that seems sound is made anew */
+#define POLL_MS 100     /* between two looks at the clock */
+#define INDEX_BITS 16   /* of a message's opaque; what is above them is its batch */
 #define SAID_MAX 256
 
 _Static_assert(BATCH_MAX < 1 << INDEX_BITS, "an index fits into the opaque of a message");
@@ -49,7 +54,8 @@ struct kafka {
 	rd_kafka_t *producer;                 /* owned; NULL: none yet, or the last one failed */
 	uint64_t batch;                       /* number of the one under way */
 	size_t waiting;                       /* of its messages, those without a report */
-	rd_kafka_resp_err_t state[BATCH_MAX]; /* __IN_PROGRESS: no report yet */
+	rd_kafka_resp_err_t state[BATCH_MAX]; /* what came of each message */
+	unsigned failures;                    /* batches that failed one after another */
 	char said[SAID_MAX];   /* librdkafka's last error since all was well; "": none */
 	char logged[SAID_MAX]; /* its last line that was written */
 };
@@ -121,6 +127,7 @@ drop_producer(struct kafka *k)
 		rd_kafka_destroy_flags(k->producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	}
 	k->producer = NULL;
+	k->failures = 0;
 }
 
 static bool
@@ -255,45 +262,67 @@ is_refusal(rd_kafka_resp_err_t error)
 	       error == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
+/* Of the errors of a batch, what tells most: a broker's word, else that of the first. */
+static rd_kafka_resp_err_t
+telling_error(const struct kafka *k, size_t from, size_t n)
+{
+	for (size_t i = from; i < n; i++)
+		if (k->state[i] > RD_KAFKA_RESP_ERR_NO_ERROR)
+			return k->state[i];
+	return k->state[from];
+}
+
+static void
+explain(struct kafka *k, rd_kafka_resp_err_t error, char why[SINK_WHY_MAX])
+{
+	const char *between = k->said[0] ? ": " : "";
+
+	if (error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+		error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+		snprintf(why, SINK_WHY_MAX, "the brokers have no topic '%s'", k->topic);
+	else if (error == RD_KAFKA_RESP_ERR__PURGE_QUEUE ||
+		 error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
+		 error == RD_KAFKA_RESP_ERR__IN_PROGRESS)
+		snprintf(why, SINK_WHY_MAX, "no acknowledgement within %u s%s%s",
+			(unsigned)(k->timeout_ns / NS_PER_S), between, k->said);
+	else
+		snprintf(why, SINK_WHY_MAX, "%s%s%s", rd_kafka_err2str(error), between, k->said);
+}
+
 static enum sink_result
 judge(struct kafka *k, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
-	rd_kafka_resp_err_t error;
-
 	while (*sent < n && k->state[*sent] == RD_KAFKA_RESP_ERR_NO_ERROR)
 		(*sent)++;
 	if (*sent == n) {
 		k->said[0] = '\0';
 		return SINK_DONE;
 	}
-	error = k->state[*sent];
-	if (is_refusal(error)) {
-		snprintf(why, SINK_WHY_MAX, "%s", rd_kafka_err2str(error));
+	if (is_refusal(k->state[*sent])) {
+		snprintf(why, SINK_WHY_MAX, "%s", rd_kafka_err2str(k->state[*sent]));
 		return SINK_REFUSED;
 	}
-	if (is_fatal(k, why)) {
-		drop_producer(k);
-		return SINK_RETRY;
-	}
-	if (error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-		error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
-		snprintf(why, SINK_WHY_MAX, "the brokers have no topic '%s'", k->topic);
-		return SINK_RETRY;
-	}
-	if (error == RD_KAFKA_RESP_ERR__PURGE_QUEUE || error == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT ||
-		error == RD_KAFKA_RESP_ERR__IN_PROGRESS)
-		snprintf(why, SINK_WHY_MAX, "no acknowledgement within %u s%s%s",
-			(unsigned)(k->timeout_ns / NS_PER_S), k->said[0] ? ": " : "", k->said);
-	else
-		snprintf(why, SINK_WHY_MAX, "%s%s%s", rd_kafka_err2str(error),
-			k->said[0] ? ": " : "", k->said);
+	if (!is_fatal(k, why))
+		explain(k, telling_error(k, *sent, n), why);
 	return SINK_RETRY;
+}
+
+/* Did all that left its queue arrive, and does it get something done at all? */
+static bool
+is_sound(const struct kafka *k, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (k->state[i] != RD_KAFKA_RESP_ERR_NO_ERROR &&
+			k->state[i] != RD_KAFKA_RESP_ERR__PURGE_QUEUE)
+			return false;
+	return k->failures < FAILURES_MAX && !rd_kafka_fatal_error(k->producer, NULL, 0);
 }
 
 static enum sink_result
 kafka_send(
 	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
+	enum sink_result result;
 	uint64_t until_ns;
 	struct kafka *k = sink;
 
@@ -304,11 +333,17 @@ kafka_send(
 	k->batch++;
 	k->waiting = 0;
 	until_ns = now_ns() + k->timeout_ns;
+	for (size_t i = 0; i < n; i++)
+		k->state[i] = RD_KAFKA_RESP_ERR__PURGE_QUEUE;
 	/* What stands behind one that is not taken would come twice. */
 	for (size_t i = 0; i < n && start_one(k, i, &alerts[i]);)
 		i++;
 	wait_for_reports(k, until_ns);
-	return judge(k, n, sent, why);
+	result = judge(k, n, sent, why);
+	k->failures = result == SINK_RETRY ? k->failures + 1 : 0;
+	if (!is_sound(k, n))
+		drop_producer(k);
+	return result;
 }
 
 /* What it has to say is taken, and a producer that came to its end does not wait for an alert. */
