@@ -314,6 +314,7 @@ def expect_no_trust(certificate, words):
             expect(wrong.requests + wrong.others == [], "it had a request")
             with Server(folder, port=wrong.port) as server:
                 control.wait_delivered("out")
+                export.wait_line("works again")
                 expect_all(server, control)
                 expect(len(export.said) == 2, f"it says {export.said}")
 
