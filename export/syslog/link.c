@@ -44,6 +44,7 @@ struct link {
 	struct resolve *resolve;            /* owned; NULL: nothing is asked for */
 	struct tls *tls;                    /* owned; NULL: none */
 	int fd;                             /* -1: not connected */
+	unsigned turn;                      /* of the addresses, over UDP */
 	unsigned burst;
 };
 
@@ -168,11 +169,28 @@ connect_to(const struct addrinfo *a, int ms)
 	return fd;
 }
 
+/* The n-th of a list, from 0, and round again. */
+static const struct addrinfo *
+turn_of(const struct addrinfo *list, unsigned n)
+{
+	unsigned count = 0;
+
+	for (const struct addrinfo *a = list; a; a = a->ai_next)
+		count++;
+	for (n %= count; n > 0; n--)
+		list = list->ai_next;
+	return list;
+}
+
 static int
 connect_any(struct link *link, const struct addrinfo *list, uint64_t deadline)
 {
 	int fd = -EHOSTUNREACH;
 
+	/* Over UDP each address seems to be there until something was sent to it: so the next one
+	 * has its turn each time. */
+	if (link->options->transport == LINK_UDP)
+		fd = connect_to(turn_of(list, link->turn++), 0);
 	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
 		int ms = left_ms(deadline);
 
