@@ -11,6 +11,7 @@ import socket
 import ssl
 import sys
 import threading
+import urllib.request
 
 import harness
 from exporting import SECRET, Told, WAIT_S, alerts, exporting
@@ -359,6 +360,25 @@ def expect_mended(answer, words, *keys, twice=False):
         return server
 
 
+def counters(port):
+    """What smtap-export counts of the exporter, by name."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=60) as answer:
+        text = answer.read().decode()
+    row = re.compile(r'^smtap_exporter_(\w+?)(?:_total)?\{exporter="out",.*\} (\d+)$')
+    return {m[1]: int(m[2]) for m in map(row.match, text.splitlines()) if m}
+
+
+def wait_counted(port, right):
+    """Counters are taken over now and then by whoever serves them, so they are asked for again."""
+    pause = threading.Event()
+    for _ in range(4 * WAIT_S):
+        counted = counters(port)
+        if right.items() <= counted.items():
+            return
+        pause.wait(0.25)
+    expect(False, f"counted is {counted}, not {right}")
+
+
 @case
 def a_wrong_token_is_told_and_loses_nothing():
     echo = f"token {SECRET} is unknown".encode()
@@ -399,8 +419,11 @@ def one_alert_that_is_refused_is_found_among_many():
         return (400, {}, b"bad\x1b[31m") if bad else yes(request)
 
     with certificates() as folder, Server(folder, answer=answer) as server:
-        with run(exporter(folder, server.port), 90) as (control, export):
+        http = free_port()
+        keys = exporter(folder, server.port) + f"http:\n  listen: 127.0.0.1:{http}\n"
+        with run(keys, 90) as (control, export):
             control.wait_delivered("out")
+            wait_counted(http, {"sent": 89, "refused": 1, "retries": 3, "failing": 0})
             words = f"https://127.0.0.1:{server.port}: it refused (400): bad"
             export.expect_once(f"out: alert 38 is refused and left out: {words}")
             expect(len(export.said) == 1, f"it says {export.said}")

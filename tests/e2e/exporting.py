@@ -82,6 +82,8 @@ class Control(Told):
                 self.cursors[question["exporter"]] = question["seq"]
                 self.changed.notify_all()
                 return '{"ok":true}\n'
+            if question["verb"] == "counters":
+                return '{"error":"there are none in this test"}\n'
             name = question["exporter"]
             if question["max"]:
                 self.changed.wait_for(lambda: self.waiting(name, 1), question["wait_ms"] / 1000)
