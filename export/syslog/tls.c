@@ -218,13 +218,16 @@ say(const struct tls *tls, int error, char why[SINK_WHY_MAX])
 			o->cert_file[0] ? "" : " (it may want a certificate: cert_file)");
 		return -EPROTO;
 	}
-	if (error == GNUTLS_E_PREMATURE_TERMINATION)
+	/* The last two: the socket's error, which is that of an end without a goodbye. */
+	if (error == GNUTLS_E_PREMATURE_TERMINATION || error == GNUTLS_E_PUSH_ERROR ||
+		error == GNUTLS_E_PULL_ERROR) {
 		snprintf(why, SINK_WHY_MAX, "%s port %u: it ended the connection", o->server,
 			o->port);
-	else
-		snprintf(why, SINK_WHY_MAX, "%s port %u: TLS: %s", o->server, o->port,
-			gnutls_strerror(error));
-	return error == GNUTLS_E_PREMATURE_TERMINATION ? -EPIPE : -EPROTO;
+		return -EPIPE;
+	}
+	snprintf(why, SINK_WHY_MAX, "%s port %u: TLS: %s", o->server, o->port,
+		gnutls_strerror(error));
+	return -EPROTO;
 }
 
 /* Waits for what TLS waits for. False: the time is over. */
