@@ -203,15 +203,13 @@ reload(struct program *p)
 	}
 	forget_runners(p);
 	int r = start(p, config, before);
-	if (r == 0) {
+	if (r == 0)
 		p->config = config;
-		forget_config(old);
-	} else {
-		/* What ran before was right. */
-		forget_config(config);
+	else /* What ran before was right. */
 		r = start(p, old, before);
-	}
+	/* A sink may have looked at its configuration until now. */
 	runners_free(before);
+	forget_config(p->config == config ? old : config);
 	notify_ready(&p->notify);
 	return r;
 }

@@ -256,7 +256,7 @@ runners_end(struct runners *all, unsigned wait_s)
 	uint64_t one = 1;
 	bool ended = true;
 
-	if (all->stop_fd < 0 || write(all->stop_fd, &one, sizeof(one)) < 0)
+	if (!all || all->stop_fd < 0 || write(all->stop_fd, &one, sizeof(one)) < 0)
 		return true; /* none was started */
 	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += wait_s;

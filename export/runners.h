@@ -25,8 +25,8 @@ const struct config_exporter *runners_exporter(const struct runners *runners, un
 /* At any time until runners_free; any thread. */
 void runners_counters(const struct runners *runners, unsigned index, struct sink_counters *out);
 
-/* Tell them to end; what they have in hand is finished first, at most until wait_s seconds have
- * gone. False: one of them still runs, and nothing of it may be freed. */
+/* NULL has ended. Tell them to end; what they have in hand is finished first, at most until wait_s
+ * seconds have gone. False: one of them still runs, and nothing of it may be freed. */
 bool runners_end(struct runners *runners, unsigned wait_s);
 
 /* After they ended; NULL is nothing. */

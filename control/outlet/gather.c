@@ -45,7 +45,12 @@ opened(struct gather *g)
 		store_close(g->store);
 		g->store = NULL;
 	}
-	return g->store ? 0 : store_open(&g->store, g->path, STORE_READ, g->why, sizeof(g->why));
+	if (g->store)
+		return 0;
+	int r = store_open(&g->store, g->path, STORE_READ, g->why, sizeof(g->why));
+	if (r == -EUCLEAN)
+		outbox_damaged(g->outbox);
+	return r;
 }
 
 static void

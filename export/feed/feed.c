@@ -141,7 +141,8 @@ send_all(struct feed *feed, const char *text, size_t len)
 static int
 make_room(struct feed *feed)
 {
-	memmove(feed->in, feed->in + feed->start, feed->end - feed->start);
+	if (feed->start > 0)
+		memmove(feed->in, feed->in + feed->start, feed->end - feed->start);
 	feed->end -= feed->start;
 	feed->start = 0;
 	if (feed->end < feed->size)

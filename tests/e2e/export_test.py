@@ -5,6 +5,7 @@ usage: export_test.py SMTAP [PART-OF-A-NAME]   (prints TAP)
 """
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -129,6 +130,29 @@ def fill(path):
     with open(path, "wb", buffering=0) as f, contextlib.suppress(OSError):
         while f.write(b"x" * 1024):
             pass
+
+
+@case
+def hanging_up_reads_the_exporters_again_unless_they_are_wrong():
+    with listening() as (r, listener):
+        listener.up()
+        r.attack(1)
+        await_all(r, listener)
+        r.configure(f"  soc: {KEYS % listener.path}\n".replace("batch", "bacth"))
+        os.kill(r.pid("smtap-export"), signal.SIGHUP)
+        r.until("what is wrong", lambda: "smtap-export: " in r.said())
+        expect("unknown key 'bacth'; did you mean 'batch'?" in r.said(), r.said())
+        r.attack(1)
+        await_all(r, listener)
+        other = Listener(f"{listener.path}.other")
+        other.up()
+        r.configure(f"  soc: {KEYS % other.path}\n")
+        os.kill(r.pid("smtap-export"), signal.SIGHUP)
+        before = len(r.alerts())
+        r.attack(1)
+        r.until("the other socket", lambda: all_of(r.alerts()[before:], other.got))
+        expect(all_of(r.alerts()[:before], listener.got), "the first has another's")
+        other.down()
 
 
 @case

@@ -35,18 +35,24 @@ static const struct outbox_exporter configured[] = {
 	{.name = "a", .from_start = true}, {.name = "b", .from_start = false}};
 
 static void
-open_control(struct place *p)
+open_outlet(struct place *p)
 {
-	struct outlet_options options = {.path = p->socket, .store = p->store};
+	const struct outlet_options options = {
+		.path = p->socket, .store = p->store, .outbox = p->outbox};
 	char why[512] = "";
 
+	if (outlet_open(&p->outlet, &options, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+}
+
+static void
+open_control(struct place *p)
+{
 	p->outbox =
 		outbox_open(&(struct outbox_options){.path = p->store, .memory_bytes = 1 << 20});
 	assert_non_null(p->outbox);
 	outbox_set_exporters(p->outbox, p->exporters, p->count);
-	options.outbox = p->outbox;
-	if (outlet_open(&p->outlet, &options, why, sizeof(why)) != 0)
-		fail_msg("%s", why);
+	open_outlet(p);
 }
 
 static int
@@ -178,8 +184,10 @@ backlog(struct place *p)
 
 	if (feed_alerts(p->feed, 0, 0, &batch, why) != 0)
 		fail_msg("%s", why);
+	uint64_t n = batch.backlog;
 	assert_int_equal(batch.n, 0);
-	return batch.backlog;
+	feed_batch_free(&batch);
+	return n;
 }
 
 static void
@@ -348,6 +356,89 @@ alerts_come_out_of_memory_while_the_store_fails(void **state)
 	assert_string_equal(text, first);
 }
 
+/* What a control that was killed left, whose last alerts did not reach the disk. */
+static void
+write_store(const struct place *p, uint64_t alerts, uint64_t cursor)
+{
+	const struct store_cursor row = {.exporter = "a", .seq = cursor};
+	struct store *store;
+	char why[512] = "";
+
+	if (store_open(&store, p->store, STORE_WRITE, why, sizeof(why)) != 0)
+		fail_msg("%s", why);
+	for (uint64_t i = 1; i <= alerts; i++)
+		assert_int_equal(
+			store_append(store,
+				&(struct store_alert){.seq = i, .line = "{}", .line_len = 2}, 1),
+			0);
+	assert_int_equal(store_put_cursors(store, &row, 1), 0);
+	store_close(store);
+}
+
+static void
+cursor_past_the_last_alert_hides_none(void **state)
+{
+	struct place *p = *state;
+	char text[400];
+
+	close_control(p);
+	write_store(p, 3, 9);
+	open_control(p);
+	put(p, 7, "open");
+	take(p, 10, 1, text);
+	assert_string_equal(text, "4:7 ");
+}
+
+#define PAGE 4096u
+
+/* The pages that hold lines of alerts, which only a reader of alerts meets. */
+static unsigned
+damage(const struct place *p)
+{
+	static const char mark[] = "\"how\":\"open\"";
+	char page[PAGE], noise[PAGE];
+	FILE *f = fopen(p->store, "r+");
+	unsigned damaged = 0;
+
+	assert_non_null(f);
+	memset(noise, 'x', sizeof(noise));
+	for (long at = 0; fread(page, 1, PAGE, f) == PAGE; at += PAGE) {
+		if (memmem(page, PAGE, mark, sizeof(mark) - 1)) {
+			fseek(f, at, SEEK_SET);
+			assert_int_equal(fwrite(noise, 1, PAGE, f), PAGE);
+			damaged++;
+		}
+		fseek(f, at + PAGE, SEEK_SET);
+	}
+	fclose(f);
+	return damaged;
+}
+
+static void
+damage_that_a_reader_meets_holds_nobody_up(void **state)
+{
+	struct place *p = *state;
+	struct outbox_counters counters = {0};
+	struct feed_batch batch = {0};
+	char why[SINK_WHY_MAX], text[400] = "";
+
+	put(p, 1, "open");
+	put(p, 2, "open");
+	close_control(p);
+	assert_in_range(damage(p), 1, 8);
+	open_control(p);
+	/* What the file had is lost with it; what comes is not. */
+	while (outbox_counters(p->outbox, &counters), counters.damaged < 1) {
+		if (feed_alerts(p->feed, 10, 0, &batch, why) == 0)
+			append(text, &batch);
+		feed_batch_free(&batch);
+	}
+	assert_string_equal(text, "");
+	put(p, 3, "open");
+	take(p, 10, 1, text);
+	assert_string_equal(text, "3:3 ");
+}
+
 static void
 open_incidents_are_those_that_are_not_closed(void **state)
 {
@@ -430,6 +521,8 @@ main(void)
 		TEST(exporter_that_is_no_more_is_told_and_forgotten),
 		cmocka_unit_test_setup_teardown(
 			alerts_come_out_of_memory_while_the_store_fails, set_up, tear_down),
+		TEST(cursor_past_the_last_alert_hides_none),
+		TEST(damage_that_a_reader_meets_holds_nobody_up),
 		TEST(open_incidents_are_those_that_are_not_closed),
 		cmocka_unit_test_setup_teardown(
 			open_incidents_are_known_while_the_store_fails, set_up, tear_down),
