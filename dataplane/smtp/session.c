@@ -219,19 +219,21 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
 }
 
-#define NOTE_LINE 64 /* of a cache */
-
 void
 smtp_prefetch(const struct smtp_ctx *ctx, const struct smtp_session *session)
 {
 	const struct state *s = (const struct state *)session->state;
 
-	if (s->note == SLABS_NONE || s->client == CLIENT_TLS)
+	if (s->client == CLIENT_TLS)
+		return;
+	if (s->more != SLABS_NONE)
+		__builtin_prefetch(slabs_at(ctx->slabs, s->more), 1);
+	if (s->note == SLABS_NONE)
 		return;
 	/* The deeds, and most of what is longer. */
 	const uint8_t *note = slabs_at(ctx->slabs, s->note);
 	__builtin_prefetch(note, 1);
-	__builtin_prefetch(note + NOTE_LINE, 1);
+	__builtin_prefetch(note + 64, 1);
 }
 
 bool
