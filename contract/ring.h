@@ -107,7 +107,11 @@ struct event *ring_writer_slot(struct ring_writer *w);
 static inline void
 ring_writer_advance(struct ring_writer *w)
 {
-	w->next++;
+	const uint8_t *slot = (const uint8_t *)&w->slots[++w->next & w->mask];
+
+	/* The next record is zeroed and written as one: its lines are to be there by then. */
+	for (unsigned at = 0; at < sizeof(struct event); at += 64)
+		__builtin_prefetch(slot + at, 1);
 }
 
 /* Publish what was written and, with it, the watermark. */
