@@ -54,6 +54,7 @@ static const struct option replay_options[] = {
 
 struct replay {
 	struct launch launch;
+	const char *folder; /* of the events, whoever says where */
 	const char *speed;
 	bool report;
 	char *const *captures;
@@ -144,7 +145,7 @@ replay_and_report(const struct replay *r)
 
 	if (status == COMMAND_BAD || replay_written_ns(r->launch.eve) == before_ns)
 		return status;
-	reported = report_write(r->launch.eve, r->launch.output, 0,
+	reported = report_write(r->launch.eve, r->folder, 0,
 		strcmp(r->launch.format, "json") == 0 ? stderr : stdout);
 	return status != COMMAND_DONE ? status : reported;
 }
@@ -162,8 +163,9 @@ replay_run(struct replay *r)
 	if (r->report && r->launch.eve && strcmp(r->launch.eve, "-") == 0)
 		return command_fail(COMMAND_BAD, "--report: the events must be in a file, not -");
 	int status = settings_read(&config, &r->launch.config);
+	r->folder = r->launch.output;
 	if (status == 0)
-		status = settings_eve(&config, &r->launch.output, eve, sizeof(eve));
+		status = settings_eve(&config, &r->folder, eve, sizeof(eve));
 	if (!r->launch.eve)
 		r->launch.eve = eve;
 	if (status == 0)

@@ -157,6 +157,7 @@ open_engine(struct run *run)
 		return r;
 	if (run->options->live && busiest_open(&run->busiest) != 0)
 		return run_fail(EXIT_FAILED, "out of memory");
+	reload_begin_own(run);
 	eve_set_rules(run->eve, engine_rules(run->engine));
 	return 0;
 }
@@ -276,6 +277,7 @@ open_serve(struct run *run)
 	struct serve_options options = {.path = o->socket,
 		.store = o->store,
 		.reload = reload_prepare,
+		.own = reload_own,
 		.arg = &run->reload};
 	char why[WHY_BYTES] = "";
 

@@ -196,18 +196,20 @@ finish(struct options *o, char *why, size_t why_len)
 		snprintf(why, why_len, "--dataplane-fd is missing: run `smtap replay` instead");
 		return -EINVAL;
 	}
-	if (!o->output)
+	/* The folder that is given counts over files that settings name elsewhere. */
+	bool given = o->output != NULL;
+	if (!given)
 		o->output = o->config.output_dir;
 	if ((o->eve[0] || put_path(o->eve, o->output, "eve.json") == 0) &&
 		put_path(o->store, o->output, "smtap.db") == 0 &&
 		put_path(o->socket, o->output, "control.sock") == 0 &&
 		config_export_socket(&o->config, o->output, o->outlet) == 0) {
-		if (o->config.control_socket[0])
+		if (!given && o->config.control_socket[0])
 			snprintf(o->socket, sizeof(o->socket), "%s", o->config.control_socket);
 		/* Whoever wants the lines of a capture on standard output wants no files. */
 		if (!o->live && strcmp(o->eve, "-") == 0)
 			o->store[0] = '\0';
-		else if (o->config.store_file[0])
+		else if (!given && o->config.store_file[0])
 			snprintf(o->store, sizeof(o->store), "%s", o->config.store_file);
 		return 0;
 	}

@@ -29,6 +29,7 @@
 #include "contract/swap.h"
 #include "control/patterns.h"
 #include "control/run_internal.h"
+#include "control/serve/own.h"
 
 #define PATIENCE_NS (20 * NS_PER_S) /* with the dataplane */
 
@@ -73,6 +74,7 @@ reload_close(struct reload *reload)
 		return;
 	draft_free(reload->draft);
 	draft_free(reload->awaits);
+	free(reload->own);
 	pthread_mutex_destroy(&reload->lock);
 	free(reload->started);
 	reload->started = NULL;
@@ -255,11 +257,60 @@ take_draft(struct run *run, struct reload_draft *draft)
 }
 
 void
+reload_own(void *arg, struct suppress_own *own, unsigned count)
+{
+	struct reload *reload = arg;
+
+	pthread_mutex_lock(&reload->lock);
+	struct suppress_own *old = reload->own;
+	reload->own = own;
+	reload->own_count = count;
+	pthread_mutex_unlock(&reload->lock);
+	atomic_store_explicit(&reload->own_ready, true, memory_order_release);
+	free(old);
+}
+
+static void
+take_own(struct run *run)
+{
+	struct reload *reload = &run->reload;
+
+	if (!atomic_exchange_explicit(&reload->own_ready, false, memory_order_acquire))
+		return;
+	pthread_mutex_lock(&reload->lock);
+	struct suppress_own *own = reload->own;
+	unsigned count = reload->own_count;
+	reload->own = NULL;
+	pthread_mutex_unlock(&reload->lock);
+	if (own && engine_set_own_rules(run->engine, own, count) != 0)
+		run_fail(0, "out of memory: what operators suppress is as it was");
+	free(own);
+}
+
+void
+reload_begin_own(struct run *run)
+{
+	struct suppress_own *own = NULL;
+	struct store *store = NULL;
+	unsigned count = 0;
+	char why[512];
+
+	if (!run->options->live || !run->options->store[0] ||
+		store_open(&store, run->options->store, STORE_READ, why, sizeof(why)) != 0)
+		return;
+	if (own_load(store, &own, &count) == 0)
+		engine_set_own_rules(run->engine, own, count);
+	free(own);
+	store_close(store);
+}
+
+void
 reload_look(struct run *run)
 {
 	struct reload *reload = &run->reload;
 	struct reload_draft *draft = reload->awaits;
 
+	take_own(run);
 	if (draft && (run->away.on || live_now_ns() - reload->asked_ns > PATIENCE_NS)) {
 		reload->awaits = NULL;
 		finish(run, draft,

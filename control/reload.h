@@ -14,6 +14,7 @@ struct run;
 struct swap;
 
 struct reload_draft;
+struct suppress_own;
 
 struct reload {
 	const char *config_file; /* NULL: none was given */
@@ -22,6 +23,10 @@ struct reload {
 	struct reload_draft *draft; /* read, and to be taken; owned; NULL: none */
 	/* serve's thread release -> main thread acquire: there is a draft. */
 	atomic_bool ready;
+	/* What operators suppress, to be taken; owned, under the lock; and whether there is any. */
+	struct suppress_own *own;
+	unsigned own_count;
+	atomic_bool own_ready;
 	const struct run *run; /* whose patterns are followed */
 	/* The main thread's. */
 	struct reload_draft *awaits; /* the dataplane's answer; owned; NULL: nothing does */
@@ -35,6 +40,12 @@ void reload_close(struct reload *reload);
 
 /* Read what is there by now: a serve_options' reload; arg is the struct reload. */
 int reload_prepare(void *arg, char *why, size_t why_len);
+
+/* A serve_options' own; arg is the struct reload. */
+void reload_own(void *arg, struct suppress_own *own, unsigned count);
+
+/* At the start: what the store has of that. A store that cannot be read is told elsewhere. */
+void reload_begin_own(struct run *run);
 
 /* Take what was read, if something was. Between two events. */
 void reload_look(struct run *run);

@@ -6,6 +6,8 @@
 
 #include "store/store.h"
 
+#define STORE_APPLICATION_ID 0x534d5450 /* "SMTP": what file(1) tells */
+
 /* Statements that are kept. X(ENUMERATOR, "SQL") */
 #define STORE_STATEMENTS(X)                                                                        \
 	X(BEGIN, "BEGIN IMMEDIATE")                                                                \
@@ -40,14 +42,22 @@
 		"i.merged_into, (SELECT count(*) FROM alert WHERE incident = i.id), i.acked_ns, "  \
 		"i.acked_by, i.note, a.line, i.last_alert "                                        \
 		"FROM incident i LEFT JOIN alert a ON a.seq = i.last_alert "                       \
-		"WHERE (NOT ?1 OR i.state <> 'closed') AND (NOT ?2 OR i.acked_ns = 0) "            \
+		"WHERE (NOT ?1 OR i.state <> 'closed') AND (NOT ?2 OR i.acked_ns = 0 "             \
+		"OR i.acked_stage <> i.stage) "                                                    \
 		"AND (?3 = 0 OR i.id = ?3) AND i.last_ns >= ?4 AND (?5 = 0 OR i.severity <= ?5) "  \
 		"ORDER BY i.last_ns DESC, i.id DESC LIMIT ?6")                                     \
 	X(OPEN_FINDINGS,                                                                           \
 		"SELECT id, incident, state, detector, subject_type, subject, first_ns, last_ns, " \
 		"attempts, failures, successes, confidence "                                       \
 		"FROM finding WHERE state <> 'closed' ORDER BY id")                                \
-	X(ACK, "UPDATE incident SET acked_ns = ?2, acked_by = ?3, note = ?4 WHERE id = ?1")        \
+	X(ACK, "UPDATE incident SET acked_ns = ?2, acked_by = ?3, note = ?4, "                     \
+	       "acked_stage = stage WHERE id = ?1")                                                \
+	X(SUPPRESS, "INSERT INTO suppression (incident, rule, at_ns, by) "                         \
+		    "VALUES (?1, ?2, ?3, ?4)")                                                     \
+	X(UNSUPPRESS, "UPDATE suppression SET removed_ns = ?2, removed_by = ?3 "                   \
+		      "WHERE id = ?1 AND removed_ns = 0")                                          \
+	X(SUPPRESSIONS, "SELECT id, incident, rule, at_ns, by, removed_ns, removed_by "            \
+			"FROM suppression WHERE ?1 OR removed_ns = 0 ORDER BY id")                 \
 	X(DROP_SUBJECTS, "DELETE FROM subject WHERE kind = ?1")                                    \
 	X(PUT_SUBJECT,                                                                             \
 		"INSERT OR REPLACE INTO subject (kind, name, attempts, failures, successes, "      \

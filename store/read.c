@@ -128,6 +128,7 @@ store_incidents(
 			.acked_ns = store_u64(s, 8),
 			.acked_by = store_text(s, 9),
 			.note = store_text(s, 10),
+			.acked_stage = store_text(s, 12),
 			.line = has_line ? store_text(s, 11) : NULL,
 			.line_len = has_line ? (size_t)sqlite3_column_bytes(s, 11) : 0,
 			.seq = store_u64(s, 12)};
@@ -186,6 +187,31 @@ store_subjects(struct store *store, const char *kind, unsigned max, store_subjec
 			.last_ns = store_u64(s, 6)};
 
 		r = fn(arg, &subject);
+		if (r != 0)
+			return leave(s, r);
+	}
+	return r;
+}
+
+int
+store_suppressions(struct store *store, bool all, store_suppression_fn *fn, void *arg)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_SUPPRESSIONS);
+	int r;
+
+	if (!s)
+		return store->error;
+	sqlite3_bind_int(s, 1, all);
+	while ((r = store_step(store, s)) == 1) {
+		struct store_suppression one = {.id = store_u64(s, 0),
+			.incident = store_u64(s, 1),
+			.rule = store_text(s, 2),
+			.at_ns = store_u64(s, 3),
+			.by = store_text(s, 4),
+			.removed_ns = store_u64(s, 5),
+			.removed_by = store_text(s, 6)};
+
+		r = fn(arg, &one);
 		if (r != 0)
 			return leave(s, r);
 	}

@@ -7,8 +7,6 @@
 
 #include "store/internal.h"
 
-#define STORE_APPLICATION_ID 0x534d5450 /* "SMTP": what file(1) tells */
-
 static const char *const steps[] = {
 	/* 1. Times are nanoseconds since 1970. alert is evidence and outbox in one: an alert goes
 	   when its incident does. subject is what control saw last of sources and accounts. */
@@ -63,6 +61,19 @@ static const char *const steps[] = {
 	"  first_ns INTEGER NOT NULL,"
 	"  last_ns INTEGER NOT NULL,"
 	"  PRIMARY KEY (kind, name)) WITHOUT ROWID;",
+	/* 2. Whoever acknowledged an incident knew of it up to that stage. What operators suppress:
+	   rule is a rule of the configuration as JSON; of an incident it has an end and a reason.
+	 */
+	"ALTER TABLE incident ADD COLUMN acked_stage TEXT NOT NULL DEFAULT '';"
+	"UPDATE incident SET acked_stage = stage WHERE acked_ns <> 0;"
+	"CREATE TABLE suppression ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  incident INTEGER NOT NULL,"
+	"  rule TEXT NOT NULL,"
+	"  at_ns INTEGER NOT NULL,"
+	"  by TEXT NOT NULL,"
+	"  removed_ns INTEGER NOT NULL DEFAULT 0,"
+	"  removed_by TEXT NOT NULL DEFAULT '');",
 };
 
 #define STORE_VERSION (sizeof(steps) / sizeof(steps[0]))

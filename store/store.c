@@ -315,6 +315,22 @@ open_database(struct store *store, const char *path, enum store_mode mode)
 	return sqlite3_open_v2(uri, &store->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 }
 
+bool
+store_file_is_ours(const char *path)
+{
+	static const char magic[16] = "SQLite format 3";
+	static const uint8_t id[4] = {STORE_APPLICATION_ID >> 24, STORE_APPLICATION_ID >> 16 & 0xff,
+		STORE_APPLICATION_ID >> 8 & 0xff, STORE_APPLICATION_ID & 0xff};
+	uint8_t head[72] = {0};
+	FILE *file = fopen(path, "re");
+	size_t n = file ? fread(head, 1, sizeof(head), file) : 0;
+
+	if (file)
+		fclose(file);
+	return n == sizeof(head) && memcmp(head, magic, sizeof(magic)) == 0 &&
+	       memcmp(head + 68, id, sizeof(id)) == 0;
+}
+
 int
 store_open(struct store **out, const char *path, enum store_mode mode, char *why, size_t why_len)
 {
@@ -340,9 +356,12 @@ store_open(struct store **out, const char *path, enum store_mode mode, char *why
 	int opened = open_database(store, path, mode);
 	r = opened == SQLITE_OK ? set_up(store, mode) : store_fail(store, opened);
 	if (r != 0) {
-		snprintf(why, why_len, "%s: %s", path, store->why);
+		bool foreign = r == -EUCLEAN && mode == STORE_WRITE && !store_file_is_ours(path);
+
+		snprintf(why, why_len, "%s: %s%s", path, store->why,
+			foreign ? "; it is left alone: store.file names another" : "");
 		store_close(store);
-		return r;
+		return foreign ? -EPROTO : r;
 	}
 	*out = store;
 	return 0;

@@ -31,6 +31,12 @@ int store_open(
 	struct store **out, const char *path, enum store_mode mode, char *why, size_t why_len);
 void store_close(struct store *store);
 
+/*
+ * Does the file say, where SQLite keeps that, that it is a store of smtap? Whatever else is in it:
+ * a damaged one is ours when its head is whole.
+ */
+bool store_file_is_ours(const char *path);
+
 /* Of the last call that failed. */
 const char *store_error(const struct store *store);
 
@@ -120,6 +126,7 @@ struct store_incident {
 	uint64_t alerts;   /* that were told of it, and are still there */
 	uint64_t acked_ns; /* wall time; 0: nobody has */
 	const char *acked_by;
+	const char *acked_stage; /* how far it had come by then */
 	const char *note;
 	uint64_t seq;     /* of its last alert */
 	const char *line; /* that; NULL when it is gone */
@@ -128,7 +135,7 @@ struct store_incident {
 
 struct store_filter {
 	bool open;         /* only those that are not closed */
-	bool unacked;      /* only those that nobody has acknowledged */
+	bool unacked;      /* only those that nobody has acknowledged as far as they have come */
 	uint64_t id;       /* only that; 0: any */
 	uint64_t since_ns; /* last seen then or later */
 	unsigned severity; /* at least as grave; 0: any */
@@ -154,6 +161,28 @@ struct store_ack {
 };
 
 int store_ack(struct store *store, const struct store_ack *ack);
+
+/* What an operator has suppressed. */
+struct store_suppression {
+	uint64_t id;
+	uint64_t incident; /* 0: what the rule describes */
+	const char *rule;  /* a rule of the configuration, as JSON */
+	uint64_t at_ns;    /* wall time */
+	const char *by;
+	uint64_t removed_ns; /* 0: it stands */
+	const char *removed_by;
+};
+
+/* One more; its id goes to *id. incident, rule, at_ns and by are asked for. */
+int store_suppress(struct store *store, const struct store_suppression *suppression, uint64_t *id);
+
+/* Take it back. -ENOENT: there is none, or it was taken back before. */
+int store_unsuppress(struct store *store, uint64_t id, uint64_t time_ns, const char *by);
+
+typedef int store_suppression_fn(void *arg, const struct store_suppression *suppression);
+
+/* In the order in which they came; all: those that were taken back, too. */
+int store_suppressions(struct store *store, bool all, store_suppression_fn *fn, void *arg);
 
 /* Sources or accounts with the most failures, as they stood when control last said. */
 struct store_subject {

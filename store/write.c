@@ -139,6 +139,36 @@ store_ack(struct store *store, const struct store_ack *ack)
 	return r == 0 && sqlite3_changes(store->db) == 0 ? -ENOENT : r;
 }
 
+int
+store_suppress(struct store *store, const struct store_suppression *suppression, uint64_t *id)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_SUPPRESS);
+
+	if (!s)
+		return store->error;
+	store_bind_u64(s, 1, suppression->incident);
+	store_bind_text(s, 2, suppression->rule);
+	store_bind_u64(s, 3, suppression->at_ns);
+	store_bind_text(s, 4, suppression->by);
+	int r = store_run(store, s);
+	*id = (uint64_t)sqlite3_last_insert_rowid(store->db);
+	return r;
+}
+
+int
+store_unsuppress(struct store *store, uint64_t id, uint64_t time_ns, const char *by)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_UNSUPPRESS);
+
+	if (!s)
+		return store->error;
+	store_bind_u64(s, 1, id);
+	store_bind_u64(s, 2, time_ns);
+	store_bind_text(s, 3, by);
+	int r = store_run(store, s);
+	return r == 0 && sqlite3_changes(store->db) == 0 ? -ENOENT : r;
+}
+
 static int
 put_subject(struct store *store, const char *kind, const struct store_subject *subject)
 {

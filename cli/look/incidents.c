@@ -14,22 +14,35 @@
 #include "cli/look/ask.h"
 #include "cli/look/look.h"
 #include "cli/look/show.h"
+#include "cli/look/suppress.h"
 
 static const char incidents_help[] =
 	"usage: smtap incidents [list] [OPTION...]\n"
 	"       smtap incidents show ID [OPTION...]\n"
 	"       smtap incidents export [ID...] [OPTION...]\n"
 	"       smtap incidents ack ID... [--note TEXT] [OPTION...]\n"
+	"       smtap incidents suppress [ID...] --reason TEXT [OPTION...]\n"
+	"       smtap incidents suppressed [--all] [OPTION...]\n"
+	"       smtap incidents unsuppress N... [OPTION...]\n"
 	"\n"
 	"The incidents of a running or finished instance, from its store. list has the newest\n"
 	"first; show tells one in full; export writes the alerts of these, or of all, as EVE\n"
-	"lines; ack tells a running instance that you have seen them.\n"
+	"lines; ack tells a running instance that you have seen them; suppress has it hide\n"
+	"them, or what the options describe, from now on; suppressed lists what it hides, and\n"
+	"unsuppress takes that back.\n"
 	"\n" LOOK_HELP "  -n, --number N         list at most so many (50; 0: all)\n"
 	"      --open             list only those that are not closed\n"
 	"      --severity WORD    list only critical, major or better, minor or better\n"
 	"      --days N           list only those seen in the last N days\n"
-	"      --unacked          list only those that nobody has acknowledged\n"
+	"      --unacked          list only those that nobody has acknowledged as far as they\n"
+	"                         have come\n"
 	"      --note TEXT        of ack: what was done about it\n"
+	"      --source ADDRESS, --prefix PREFIX, --account NAME, --server ADDRESS,\n"
+	"      --detector NAME[,NAME...]\n"
+	"                         suppress findings that all of these hold for, not an ID\n"
+	"      --reason TEXT      of suppress: for whoever reads it later\n"
+	"      --until DATE       of suppress: 2026-12-31, 2026-12-31T18:00:00Z (never)\n"
+	"      --all              of suppressed: what was taken back, too\n"
 	"      --help\n"
 	"\n"
 	"Exit status: 0 done; 1 failed while reading; 2 bad usage, no such incident, or there is\n"
@@ -38,24 +51,53 @@ static const char incidents_help[] =
 	"Examples:\n"
 	"  smtap incidents --open\n"
 	"  smtap incidents show 3\n"
-	"  smtap incidents list --json --days 7 | jq .sources\n";
+	"  smtap incidents list --json --days 7 | jq .sources\n"
+	"  smtap incidents suppress --source 192.0.2.7 --until 2026-12-31 --reason 'a test of "
+	"ours'\n";
 
 #define SHOWN 50
 #define DAY_S 86400u
 #define NOTE_MAX 1000 /* as control has it */
 
-enum { OPT_OPEN = LOOK_OWN, OPT_SEVERITY, OPT_DAYS, OPT_UNACKED, OPT_NOTE };
+enum {
+	OPT_OPEN = LOOK_OWN,
+	OPT_SEVERITY,
+	OPT_DAYS,
+	OPT_UNACKED,
+	OPT_NOTE,
+	OPT_ALL,
+	/* Those of a rule, with its keys. */
+	OPT_SOURCE,
+	OPT_PREFIX,
+	OPT_ACCOUNT,
+	OPT_SERVER,
+	OPT_DETECTOR,
+	OPT_UNTIL,
+	OPT_REASON,
+};
+
+static const char *const rule_keys[] = {
+	"source", "prefix", "account", "server", "detector", "until", "reason"};
 
 static const struct option options[] = {LOOK_OPTIONS, {"number", required_argument, NULL, 'n'},
 	{"open", no_argument, NULL, OPT_OPEN}, {"severity", required_argument, NULL, OPT_SEVERITY},
 	{"days", required_argument, NULL, OPT_DAYS}, {"unacked", no_argument, NULL, OPT_UNACKED},
-	{"note", required_argument, NULL, OPT_NOTE}, {NULL, 0, NULL, 0}};
+	{"note", required_argument, NULL, OPT_NOTE}, {"all", no_argument, NULL, OPT_ALL},
+	{"source", required_argument, NULL, OPT_SOURCE},
+	{"prefix", required_argument, NULL, OPT_PREFIX},
+	{"account", required_argument, NULL, OPT_ACCOUNT},
+	{"server", required_argument, NULL, OPT_SERVER},
+	{"detector", required_argument, NULL, OPT_DETECTOR},
+	{"until", required_argument, NULL, OPT_UNTIL},
+	{"reason", required_argument, NULL, OPT_REASON}, {NULL, 0, NULL, 0}};
 
 struct request {
 	struct look look;
 	struct store_filter filter;
 	unsigned seen;
 	const char *note; /* NULL: none */
+	json_t *rule;     /* of suppress */
+	bool all;
 };
 
 static int
@@ -97,6 +139,23 @@ take_note(struct request *q, const char *text)
 	return 0;
 }
 
+/* Text that is no UTF-8 cannot be told. */
+static int
+take_rule(struct request *q, const char *key, const char *text)
+{
+	json_t *value = json_string(text);
+
+	if (strcmp(key, "detector") == 0 && strchr(text, ',')) {
+		json_decref(value);
+		value = json_array();
+		for (size_t n; (n = strcspn(text, ",")) > 0; text += n + (text[n] == ','))
+			json_array_append_new(value, json_stringn(text, n));
+	}
+	if (value && json_object_set_new(q->rule, key, value) == 0)
+		return 0;
+	return command_fail(COMMAND_BAD, "--%s: UTF-8 is needed", key);
+}
+
 static int
 take(struct request *q, int option, char **argv)
 {
@@ -116,6 +175,17 @@ take(struct request *q, int option, char **argv)
 		return 0;
 	case OPT_NOTE:
 		return take_note(q, optarg);
+	case OPT_ALL:
+		q->all = true;
+		return 0;
+	case OPT_SOURCE:
+	case OPT_PREFIX:
+	case OPT_ACCOUNT:
+	case OPT_SERVER:
+	case OPT_DETECTOR:
+	case OPT_UNTIL:
+	case OPT_REASON:
+		return take_rule(q, rule_keys[option - OPT_SOURCE], optarg);
 	case OPT_SEVERITY:
 		return take_severity(&q->filter, optarg);
 	case OPT_DAYS:
@@ -143,6 +213,7 @@ print_json(const struct store_incident *i, json_t *smtap)
 		json_object_set_new(o, "acked", json_string(look_json_time(i->acked_ns, time[2])));
 		json_object_set_new(o, "acked_by", json_string(i->acked_by));
 		json_object_set_new(o, "note", json_string(i->note));
+		json_object_set_new(o, "acked_stage", json_string(i->acked_stage));
 	}
 	for (unsigned k = 0; k < sizeof(keys) / sizeof(keys[0]); k++)
 		json_object_set(o, keys[k], json_object_get(incident, keys[k]));
@@ -251,12 +322,6 @@ each(struct request *q, char **ids, bool shows, int *status)
 }
 
 static int
-worse(int a, int b)
-{
-	return a > b ? a : b;
-}
-
-static int
 acknowledge(struct request *q, char **ids)
 {
 	int status, fd = ask_open(&q->look, &status);
@@ -276,9 +341,9 @@ acknowledge(struct request *q, char **ids)
 				"note", q->note ? q->note : ""),
 			&refusal);
 		if (!answer)
-			status =
-				worse(status, command_fail(refusal.status,
-						      "incident %" PRIu64 ": %s", id, refusal.why));
+			status = suppress_worse(
+				status, command_fail(refusal.status, "incident %" PRIu64 ": %s", id,
+						refusal.why));
 		json_decref(answer);
 	}
 	close(fd);
@@ -303,44 +368,90 @@ run(struct request *q, const char *what, char **operands)
 	return closed ? closed : status;
 }
 
-static int
-check(const char *what, char **operands)
-{
-	bool lists = strcmp(what, "list") == 0, exports = strcmp(what, "export") == 0;
+struct verb {
+	const char *name;
+	bool takes_ids;
+	bool needs_ids;
+};
 
-	if (!lists && !exports && strcmp(what, "show") != 0 && strcmp(what, "ack") != 0)
+static const struct verb verbs[] = {
+	{"list", false, false},
+	{"show", true, true},
+	{"export", true, false},
+	{"ack", true, true},
+	{"suppress", true, false},
+	{"suppressed", false, false},
+	{"unsuppress", true, true},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static int
+check(const struct request *q, const char *what, char **operands)
+{
+	size_t i = 0;
+
+	while (i < VERBS && strcmp(verbs[i].name, what) != 0)
+		i++;
+	if (i == VERBS)
 		return command_fail(COMMAND_BAD,
-			"incidents: %s: list, show, export or ack is needed; see smtap incidents "
-			"--help",
+			"incidents: %s: list, show, export, ack, suppress, suppressed or "
+			"unsuppress is needed; see smtap incidents --help",
 			what);
-	if (lists && operands[0])
+	if (!verbs[i].takes_ids && operands[0])
 		return command_fail(
-			COMMAND_BAD, "incidents list: %s: no operand is expected", operands[0]);
-	if (!lists && !exports && !operands[0])
+			COMMAND_BAD, "incidents %s: %s: no operand is expected", what, operands[0]);
+	if (verbs[i].needs_ids && !operands[0])
 		return command_fail(
 			COMMAND_BAD, "incidents %s: the ID of an incident is needed", what);
+	if (strcmp(what, "suppress") != 0)
+		return 0;
+	if (!json_object_get(q->rule, "reason"))
+		return command_fail(COMMAND_BAD, "incidents suppress: --reason is needed");
+	for (unsigned k = 0; operands[0] && k <= OPT_DETECTOR - OPT_SOURCE; k++)
+		if (json_object_get(q->rule, rule_keys[k]))
+			return command_fail(COMMAND_BAD,
+				"incidents suppress: an ID or --%s, not both", rule_keys[k]);
 	return 0;
+}
+
+static int
+dispatch(struct request *q, const char *what, char **operands)
+{
+	int status = check(q, what, operands);
+
+	if (status != 0)
+		return status;
+	if (strcmp(what, "ack") == 0)
+		return acknowledge(q, operands);
+	if (strcmp(what, "suppress") == 0)
+		return suppress_tell(&q->look, q->rule, operands);
+	if (strcmp(what, "unsuppress") == 0)
+		return suppress_take_back(&q->look, operands);
+	if (strcmp(what, "suppressed") == 0)
+		return suppress_list(&q->look, q->all);
+	return run(q, what, operands);
 }
 
 int
 command_incidents(int argc, char **argv)
 {
-	struct request q = {.filter = {.max = SHOWN}};
-	int option;
+	struct request q = {.filter = {.max = SHOWN}, .rule = json_object()};
+	int option, status = 0;
 
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, LOOK_SHORT_OPTIONS, options, NULL)) != -1) {
+	while (status == 0 &&
+		(option = getopt_long(argc, argv, LOOK_SHORT_OPTIONS, options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(incidents_help, stdout);
+			json_decref(q.rule);
 			return COMMAND_DONE;
 		}
-		if (take(&q, option, argv) != 0)
-			return COMMAND_BAD;
+		status = take(&q, option, argv);
 	}
 	char **operands = argv + optind;
-	const char *what = operands[0] ? *operands++ : "list";
-	int status = check(what, operands);
-	if (status != 0)
-		return status;
-	return strcmp(what, "ack") == 0 ? acknowledge(&q, operands) : run(&q, what, operands);
+	const char *what = status == 0 && operands[0] ? *operands++ : "list";
+	status = status == 0 ? dispatch(&q, what, operands) : COMMAND_BAD;
+	json_decref(q.rule);
+	return status;
 }

@@ -202,6 +202,8 @@ show_incident(struct store *store, const struct store_incident *incident, json_t
 		look_put_text(out, incident->acked_by, 0);
 		fputs(incident->note[0] ? ": " : "", out);
 		look_put_text(out, incident->note, 0);
+		if (strcmp(incident->acked_stage, incident->stage) != 0)
+			fputs("; it has come further since", out);
 		fputc('\n', out);
 	}
 	put_list(out, smtap, "sources", "Sources");

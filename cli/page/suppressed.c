@@ -12,11 +12,22 @@ put_name_cell(FILE *out, const char *text, unsigned max)
 	fputs("</td>", out);
 }
 
+/* Of the configuration; what an operator suppressed has none. */
+static void
+put_line(uint64_t line, FILE *out)
+{
+	if (line > 0)
+		fprintf(out, "<td class=\"n\">%" PRIu64 "</td>", line);
+	else
+		fputs("<td class=\"n\">operator</td>", out);
+}
+
 static void
 put_rule(FILE *out, const struct told_rule *rule)
 {
-	fprintf(out, "<tr><td class=\"n\">%" PRIu64 "</td><th scope=\"row\">%s</th>", rule->line,
-		rule->allows ? "allow" : "suppress");
+	fputs("<tr>", out);
+	put_line(rule->line, out);
+	fprintf(out, "<th scope=\"row\">%s</th>", rule->allows ? "allow" : "suppress");
 	put_name_cell(out, rule->reason, TEXT_LONG_CHARS);
 	put_name_cell(out, rule->until, TEXT_NAME_CHARS);
 	html_cell(out, rule->findings);
@@ -61,7 +72,8 @@ put_finding(FILE *out, const struct hidden *h)
 	html_time(out, h->first_us);
 	fputs("</td><td class=\"t\">", out);
 	html_time(out, h->last_us);
-	fprintf(out, "</td><td class=\"n\">%" PRIu64 "</td>", h->line);
+	fputs("</td>", out);
+	put_line(h->line, out);
 	put_name_cell(out, h->reason, TEXT_LONG_CHARS);
 	fputs("</tr>\n", out);
 }

@@ -2,14 +2,20 @@
  */
 #include "control/export/line.h"
 
+/* A rule of the configuration has a line; one that an operator gave has the number of that. */
 static json_t *
-rule_object(const struct config_rule *rule)
+rule_object(const struct suppress *rules, enum config_rule_list list, unsigned i)
 {
+	const struct config_rule *rule = suppress_rule(rules, list, i);
+	uint64_t id = suppress_rule_id(rules, list, i);
 	char until[CONFIG_RULE_TIME_MAX];
 	json_t *o = json_object();
 
 	config_rule_until(rule, until);
-	line_put_number(o, "line", rule->line);
+	if (id)
+		line_put_number(o, "suppression", id);
+	else
+		line_put_number(o, "line", rule->line);
 	line_put_string(o, "reason", rule->reason);
 	line_put_string(o, "until", until);
 	return o;
@@ -26,7 +32,7 @@ line_rules(const struct suppress *rules, enum config_rule_list list)
 
 		if (!count.sightings && !count.events)
 			continue;
-		one = rule_object(suppress_rule(rules, list, i));
+		one = rule_object(rules, list, i);
 		if (list == CONFIG_SUPPRESS) {
 			line_put_number(one, "findings", count.findings);
 			line_put_number(one, "sightings", count.sightings);
@@ -45,8 +51,8 @@ line_hidden(const struct finding *finding, const struct suppress *rules,
 	json_t *o = line_finding(
 		finding, finding->closed ? FINDING_CLOSED : FINDING_UPDATE, patterns, enrich);
 
-	json_object_set_new(o, "rule",
-		rule_object(suppress_rule(rules, CONFIG_SUPPRESS, finding->suppressed_by - 1)));
+	json_object_set_new(
+		o, "rule", rule_object(rules, CONFIG_SUPPRESS, finding->suppressed_by - 1));
 	return o;
 }
 

@@ -9,12 +9,12 @@
  * since a later alert says all that it said, and if there is none the oldest. Each is counted.
  *
  * When the store fails it is closed, and opened again after 1, 2, 4 .. RETRY_MAX_S seconds. A file
- * that SQLite calls damaged is put aside under another name, for whoever wants to rescue it, and a
- * new one begun: an attack is not the time to wait for a person. Numbers go on from memory, which
- * a new file is told at once; where the store could not be read at the start, from a number that
- * grows with the clock, so that no incident gets the id of another. A file that was moved or
- * removed while we have it open takes everything and keeps nothing: it is asked for before each
- * write.
+ * of ours that SQLite calls damaged is put aside under another name, for whoever wants to rescue
+ * it, and a new one begun: an attack is not the time to wait for a person. Numbers go on from
+ * memory, which a new file is told at once; where the store could not be read at the start, from a
+ * number that grows with the clock, so that no incident gets the id of another. A file that was
+ * moved or removed while we have it open takes everything and keeps nothing: it is asked for before
+ * each write.
  *
  * Limits: memory_bytes of waiting alerts. At the end, one last try.
  */
@@ -80,6 +80,8 @@ put_aside(struct outbox *o)
 	uint64_t now_s = clock_ns(CLOCK_REALTIME) / NS_PER_S;
 	char from[4096], to[4096];
 
+	if (!store_file_is_ours(o->path))
+		return;
 	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
 		snprintf(from, sizeof(from), "%s%s", o->path, ends[i]);
 		snprintf(to, sizeof(to), "%s.damaged-%llu%s", o->path, (unsigned long long)now_s,

@@ -50,23 +50,39 @@ print_head(const struct report *r, enum config_rule_list list, uint64_t n, FILE 
 		many(how_many_did(r->rules, list), "rule", by, sizeof(by)));
 }
 
-/* "line 12, until 2026-12-31: a test of ours; 3 findings, 12 sightings" */
+/* "Line 12", or "Suppression 3" of an operator. */
+static const char *
+place_of(const struct suppress *rules, enum config_rule_list list, unsigned i, char out[48])
+{
+	uint64_t id = suppress_rule_id(rules, list, i);
+
+	if (id)
+		snprintf(out, 48, "Suppression %llu", (unsigned long long)id);
+	else
+		snprintf(out, 48, "Line %u", suppress_rule(rules, list, i)->line);
+	return out;
+}
+
+/* "Line 12, until 2026-12-31: a test of ours; 3 findings, 12 sightings" */
 static void
 print_rule(const struct report *r, enum config_rule_list list, unsigned i, FILE *out)
 {
 	const struct config_rule *rule = suppress_rule(r->rules, list, i);
 	struct suppress_count count = suppress_count(r->rules, list, i);
 	char until[CONFIG_RULE_TIME_MAX], reason[WORDS_NAME_MAX], a[64], b[64], text[1024];
+	char place[48];
 
 	config_rule_until(rule, until);
 	words_clean(rule->reason, reason, sizeof(reason));
 	if (list == CONFIG_SUPPRESS)
-		snprintf(text, sizeof(text), "Line %u, until %s: %s; %s, %s.", rule->line, until,
-			reason, many(count.findings, "finding", a, sizeof(a)),
+		snprintf(text, sizeof(text), "%s, until %s: %s; %s, %s.",
+			place_of(r->rules, list, i, place), until, reason,
+			many(count.findings, "finding", a, sizeof(a)),
 			many(count.sightings, "sighting", b, sizeof(b)));
 	else
-		snprintf(text, sizeof(text), "Line %u, until %s: %s; %s.", rule->line, until,
-			reason, many(count.events, "event", a, sizeof(a)));
+		snprintf(text, sizeof(text), "%s, until %s: %s; %s.",
+			place_of(r->rules, list, i, place), until, reason,
+			many(count.events, "event", a, sizeof(a)));
 	words_paragraph(out, INDENT, text);
 }
 
@@ -96,14 +112,16 @@ print_findings(const struct report *r, FILE *out)
 	size_t n = all ? engine_findings(r->engine, all, FINDINGS_MAX) : 0;
 	unsigned shown = 0, hidden = 0;
 	char name[FINDING_TEXT_NAME_MAX], text[FINDING_TEXT_NAME_MAX + 128], attempts[64];
+	char place[48];
 
 	for (size_t i = 0; i < n; i++) {
 		if (all[i]->suppressed_by == 0 || ++hidden > FINDINGS_SHOWN)
 			continue;
 		finding_name(all[i], name);
-		snprintf(text, sizeof(text), "* %s (seen %s, line %u)", name,
-			many(all[i]->attempts, "time", attempts, sizeof(attempts)),
-			suppress_rule(r->rules, CONFIG_SUPPRESS, all[i]->suppressed_by - 1)->line);
+		place_of(r->rules, CONFIG_SUPPRESS, all[i]->suppressed_by - 1, place);
+		place[0] = place[0] == 'L' ? 'l' : 's';
+		snprintf(text, sizeof(text), "* %s (seen %s, %s)", name,
+			many(all[i]->attempts, "time", attempts, sizeof(attempts)), place);
 		words_paragraph(out, INDENT, text);
 		shown++;
 	}

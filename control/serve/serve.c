@@ -10,6 +10,7 @@
 #include "base/duration.h"
 #include "base/utf8.h"
 #include "control/serve/kept.h"
+#include "control/serve/own.h"
 #include "store/store.h"
 
 #define NOTE_MAX 1000
@@ -161,10 +162,138 @@ take_reload(void *arg, struct served_client *c, const json_t *request)
 	give_refusal(c, status, why);
 }
 
+/* The store, to be written. NULL: why says why not. */
+static struct store *
+open_store(const struct serve *s, char why[512])
+{
+	struct store *store = NULL;
+
+	if (!s->store[0])
+		snprintf(why, 512, "there is no store");
+	else
+		store_open(&store, s->store, STORE_WRITE, why, 512);
+	return store;
+}
+
+/* Tell of what stands now; then the store is closed. 0, or an exit status with why. */
+static int
+tell_own(const struct serve *s, struct store *store, int r, char why[512])
+{
+	struct suppress_own *own = NULL;
+	unsigned count = 0;
+
+	if (r == 0)
+		r = own_load(store, &own, &count);
+	if (r == 0 && s->options.own)
+		s->options.own(s->options.arg, own, count);
+	else
+		free(own);
+	if (r == -ENOENT)
+		snprintf(why, 512, "there is no such suppression");
+	else if (r != 0)
+		snprintf(why, 512, "%s: %s", s->store, store_error(store));
+	store_close(store);
+	return r == 0 ? 0 : r == -ENOENT ? BAD : FAILED;
+}
+
+static uint64_t
+wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static int
+find_incident(void *arg, const struct store_incident *incident)
+{
+	(void)incident;
+	*(bool *)arg = true;
+	return 0;
+}
+
+/* 0, or an exit status with why. */
+static int
+put_own(struct serve *s, struct store_suppression *one, uint64_t *id, char why[512])
+{
+	const struct store_filter filter = {.id = one->incident};
+	struct store *store = open_store(s, why);
+	bool found = one->incident == 0;
+
+	if (!store)
+		return FAILED;
+	int r = found ? 0 : store_incidents(store, &filter, find_incident, &found);
+	if (r == 0 && !found) {
+		snprintf(why, 512, "there is no incident %llu", (unsigned long long)one->incident);
+		store_close(store);
+		return BAD;
+	}
+	if (r == 0)
+		r = store_suppress(store, one, id);
+	return tell_own(s, store, r, why);
+}
+
+static void
+take_suppress(void *arg, struct served_client *c, const json_t *request)
+{
+	const json_t *rule = json_object_get(request, "rule"), *incident;
+	struct store_suppression one = {.at_ns = wall_ns()};
+	struct suppress_own own;
+	char by[64], why[512] = "";
+	uint64_t id = 0;
+	int status = BAD;
+
+	incident = json_object_get(request, "incident");
+	if (incident && json_integer_value(incident) <= 0) {
+		give_refusal(c, BAD, "suppress: the number of an incident is needed");
+		return;
+	}
+	one.incident = (uint64_t)json_integer_value(incident);
+	if (own_read(&own, rule, one.incident, why, sizeof(why)) != 0) {
+		give_refusal(c, BAD, why);
+		return;
+	}
+	char *text = json_dumps(rule, JSON_COMPACT);
+	served_peer(c, by);
+	one.by = by;
+	one.rule = text;
+	if (text)
+		status = put_own(arg, &one, &id, why);
+	free(text);
+	if (status != 0)
+		give_refusal(c, status, why);
+	else
+		served_give_object(c, json_pack("{s:I, s:s}", "id", (json_int_t)id, "by", by));
+}
+
+static void
+take_unsuppress(void *arg, struct served_client *c, const json_t *request)
+{
+	json_int_t id = json_integer_value(json_object_get(request, "id"));
+	struct serve *s = arg;
+	char by[64], why[512];
+	struct store *store = open_store(s, why);
+	int status = FAILED;
+
+	served_peer(c, by);
+	if (store) {
+		int r = id > 0 ? store_unsuppress(store, (uint64_t)id, wall_ns(), by) : -ENOENT;
+
+		status = tell_own(s, store, r, why);
+	}
+	if (status != 0)
+		give_refusal(c, status, why);
+	else
+		served_give_object(c, json_pack("{s:b, s:s}", "ok", 1, "by", by));
+}
+
 static const struct served_verb verbs[] = {
 	{"status", take_status, look_at_status},
 	{"reload", take_reload, look_at_reload},
 	{"ack", take_ack, NULL},
+	{"suppress", take_suppress, NULL},
+	{"unsuppress", take_unsuppress, NULL},
 };
 
 int

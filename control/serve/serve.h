@@ -8,6 +8,9 @@
  *   {"verb": "status"}                              what is going on, not older than a few seconds
  *   {"verb": "reload"}                              read configuration and patterns again
  *   {"verb": "ack", "incident": 3, "note": "..."}   somebody has seen it; who, the kernel tells
+ *   {"verb": "suppress", "incident": 3, "rule": {"reason": "a test of ours"}}
+ *   {"verb": "suppress", "rule": {"source": "192.0.2.7", "until": "2026-12-31", "reason": ".."}}
+ *   {"verb": "unsuppress", "id": 2}                 as {"id": 2} was the answer to the former
  */
 #ifndef SMTAP_CONTROL_SERVE_SERVE_H
 #define SMTAP_CONTROL_SERVE_SERVE_H
@@ -18,6 +21,7 @@
 #define SERVE_CLIENTS 16u /* at a time; one more takes the place of who is silent longest */
 
 struct serve;
+struct suppress_own;
 
 struct serve_options {
 	const char *path;  /* of the socket */
@@ -27,6 +31,9 @@ struct serve_options {
 	 * answer comes with serve_put_reload; else with what whoever asks ends, with why.
 	 */
 	int (*reload)(void *arg, char *why, size_t why_len);
+	/* What operators suppress is this from now on; owned by whoever is called, freed with free.
+	   In the thread of serve. */
+	void (*own)(void *arg, struct suppress_own *own, unsigned count);
 	void *arg;
 };
 

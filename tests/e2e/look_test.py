@@ -160,10 +160,18 @@ def what_is_wrong_is_told_in_a_line():
         expect_one_line(smtap("incidents", "show", "99", *o), 2, "no incident 99")
         expect_one_line(smtap("incidents", "show", *o), 2, "ID")
         expect_one_line(smtap("incidents", "show", "one", *o), 2, "one", "number")
-        expect_one_line(smtap("incidents", "drop", *o), 2, "drop", "list, show, export or ack")
+        expect_one_line(
+            smtap("incidents", "drop", *o), 2, "drop", "list, show, export, ack, suppress"
+        )
         expect_one_line(smtap("incidents", "list", "1", *o), 2, "operand")
         expect_one_line(smtap("incidents", "ack", *o), 2, "ID")
         expect_one_line(smtap("incidents", "ack", "1", *o), 1, "control.sock", "no smtap run")
+        expect_one_line(smtap("incidents", "suppress", "1", *o), 2, "--reason")
+        both = ["suppress", "1", "--source", "192.0.2.1", "--reason", "r"]
+        expect_one_line(smtap("incidents", *both, *o), 2, "not both")
+        expect_one_line(smtap("incidents", "suppress", "1", "--reason", "r", *o), 1, "no smtap run")
+        expect_one_line(smtap("incidents", "unsuppress", *o), 2, "ID")
+        expect_one_line(smtap("incidents", "suppressed", "1", *o), 2, "operand")
         expect_one_line(smtap("incidents", "--severity", "bad", *o), 2, "critical, major")
         expect_one_line(smtap("incidents", "--days", "-1", *o), 2, "--days")
         expect_one_line(smtap("incidents", "--days", "0", *o), 2, "--days", "1 or more")
@@ -229,14 +237,32 @@ def in_small_tmpfs(f, script, *args):
     )
 
 
+def elsewhere(f, store):
+    """A configuration with the store not where the lines are."""
+    return f"store:\n  file: {f.path}/{store}\noutput:\n  directory: {f.output('b')}\n".encode()
+
+
+@case
+def the_folder_that_is_given_counts_over_the_store_of_the_settings():
+    """For who writes as for who reads."""
+    with folder() as f:
+        config = f.put("a.yaml", elsewhere(f, "a.db"))
+        expect_status(replay("-c", config, "-o", f.output(), CAPTURE), 0)
+        expect(os.path.exists(os.path.join(f.output(), "smtap.db")), "not in the folder")
+        expect(not os.path.exists(f.path / "a.db"), "where the settings say")
+        r = smtap("incidents", "--json", "-c", config, "-o", f.output())
+        expect(len(objects(r.stdout)) == 2, r.stderr)
+        expect_status(replay("-c", config, CAPTURE), 0)
+        expect(len(objects(smtap("incidents", "--json", "-c", config).stdout)) == 2, "not there")
+        expect(os.path.exists(f.path / "a.db"), "not where the settings say")
+
+
 @case
 def a_full_disk_is_told_and_costs_no_event():
     with folder() as f:
         expected = len(ran(f))
-        config = f.put("small.yaml", f"store:\n  file: {f.path}/small/a.db\n".encode())
-        r = in_small_tmpfs(
-            f, '"$@"', harness.PROGRAM[0], "replay", "-c", config, "-o", f.output("b"), CAPTURE
-        )
+        config = f.put("small.yaml", elsewhere(f, "small/a.db"))
+        r = in_small_tmpfs(f, '"$@"', harness.PROGRAM[0], "replay", "-c", config, CAPTURE)
         expect_status(r, 1)
         lines = r.stderr.splitlines()
         expect(any("small/a.db" in x and "full" in x for x in lines), lines)
@@ -251,8 +277,8 @@ def a_full_disk_is_told_and_costs_no_event():
 def a_store_that_cannot_be_made_is_told_and_costs_no_event():
     with folder() as f:
         expected = len(ran(f))
-        config = f.put("no.yaml", f"store:\n  file: {f.path}/none/a.db\n".encode())
-        r = replay("-c", config, "-o", f.output("b"), CAPTURE)
+        config = f.put("no.yaml", elsewhere(f, "none/a.db"))
+        r = replay("-c", config, CAPTURE)
         expect_status(r, 1)
         expect("none/a.db: No such file" in r.stderr, r.stderr)
         expect(len(events(f.eve("b"), "alert")) == expected, "alerts are missing in eve.json")

@@ -428,7 +428,83 @@ def patterns_are_swapped_under_three_workers(tap, name, lab, smtap):
     check_patterns(tap, name, lab, smtap, "--workers", "3")
 
 
+def incidents(live, smtap, *args):
+    r = subprocess.run(
+        [smtap, "incidents", *args, "-o", live.folder], capture_output=True, text=True, timeout=60
+    )
+    if r.returncode:
+        raise AssertionError(f"incidents {args}: {r.returncode}: {r.stderr}")
+    return r.stdout
+
+
+def told(live):
+    return len(live.found("stuffing", live_test.ATTACKER))
+
+
+def what_an_operator_suppresses_is_hidden_at_once_and_after_a_restart(tap, name, lab, smtap):
+    lab.cable()
+    lab.users()
+    devices(lab)
+    write_guesses(lab, 1500)
+    said = {}
+
+    def restarted(live):
+        """Control, after it was killed."""
+        first = live.child("smtap-control")
+        os.kill(first, signal.SIGKILL)
+        lab.until("another control", lambda: live.child("smtap-control") not in (None, first))
+        lab.until(
+            "its status",
+            lambda: not subprocess.run(
+                [smtap, "top", "--json", "-o", live.folder], capture_output=True
+            ).returncode,
+        )
+
+    def passed(live):
+        """Traffic of some seconds."""
+        n = len(live.events("smtp_auth"))
+        lab.until("more attempts", lambda: len(live.events("smtp_auth")) > n + 2000)
+
+    def meanwhile(live, process):
+        lab.until("the incident", lambda: told(live))
+        source = ["--source", live_test.ATTACKER]
+        said["id"] = incidents(live, smtap, "suppress", *source, "--reason", "a test of ours")
+        n = told(live)
+        passed(live)
+        said["hidden"] = told(live) - n
+        said["listed"] = json.loads(incidents(live, smtap, "suppressed", "--json"))
+        restarted(live)
+        n = told(live)
+        passed(live)
+        said["after"] = told(live) - n
+        incidents(live, smtap, "unsuppress", "1")
+        lab.until("an alert", lambda: told(live) > n + said["after"])
+        said["none"] = incidents(live, smtap, "suppressed")
+        said["all"] = incidents(live, smtap, "suppressed", "--all")
+
+    config = "incident:\n  update_interval: 1s\n"
+    live = Live(lab, smtap, AF_PACKET, config=config)
+    process = start_traffic(lab, FOR_EVER, PPS // 4)
+    meanwhile(live, process)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    status, out = live.end()
+    off = [f"status {status}: {out[-500:]}"] if status else []
+    if said["id"] != "suppression 1\n":
+        off.append(said["id"])
+    # One may have been on its way.
+    if said["hidden"] > 1 or said["after"] > 1:
+        off.append(f"told {said['hidden']} times, after a restart {said['after']} times")
+    one = said["listed"]
+    if one["by"] != "root" or one["rule"]["source"] != live_test.ATTACKER:
+        off.append(f"{one}")
+    if said["none"] or "taken back" not in said["all"] or "a test of ours" not in said["all"]:
+        off.append(f"{said['none']} {said['all']}")
+    tap.point(name, off)
+
+
 CASES = [
+    what_an_operator_suppresses_is_hidden_at_once_and_after_a_restart,
     settings_are_taken_while_packets_flow,
     patterns_are_swapped_while_packets_flow,
     patterns_are_swapped_under_three_workers,

@@ -283,12 +283,116 @@ a_wide_prefix_that_is_hidden_hides_no_more_than_itself(void **state)
 	assert_non_null(stream_find(s, DETECTOR_BRUTEFORCE, NULL));
 }
 
+/* From now on an operator suppresses that source; or that incident. */
+static void
+suppress(const char *source, uint64_t incident)
+{
+	struct suppress_own own = {
+		.id = 1, .incident = incident, .rule = {.until_ns = CONFIG_RULE_NEVER}};
+	char why[200];
+
+	own.rule.by_client = source != NULL;
+	if (source)
+		assert_int_equal(prefix_parse_addr(&own.rule.client, source, why, sizeof(why)), 0);
+	assert_int_equal(engine_set_own_rules(s->engine, &own, 1), 0);
+}
+
+static void
+of_what_was_told_a_later_rule_keeps_back_all_but_the_end(void **state)
+{
+	(void)state;
+	under("");
+	guesses(A, 40);
+	unsigned before = told_of_all();
+	assert_int_equal(s->told[FINDING_OPEN], 1);
+	suppress(A, 0);
+	guesses(A, 60);
+	assert_int_equal(told_of_all(), before);
+	assert_true(totals().tellings_suppressed > 0);
+	assert_int_equal(totals().findings_suppressed, 0);
+	engine_finish(s->engine);
+	assert_int_equal(told_of_all(), before + 1);
+	assert_int_equal(s->told[FINDING_CLOSED], 1);
+	assert_int_equal(over_hidden, 0);
+}
+
+static void
+what_joins_a_suppressed_incident_is_hidden_and_its_end_is_told(void **state)
+{
+	(void)state;
+	under("");
+	guesses(A, 40);
+	unsigned before = told_of_all();
+	suppress(NULL, 1);
+	stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
+	assert_int_equal(told_of_all(), before);
+	assert_int_equal(totals().findings_suppressed, 1);
+	assert_true(stream_find(s, DETECTOR_COMPROMISE, "dave")->suppressed_by > 0);
+	assert_int_equal(totals().incidents, 1);
+	/* Of another incident nothing is hidden. */
+	for (unsigned i = 0; i < 40; i++) {
+		stream_try(s, "192.0.2.99", "carol", numbered("other-", i), OUTCOME_FAILURE);
+		stream_wait(s, 10 * NS_PER_S);
+	}
+	assert_true(told_of_all() > before);
+	engine_finish(s->engine);
+	assert_int_equal(s->told[FINDING_OPEN], 2);
+	/* The hidden one is the last of its incident, whose end is told by it. */
+	assert_int_equal(s->told[FINDING_CLOSED], 3);
+	assert_int_equal(over_hidden, 1);
+}
+
+static void
+what_is_no_longer_suppressed_is_told_from_its_beginning(void **state)
+{
+	(void)state;
+	under("");
+	guesses(A, 40);
+	unsigned before = told_of_all();
+	suppress(NULL, 1);
+	stream_try(s, A, "dave", "right", OUTCOME_SUCCESS);
+	assert_int_equal(engine_set_own_rules(s->engine, NULL, 0), 0);
+	guesses(A, 60);
+	assert_true(told_of_all() > before);
+	engine_finish(s->engine);
+	assert_int_equal(s->told[FINDING_OPEN], 2);
+	assert_int_equal(s->told[FINDING_CLOSED], 2);
+	assert_int_equal(over_hidden, 0);
+}
+
+static void
+rules_of_the_file_are_read_again(void **state)
+{
+	struct config_source source = {"f", "", 0};
+	char why[300] = "";
+
+	(void)state;
+	under("suppress: [{source: " A ", until: never, reason: r}]\nallow: [{source: 192.0.2.1, "
+	      "reason: r}]");
+	guesses(A, 40);
+	assert_int_equal(told_of_all(), 0);
+	/* As reload does: in its place. */
+	assert_int_equal(config_parse(&s->config, &source, why, sizeof(why)), 0);
+	assert_int_equal(engine_reload(s->engine), 0);
+	guesses(A, 40);
+	assert_int_equal(s->told[FINDING_OPEN], 1);
+	assert_int_equal(suppress_count(engine_rules(s->engine), CONFIG_SUPPRESS, 0).findings, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			what_a_rule_hides_is_counted_and_not_told, setup, finish),
+		cmocka_unit_test_setup_teardown(
+			of_what_was_told_a_later_rule_keeps_back_all_but_the_end, setup, finish),
+		cmocka_unit_test_setup_teardown(
+			what_joins_a_suppressed_incident_is_hidden_and_its_end_is_told, setup,
+			finish),
+		cmocka_unit_test_setup_teardown(
+			what_is_no_longer_suppressed_is_told_from_its_beginning, setup, finish),
+		cmocka_unit_test_setup_teardown(rules_of_the_file_are_read_again, setup, finish),
 		cmocka_unit_test_setup_teardown(what_no_rule_hides_is_told_as_ever, setup, finish),
 		cmocka_unit_test_setup_teardown(
 			when_the_rule_ends_what_goes_on_is_told_from_its_beginning, setup, finish),

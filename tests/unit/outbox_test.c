@@ -204,6 +204,44 @@ past_the_bound_updates_go_first_and_each_is_counted(void **state)
 		assert_true(seen.seq[i] > seen.seq[i - 1]);
 }
 
+/* Garbage, in the place of all that is there from that byte on. */
+static void
+overwrite(const char *path, off_t from)
+{
+	int fd = open(path, O_WRONLY | O_CREAT, 0600);
+
+	lseek(fd, from, SEEK_SET);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(write(fd, "no database at all, but a file.\n", 32), 32);
+	close(fd);
+}
+
+static void
+a_file_that_is_not_ours_is_left_alone(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	char why[OUTBOX_WHY_MAX] = "", pattern[128];
+	struct stat before, after;
+	glob_t found;
+
+	mkdir(place->folder, 0700);
+	overwrite(place->path, 0);
+	assert_int_equal(stat(place->path, &before), 0);
+	struct outbox *o = opened(place, 1 << 20);
+	assert_true(outbox_trouble(o, why));
+	assert_non_null(strstr(why, "not a database; it is left alone"));
+	put(o, outbox_last(o).incident + 1, "open");
+	assert_int_not_equal(outbox_close(o, &counters), 0);
+	assert_int_equal(counters.damaged, 0);
+	assert_int_equal(counters.waiting, 1);
+	assert_int_equal(stat(place->path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(before.st_size, after.st_size);
+	snprintf(pattern, sizeof(pattern), "%s.damaged-*", place->path);
+	assert_int_equal(glob(pattern, 0, NULL, &found), GLOB_NOMATCH);
+}
+
 static void
 a_damaged_file_is_put_aside_and_a_new_one_begun_with_ids_of_its_own(void **state)
 {
@@ -213,13 +251,11 @@ a_damaged_file_is_put_aside_and_a_new_one_begun_with_ids_of_its_own(void **state
 	glob_t found;
 
 	mkdir(place->folder, 0700);
-	int fd = open(place->path, O_WRONLY | O_CREAT, 0600);
-	for (unsigned i = 0; i < 100; i++)
-		assert_int_equal(write(fd, "no database at all, but a file.\n", 32), 32);
-	close(fd);
+	assert_int_equal(outbox_close(opened(place, 1 << 20), &counters), 0);
+	overwrite(place->path, 100); /* behind its head */
 	struct outbox *o = opened(place, 1 << 20);
 	assert_true(outbox_trouble(o, why));
-	assert_non_null(strstr(why, "not a database"));
+	assert_non_null(strstr(why, "malformed"));
 	assert_true(outbox_last(o).incident > (1ull << 40));
 	put(o, outbox_last(o).incident + 1, "open");
 	outbox_counters(o, &counters);
@@ -340,6 +376,7 @@ main(void)
 		TEST(a_store_that_fails_is_told_once_and_has_every_alert_when_it_works_again),
 		TEST(a_store_that_never_works_is_an_error_at_the_end),
 		TEST(past_the_bound_updates_go_first_and_each_is_counted),
+		TEST(a_file_that_is_not_ours_is_left_alone),
 		TEST(a_damaged_file_is_put_aside_and_a_new_one_begun_with_ids_of_its_own),
 		TEST(a_file_moved_away_is_begun_anew_and_no_id_is_given_twice),
 		TEST(a_second_writer_is_told_and_harms_nothing_of_the_first),

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "control/serve/own.h"
 #include "control/serve/serve.h"
 #include "control/serve/served.h"
 #include "store/store.h"
@@ -320,6 +321,64 @@ an_incident_is_acknowledged_by_who_the_kernel_says(void **state)
 	close(fd);
 }
 
+static struct suppress_own last_own[8];
+static unsigned own_count;
+
+static void
+note_own(void *arg, struct suppress_own *own, unsigned count)
+{
+	(void)arg;
+	own_count = count;
+	memcpy(last_own, own, count * sizeof(*own));
+	free(own);
+}
+
+static void
+what_is_suppressed_is_checked_kept_and_told(void **state)
+{
+	static const char *const wrong[][2] = {
+		{"{\"verb\":\"suppress\"}\n", "a rule needs at least one of"},
+		{"{\"verb\":\"suppress\",\"rule\":{\"source\":\"192.0.2.7\"}}\n",
+			"a rule needs a reason"},
+		{"{\"verb\":\"suppress\",\"rule\":{\"source\":\"x\",\"reason\":\"r\"}}\n",
+			"\"error\":\"source: "},
+		{"{\"verb\":\"suppress\",\"rule\":{\"detector\":\"spry\",\"reason\":\"r\"}}\n",
+			"did you mean 'spray'"},
+		{"{\"verb\":\"suppress\",\"incident\":9,\"rule\":{\"reason\":\"r\"}}\n",
+			"there is no incident 9"},
+		{"{\"verb\":\"suppress\",\"incident\":0,\"rule\":{\"reason\":\"r\"}}\n",
+			"number of an incident"},
+		{"{\"verb\":\"unsuppress\",\"id\":1}\n", "no such suppression"},
+	};
+	struct place *place = *state;
+	struct serve_options options = {
+		.path = place->path, .store = place->store, .own = note_own};
+	char buf[8192], why[512] = "";
+
+	serve_close(place->serve);
+	assert_int_equal(serve_open(&place->serve, &options, why, sizeof(why)), 0);
+	int fd = connected(place);
+	for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		say(fd, wrong[i][0]);
+		assert_non_null(strstr(hear(fd, buf), wrong[i][1]));
+		assert_non_null(strstr(buf, "\"status\":2"));
+	}
+	assert_int_equal(own_count, 0);
+	say(fd, "{\"verb\":\"suppress\",\"rule\":{\"prefix\":\"192.0.2.0/24\",\"detector\":"
+		"[\"spray\",\"slow\"],\"until\":\"2026-12-31\",\"reason\":\"r \\u00e9\"}}\n");
+	assert_non_null(strstr(hear(fd, buf), "{\"id\":1,"));
+	assert_int_equal(own_count, 1);
+	assert_int_equal(last_own[0].id, 1);
+	assert_true(last_own[0].rule.by_client);
+	assert_int_equal(__builtin_popcountll(last_own[0].rule.detectors), 2);
+	assert_true(last_own[0].rule.until_ns < CONFIG_RULE_NEVER);
+	assert_string_equal(last_own[0].rule.reason, "r \xc3\xa9");
+	say(fd, "{\"verb\":\"unsuppress\",\"id\":1}\n");
+	assert_non_null(strstr(hear(fd, buf), "\"ok\":true"));
+	assert_int_equal(own_count, 0);
+	close(fd);
+}
+
 static void
 a_socket_in_use_is_left_alone_and_one_left_behind_is_taken(void **state)
 {
@@ -390,6 +449,7 @@ main(void)
 		TEST(clients_that_say_nothing_keep_nobody_out),
 		TEST(without_descriptors_it_waits_and_does_not_spin),
 		TEST(an_incident_is_acknowledged_by_who_the_kernel_says),
+		TEST(what_is_suppressed_is_checked_kept_and_told),
 		TEST(a_socket_in_use_is_left_alone_and_one_left_behind_is_taken),
 		TEST(a_socket_of_another_kind_is_not_taken),
 		TEST(a_file_that_is_no_socket_is_not_removed),

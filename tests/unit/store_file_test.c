@@ -163,11 +163,43 @@ nobody_else_reads_what_is_written(void **state)
 	store_close(store);
 }
 
+static void
+a_store_of_version_1_is_migrated_and_keeps_what_was_acknowledged(void **state)
+{
+	const struct place *place = *state;
+	const struct store_ack ack = {.incident = 7, .time_ns = 5, .by = "eve", .note = ""};
+	struct store *store = opened(place, STORE_WRITE);
+	sqlite3 *db;
+
+	append(store, 1);
+	assert_int_equal(store_ack(store, &ack), 0);
+	store_close(store);
+	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db,
+				 "ALTER TABLE incident DROP COLUMN acked_stage;"
+				 "DROP TABLE suppression; PRAGMA user_version = 1;",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	sqlite3_close(db);
+	store = opened(place, STORE_WRITE);
+	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "SELECT id FROM suppression", NULL, NULL, NULL), 0);
+	assert_int_equal(sqlite3_exec(db,
+				 "INSERT INTO cursor SELECT 'same', 1 FROM incident "
+				 "WHERE acked_ns = 5 AND acked_stage = stage",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	store_close(store);
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(a_store_of_version_1_is_migrated_and_keeps_what_was_acknowledged),
 		TEST(a_second_connection_of_a_process_leaves_the_locks_of_the_first),
 		TEST(a_replay_begins_anew_what_a_replay_wrote_and_nothing_else),
 		TEST(what_is_no_store_is_not_written_to),

@@ -420,8 +420,13 @@ a_damaged_file_and_one_that_is_none_are_told_by_name(void **state)
 
 	append(store, alert(1, 7, "open", 1));
 	store_close(store);
-	overwrite(place->path, 0, "This is a letter to a friend", 28);
+	assert_true(store_file_is_ours(place->path));
+	overwrite(place->path, 100, "This is a letter to a friend", 28);
 	assert_int_equal(store_open(&store, place->path, STORE_WRITE, why, sizeof(why)), -EUCLEAN);
+	assert_true(store_file_is_ours(place->path));
+	overwrite(place->path, 0, "This is a letter to a friend", 28);
+	assert_false(store_file_is_ours(place->path));
+	assert_int_equal(store_open(&store, place->path, STORE_WRITE, why, sizeof(why)), -EPROTO);
 	assert_null(store);
 	assert_non_null(strstr(why, place->path));
 	assert_non_null(strstr(why, "not a database"));
@@ -467,6 +472,83 @@ a_reader_sees_what_is_committed_while_a_writer_writes(void **state)
 	store_close(writer);
 }
 
+static int
+count_one(void *arg, const struct store_incident *incident)
+{
+	(void)incident;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static unsigned
+count_unacked(struct store *store)
+{
+	const struct store_filter filter = {.unacked = true};
+	unsigned n = 0;
+
+	assert_int_equal(store_incidents(store, &filter, count_one, &n), 0);
+	return n;
+}
+
+static void
+an_incident_that_comes_further_is_unacknowledged_again(void **state)
+{
+	const struct place *place = *state;
+	struct store *store = opened(place, STORE_WRITE);
+	const struct store_ack ack = {.incident = 7, .time_ns = 5, .by = "eve", .note = ""};
+	struct store_alert further = alert(3, 7, "update", 1);
+
+	append(store, alert(1, 7, "open", 1));
+	assert_int_equal(count_unacked(store), 1);
+	assert_int_equal(store_ack(store, &ack), 0);
+	assert_int_equal(count_unacked(store), 0);
+	append(store, alert(2, 7, "update", 1));
+	assert_int_equal(count_unacked(store), 0);
+	further.stage = "relay";
+	append(store, further);
+	assert_int_equal(count_unacked(store), 1);
+	assert_int_equal(store_ack(store, &ack), 0);
+	assert_int_equal(count_unacked(store), 0);
+	store_close(store);
+}
+
+static int
+note_suppression(void *arg, const struct store_suppression *one)
+{
+	char *out = arg;
+
+	sprintf(out + strlen(out), "%llu %llu %s %s %llu %s;", (unsigned long long)one->id,
+		(unsigned long long)one->incident, one->rule, one->by,
+		(unsigned long long)one->removed_ns, one->removed_by);
+	return 0;
+}
+
+static void
+what_is_suppressed_is_kept_with_who_did_and_undid_it(void **state)
+{
+	const struct place *place = *state;
+	struct store *store = opened(place, STORE_WRITE);
+	struct store_suppression one = {.rule = "{a}", .at_ns = 9, .by = "eve"};
+	char text[256] = "";
+	uint64_t id;
+
+	assert_int_equal(store_suppress(store, &one, &id), 0);
+	assert_int_equal(id, 1);
+	one.incident = 7;
+	assert_int_equal(store_suppress(store, &one, &id), 0);
+	assert_int_equal(store_unsuppress(store, 1, 11, "bob"), 0);
+	assert_int_equal(store_unsuppress(store, 1, 12, "bob"), -ENOENT);
+	assert_int_equal(store_unsuppress(store, 9, 12, "bob"), -ENOENT);
+	store_close(store);
+	store = opened(place, STORE_READ);
+	assert_int_equal(store_suppressions(store, false, note_suppression, text), 0);
+	assert_string_equal(text, "2 7 {a} eve 0 ;");
+	text[0] = '\0';
+	assert_int_equal(store_suppressions(store, true, note_suppression, text), 0);
+	assert_string_equal(text, "1 0 {a} eve 11 bob;2 7 {a} eve 0 ;");
+	store_close(store);
+}
+
 int
 main(void)
 {
@@ -484,6 +566,8 @@ main(void)
 		TEST(what_is_too_much_for_one_call_goes_with_the_next),
 		TEST(the_file_stays_near_its_size_whatever_is_told),
 		TEST(a_writer_killed_at_any_moment_loses_nothing_committed),
+		TEST(an_incident_that_comes_further_is_unacknowledged_again),
+		TEST(what_is_suppressed_is_kept_with_who_did_and_undid_it),
 		TEST(a_damaged_file_and_one_that_is_none_are_told_by_name),
 		TEST(tables_of_a_later_version_are_left_alone),
 		TEST(a_file_that_is_not_there_is_not_made_by_a_reader),
