@@ -29,12 +29,12 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/socket_file.h"
 
 #define BACKLOG 16
 #define IDLE_NS NS_PER_S
@@ -378,69 +378,28 @@ run(void *arg)
 	return NULL;
 }
 
-/* Is somebody there? Only who is refused knows that nobody is; another error may be a right that we
-   do not have, or a socket of another kind. */
-static bool
-is_served(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool served = fd < 0 ||
-		      connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		      errno != ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return served;
-}
-
-/* Only to a group that we are in, unless we are root. */
+/* To a group that we are in, unless we are root. */
 static int
-give_to_group(const struct served *s)
+listen_there(struct served *s)
 {
 	const char *name = s->options.user;
 	const struct passwd *user = name && name[0] ? getpwnam(name) : NULL;
+	const struct socket_file file = {.path = s->path,
+		.type = SOCK_STREAM,
+		.group = user ? user->pw_gid : (gid_t)-1,
+		.backlog = BACKLOG};
 
-	if (!name || !name[0])
-		return 0;
-	if (!user)
+	if (name && name[0] && !user)
 		return -ENOENT;
-	return chown(s->path, (uid_t)-1, user->pw_gid) == 0 ? 0 : -errno;
-}
-
-static int
-bind_socket(struct served *s)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
-	int r;
-
-	memcpy(address.sun_path, s->path, sizeof(s->path));
-	if (lstat(s->path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return -EEXIST;
-		if (is_served(&address))
-			return -EADDRINUSE;
-		unlink(s->path);
-	}
-	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s->listener < 0)
-		return -errno;
-	/* Nobody else before the permissions are right. */
-	mode_t old = umask(0117);
-	r = bind(s->listener, (struct sockaddr *)&address, sizeof(address)) != 0 ? -errno : 0;
-	umask(old);
-	if (r == 0)
-		r = give_to_group(s);
-	if (r == 0 && listen(s->listener, BACKLOG) != 0)
-		r = -errno;
-	return r;
+	s->listener = socket_file_listen(&file);
+	return s->listener < 0 ? s->listener : 0;
 }
 
 static int
 start(struct served *s)
 {
 	sigset_t all, old;
-	int r = bind_socket(s);
+	int r = listen_there(s);
 
 	if (r != 0)
 		return r;

@@ -5,51 +5,23 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/socket_file.h"
+
 #define BACKLOG 4
 
-/* Only who is refused knows that nobody is there. */
-static bool
-meet_is_served(const struct sockaddr_un *address)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool served = fd < 0 ||
-		      connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
-		      errno != ECONNREFUSED;
-
-	if (fd >= 0)
-		close(fd);
-	return served;
-}
-
 static int
-meet_bind(struct meet *m, const struct passwd *friend)
+meet_listen(struct meet *m, const struct passwd *friend)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct stat st;
+	const struct socket_file file = {.path = m->path,
+		.type = SOCK_SEQPACKET,
+		.group = friend && geteuid() == 0 ? friend->pw_gid : (gid_t)-1,
+		.backlog = BACKLOG};
 
-	memcpy(address.sun_path, m->path, sizeof(m->path));
-	if (lstat(m->path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return -EEXIST;
-		if (meet_is_served(&address))
-			return -EADDRINUSE;
-		unlink(m->path);
-	}
-	m->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (m->fd < 0)
-		return -errno;
-	mode_t old = umask(0117);
-	int r = bind(m->fd, (struct sockaddr *)&address, sizeof(address)) != 0 ? -errno : 0;
-	umask(old);
-	if (r == 0 && friend && geteuid() == 0 && chown(m->path, 0, friend->pw_gid) != 0)
-		r = -errno;
-	if (r == 0 && listen(m->fd, BACKLOG) != 0)
-		r = -errno;
-	return r;
+	m->fd = socket_file_listen(&file);
+	return m->fd < 0 ? m->fd : 0;
 }
 
 int
@@ -65,7 +37,7 @@ meet_open(struct meet *m, const char *path, const char *user, char *why, size_t 
 		r = -ENAMETOOLONG;
 	if (r == 0) {
 		strcpy(m->path, path);
-		r = meet_bind(m, friend);
+		r = meet_listen(m, friend);
 	}
 	if (r == 0)
 		return 0;
