@@ -111,6 +111,30 @@
 	X(NETS, "never", "", 0, 256,                                                               \
 		"Networks never reported: your own; private ones never are")
 
+#define CONFIG_EXPORTER_KEYS_BLOCKLIST(X)                                                          \
+	X(CHOICE, "output", "text|edl|nft|flowspec", 0, 0,                                         \
+		"A file of addresses; the same over HTTP; a file for nft -f; a pipe to ExaBGP")    \
+	X(BOOL, "dry_run", "true", 0, 0,                                                           \
+		"Write only what it would do, to the same name with .dry-run after it")            \
+	X(FILE, "path", "", 0, 3900, "Of text, nft: the file; of flowspec: the named pipe")        \
+	X(TEXT, "page", "", 0, 100, "Of edl: the path at http.listen, as /blocklist.txt")          \
+	X(FILE, "token_file", "", 0, 4095,                                                         \
+		"Of edl: file with the token that readers need: bearer, or anybody's password")    \
+	X(TEXT, "table", "smtap", 1, 60, "Of nft: the table (inet) with the sets smtap4, smtap6")  \
+	X(COUNT, "confidence", "80", 1, 100, "Least confidence of who is blocked, in per cent")    \
+	X(COUNT, "logins", "10", 1, 101,                                                           \
+		"Per cent of a source's attempts that logged in from which on it is spared; "      \
+		"101: never")                                                                      \
+	X(TEXTS, "detectors", "", 0, 16,                                                           \
+		"Whose sources are blocked; none: bruteforce, spray, stuffing, slow, "             \
+		"distributed, enumeration")                                                        \
+	X(NETS, "never", "", 0, 256,                                                               \
+		"Networks never blocked, besides private ones, site.local_nets and the servers")   \
+	X(DURATION, "hold", "1h", 0, 24 * 365 * NS_PER_H, "How long after its finding closed")     \
+	X(DURATION, "forget", "24h", NS_PER_MIN, 24 * 365 * NS_PER_H,                              \
+		"How long after the last alert about it, at most")                                 \
+	X(COUNT, "entries", "10000", 1, 100000, "Entries at most; the gravest stay")
+
 /* X(enumerator, "type", KEYS, "what it is") */
 #define CONFIG_EXPORTER_TYPES(X)                                                                   \
 	X(UNIX, "unix", CONFIG_EXPORTER_KEYS_UNIX, "EVE lines to a Unix socket")                   \
@@ -118,7 +142,9 @@
 	X(WEBHOOK, "webhook", CONFIG_EXPORTER_KEYS_WEBHOOK,                                        \
 		"HTTP requests: JSON, Slack, Splunk HEC, Elastic, or a template of your own")      \
 	X(SYSLOG, "syslog", CONFIG_EXPORTER_KEYS_SYSLOG, "Messages to a log server (RFC 5424)")    \
-	X(XARF, "xarf", CONFIG_EXPORTER_KEYS_XARF, "Abuse reports (XARF v4), as files")
+	X(XARF, "xarf", CONFIG_EXPORTER_KEYS_XARF, "Abuse reports (XARF v4), as files")            \
+	X(BLOCKLIST, "blocklist", CONFIG_EXPORTER_KEYS_BLOCKLIST,                                  \
+		"Who attacks, for firewalls and routers: a file, a list over HTTP, nft, FlowSpec")
 
 enum config_exporter_type {
 #define X(enumerator, name, keys, what) CONFIG_EXPORTER_##enumerator,

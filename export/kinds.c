@@ -1,5 +1,6 @@
 #include "export/kinds.h"
 
+#include "export/blocklist/blocklist.h"
 #include "export/kafka/kafka.h"
 #include "export/local/local.h"
 #include "export/syslog/syslog.h"
@@ -13,6 +14,7 @@ static const struct sink_kind *const kinds[] = {
 	[CONFIG_EXPORTER_WEBHOOK] = &webhook_kind,
 	[CONFIG_EXPORTER_SYSLOG] = &syslog_kind,
 	[CONFIG_EXPORTER_XARF] = &xarf_kind,
+	[CONFIG_EXPORTER_BLOCKLIST] = &blocklist_kind,
 };
 
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,

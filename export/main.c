@@ -64,6 +64,8 @@ start(struct program *p, struct config *config, const struct runners *before)
 		.before = before};
 	char why[SINK_WHY_MAX];
 	struct runners *runners;
+
+	p->context.config = config;
 	int r = runners_start(&runners, &options, why);
 
 	if (r != 0)

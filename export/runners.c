@@ -266,6 +266,8 @@ runners_end(struct runners *all, unsigned wait_s)
 		if (o->runs && pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
 			o->runs = false;
 		ended &= !o->runs;
+		if (!o->runs && o->runner)
+			runner_close(o->runner);
 	}
 	return ended;
 }

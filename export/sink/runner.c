@@ -98,6 +98,13 @@ runner_new(struct runner **out, const struct runner_options *options, char why[S
 }
 
 void
+runner_close(struct runner *r)
+{
+	r->options.kind->close(r->sink);
+	r->sink = NULL;
+}
+
+void
 runner_free(struct runner *r)
 {
 	if (!r)

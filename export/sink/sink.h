@@ -15,6 +15,7 @@
 #define SINK_CALL_MAX_S 30u
 #define SINK_WHY_MAX 512
 
+struct config;
 struct pages;
 
 /* Borrowed for the call. */
@@ -27,8 +28,9 @@ struct sink_alert {
 
 /* What a sink may use besides its own keys. */
 struct sink_context {
-	struct pages *pages; /* served over HTTP; NULL when no HTTP server is configured */
-	const char *sensor;  /* the name of this sensor: the host's, unless configured */
+	struct pages *pages;         /* served over HTTP; NULL when no HTTP server is configured */
+	const char *sensor;          /* the name of this sensor: the host's, unless configured */
+	const struct config *config; /* all settings; borrowed for the sink's life */
 };
 
 enum sink_result {

@@ -1,0 +1,446 @@
+/*
+ * Theory of operation.
+ *
+ * Keeps: the table of who is to be blocked (table.c) and, of flowspec, what was announced to
+ * whoever reads the pipe.
+ *
+ * Always holds: a file or a page is replaced as a whole; nobody reads half of one. A dry run, which
+ * is the default, writes beside: what is named is left alone. What was blocked is made anew at each
+ * start from the alerts of open incidents; a reader of the pipe that is another one than before
+ * hears of all again.
+ *
+ * Limits: it names addresses, and runs nothing: who loads a file or a list is for others to say.
+ */
+#include "export/blocklist/blocklist.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/duration.h"
+#include "config/config.h"
+#include "export/blocklist/render.h"
+#include "export/blocklist/table.h"
+#include "export/pages/pages.h"
+#include "export/sink/secret.h"
+
+#define MODE 0644
+#define DRY ".dry-run"
+
+enum output { OUTPUT_TEXT, OUTPUT_EDL, OUTPUT_NFT, OUTPUT_FLOWSPEC }; /* as the key has them */
+
+struct blocklist {
+	enum output output;
+	bool dry;
+	bool dirty; /* what is out there is not what the table says */
+	struct table *table;
+	struct pages *pages;
+	const struct config_ports *ports;
+	const char *nft_table;
+	char where[PATH_MAX]; /* file, pipe or page */
+	/* Of flowspec. */
+	int pipe; /* -1: nobody reads */
+	struct prefix *announced;
+	size_t announced_count;
+};
+
+/* Attackers by what they do to us. Who else is named may be a victim, or one of ours. */
+static const char *const attackers[] = {
+	"bruteforce", "spray", "stuffing", "slow", "distributed", "enumeration"};
+static const char *const others[] = {"smtp_scan", "helo_churn", "long_session", "relay_burst"};
+
+static bool
+is_among(const char *name, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+static int
+read_detectors(struct table_rules *rules, const struct config_exporter *e, char why[SINK_WHY_MAX])
+{
+	const size_t n = sizeof(attackers) / sizeof(attackers[0]);
+
+	for (const char *d = NULL; (d = config_exporter_next(e, "detectors", d)) != NULL;) {
+		if (!is_among(d, attackers, n) &&
+			!is_among(d, others, sizeof(others) / sizeof(others[0]))) {
+			snprintf(why, SINK_WHY_MAX,
+				"detectors: %s names nobody to block: take of bruteforce, spray, "
+				"stuffing, slow, distributed, enumeration, smtp_scan, helo_churn, "
+				"long_session, relay_burst",
+				d);
+			return -EINVAL;
+		}
+		if (rules->detector_count < TABLE_DETECTORS_MAX)
+			snprintf(rules->detectors[rules->detector_count++], TABLE_DETECTOR_MAX,
+				"%s", d);
+	}
+	if (rules->detector_count > 0)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		snprintf(rules->detectors[rules->detector_count++], TABLE_DETECTOR_MAX, "%s",
+			attackers[i]);
+	return 0;
+}
+
+static void
+add_never(struct table_rules *rules, const char *net)
+{
+	char why[200];
+
+	if (rules->never_count < TABLE_NEVER_MAX &&
+		prefix_parse(&rules->never[rules->never_count], net, why, sizeof(why)) == 0)
+		rules->never_count++;
+}
+
+static int
+make_table(struct blocklist *b, const struct config_exporter *e, const struct config *config,
+	char why[SINK_WHY_MAX])
+{
+	struct table_rules rules = {.confidence = (unsigned)config_exporter_number(e, "confidence"),
+		.logins = (unsigned)config_exporter_number(e, "logins"),
+		.hold_ns = config_exporter_number(e, "hold"),
+		.forget_ns = config_exporter_number(e, "forget"),
+		.entries = config_exporter_number(e, "entries")};
+	int r = read_detectors(&rules, e, why);
+
+	if (r != 0)
+		return r;
+	for (const char *n = NULL; (n = config_exporter_next(e, "never", n)) != NULL;)
+		add_never(&rules, n);
+	for (const char *n = NULL; (n = config_list_next(&config->local_nets, n)) != NULL;)
+		add_never(&rules, n);
+	b->table = table_new(&rules);
+	b->announced = calloc(rules.entries, sizeof(*b->announced));
+	if (b->table && b->announced)
+		return 0;
+	snprintf(why, SINK_WHY_MAX, "out of memory");
+	return -ENOMEM;
+}
+
+static int
+find_place(struct blocklist *b, const struct config_exporter *e, char why[SINK_WHY_MAX])
+{
+	const char *key = b->output == OUTPUT_EDL ? "page" : "path";
+	const char *where = config_exporter_text(e, key);
+	int n = snprintf(b->where, sizeof(b->where), "%s%s", where, b->dry ? DRY : "");
+
+	if (!where[0] || n >= (int)sizeof(b->where)) {
+		snprintf(why, SINK_WHY_MAX, "%s is missing: where the list goes", key);
+		return -EINVAL;
+	}
+	if (b->output != OUTPUT_EDL)
+		return 0;
+	if (!b->pages) {
+		snprintf(why, SINK_WHY_MAX, "output edl needs http.listen");
+		return -EINVAL;
+	}
+	if (where[0] != '/' || strlen(b->where) >= PAGES_PATH_MAX) {
+		snprintf(why, SINK_WHY_MAX, "page %s: a short path that starts with / is needed",
+			where);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int
+guard(struct blocklist *b, const struct config_exporter *e, char why[SINK_WHY_MAX])
+{
+	const char *file = config_exporter_text(e, "token_file");
+	char token[SECRET_MAX];
+
+	if (b->output != OUTPUT_EDL || !file[0])
+		return 0;
+	int r = secret_read("token_file", file, token, why);
+	if (r != 0)
+		return r;
+	r = pages_guard(b->pages, b->where, token);
+	explicit_bzero(token, sizeof(token));
+	if (r != 0)
+		snprintf(why, SINK_WHY_MAX, "token_file: the token is too long");
+	return r;
+}
+
+static void
+close_blocklist(void *sink)
+{
+	struct blocklist *b = sink;
+
+	if (!b)
+		return;
+	if (b->output == OUTPUT_EDL && b->pages)
+		pages_remove(b->pages, b->where);
+	if (b->pipe >= 0)
+		close(b->pipe);
+	table_free(b->table);
+	free(b->announced);
+	free(b);
+}
+
+static int
+open_blocklist(void **sink, const struct config_exporter *e, const struct sink_context *context,
+	char why[SINK_WHY_MAX])
+{
+	struct blocklist *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b) {
+		snprintf(why, SINK_WHY_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	*b = (struct blocklist){
+		.output = (enum output)config_exporter_number(e, "output"),
+		.dry = config_exporter_number(e, "dry_run") != 0,
+		.dirty = true,
+		.pages = context->pages,
+		.ports = &context->config->ports,
+		.nft_table = config_exporter_text(e, "table"),
+		.pipe = -1,
+	};
+	if (b->nft_table[strspn(b->nft_table, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
+		snprintf(why, SINK_WHY_MAX, "table: small letters, digits and _ make a name");
+		free(b);
+		return -EINVAL;
+	}
+	r = find_place(b, e, why);
+	if (r == 0)
+		r = make_table(b, e, context->config, why);
+	if (r == 0)
+		r = guard(b, e, why);
+	if (r != 0) {
+		b->pages = NULL; /* it may be another's page */
+		close_blocklist(b);
+		return r;
+	}
+	if (b->dry)
+		fprintf(stderr,
+			"smtap-export: exporters.%s: a dry run: what it would do is in %s\n",
+			config_exporter_name(e), b->where);
+	*sink = b;
+	return 0;
+}
+
+static int
+write_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		text += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* In the place of the file that was there, as a whole. */
+static int
+replace_file(const char *path, const char *text, size_t len)
+{
+	char scratch[PATH_MAX + 8];
+	int fd, r;
+
+	snprintf(scratch, sizeof(scratch), "%s.new", path);
+	unlink(scratch); /* what a killed one left */
+	fd = open(scratch, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, text, len);
+	if (r == 0 && fsync(fd) != 0)
+		r = -errno;
+	if (close(fd) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(scratch, path) != 0)
+		r = -errno;
+	if (r != 0)
+		unlink(scratch);
+	return r;
+}
+
+/* The pipe, if somebody reads it; who reads it anew has heard of nothing. */
+static int
+open_pipe(struct blocklist *b)
+{
+	struct pollfd p = {.fd = b->pipe};
+	struct stat st;
+
+	if (b->pipe >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLHUP)))
+		return 0;
+	if (b->pipe >= 0)
+		close(b->pipe);
+	b->announced_count = 0;
+	b->pipe = open(b->where, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (b->pipe < 0)
+		return -errno;
+	if (fstat(b->pipe, &st) == 0 && S_ISFIFO(st.st_mode))
+		return 0;
+	close(b->pipe);
+	b->pipe = -1;
+	return -EINVAL;
+}
+
+static bool
+has(const struct prefix *list, size_t n, const struct prefix *p)
+{
+	for (size_t i = 0; i < n; i++)
+		if (prefix_covers(&list[i], p) && prefix_covers(p, &list[i]))
+			return true;
+	return false;
+}
+
+/* A line in one piece, or not at all: pipes take up to PIPE_BUF so. */
+static int
+say(struct blocklist *b, const struct prefix *p, bool announce)
+{
+	size_t len;
+	char *line = render_flow(p, b->ports, announce, &len);
+	int r = 0;
+
+	if (!line)
+		return -ENOMEM;
+	if (len > PIPE_BUF)
+		r = -EMSGSIZE;
+	else if (write(b->pipe, line, len) != (ssize_t)len)
+		r = -errno;
+	free(line);
+	return r;
+}
+
+/* What is no longer to be blocked first, then what is and was not. */
+static int
+announce(struct blocklist *b, const struct table_entry *entries, size_t n)
+{
+	int r = open_pipe(b);
+
+	for (size_t i = b->announced_count; i > 0 && r == 0; i--) {
+		struct prefix *p = &b->announced[i - 1];
+		bool stays = false;
+
+		for (size_t k = 0; k < n && !stays; k++)
+			stays = has(p, 1, &entries[k].prefix);
+		if (stays)
+			continue;
+		r = say(b, p, false);
+		if (r == 0)
+			*p = b->announced[--b->announced_count];
+	}
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (has(b->announced, b->announced_count, &entries[i].prefix))
+			continue;
+		r = say(b, &entries[i].prefix, true);
+		if (r == 0)
+			b->announced[b->announced_count++] = entries[i].prefix;
+	}
+	return r;
+}
+
+/* What a dry run of flowspec would say. */
+static int
+write_flows(struct blocklist *b, const struct table_entry *entries, size_t n)
+{
+	char *all = NULL;
+	size_t len, line_len;
+	FILE *out = open_memstream(&all, &len);
+
+	if (!out)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		char *line = render_flow(&entries[i].prefix, b->ports, true, &line_len);
+
+		fputs(line ? line : "", out);
+		free(line);
+	}
+	int r = fclose(out) == 0 ? replace_file(b->where, all, len) : -ENOMEM;
+	free(all);
+	return r;
+}
+
+static int
+put(struct blocklist *b, uint64_t now_ns)
+{
+	const struct table_entry *entries;
+	size_t n = table_list(b->table, &entries), len = 0;
+	char *text;
+	int r;
+
+	if (b->output == OUTPUT_FLOWSPEC)
+		return b->dry ? write_flows(b, entries, n) : announce(b, entries, n);
+	text = b->output == OUTPUT_NFT ? render_nft(entries, n, b->nft_table, now_ns, &len)
+				       : render_text(entries, n, &len);
+	if (!text)
+		return -ENOMEM;
+	if (b->output == OUTPUT_EDL)
+		r = pages_put(b->pages, b->where, "text/plain; charset=utf-8", text, len);
+	else
+		r = replace_file(b->where, text, len);
+	free(text);
+	return r;
+}
+
+static enum sink_result
+tick_blocklist(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX])
+{
+	struct blocklist *b = sink;
+
+	b->dirty |= table_expire(b->table, now_ns);
+	/* Whoever reads the pipe may have gone, and come again. */
+	if (b->output == OUTPUT_FLOWSPEC && !b->dry)
+		b->dirty = true;
+	if (!b->dirty)
+		return SINK_DONE;
+	int r = put(b, now_ns);
+	b->dirty = r != 0;
+	if (r == 0)
+		return SINK_DONE;
+	snprintf(why, SINK_WHY_MAX, "%.300s: %s", b->where,
+		r == -ENXIO    ? "nobody reads this pipe"
+		: r == -EINVAL ? "this is no pipe: mkfifo makes one"
+			       : strerror(-r));
+	return SINK_RETRY;
+}
+
+static uint64_t
+wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static enum sink_result
+send_blocklist(
+	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
+{
+	struct blocklist *b = sink;
+	uint64_t now_ns = wall_ns();
+
+	for (size_t i = 0; i < n; i++)
+		b->dirty |= table_take(b->table, alerts[i].json, now_ns);
+	enum sink_result r = tick_blocklist(b, now_ns, why);
+	/* They are in the table; should they come again, it is the same. */
+	if (r == SINK_DONE)
+		*sent = n;
+	return r;
+}
+
+const struct sink_kind blocklist_kind = {
+	.type = CONFIG_EXPORTER_BLOCKLIST,
+	.shows_state = true,
+	.open = open_blocklist,
+	.send = send_blocklist,
+	.tick = tick_blocklist,
+	.close = close_blocklist,
+};

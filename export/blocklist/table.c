@@ -1,0 +1,282 @@
+/*
+ * Theory of operation.
+ *
+ * Keeps: an entry for each finding that is about a source or a prefix and that the rules let
+ * through; up to so many, the gravest and then the latest ones.
+ *
+ * Always holds: nothing is here that must never be blocked: no private, loopback, multicast or
+ * other address that is nobody's, no network of ours, none that the configuration names, no server
+ * that was attacked, no source through which honest people log in as well, and no prefix so short
+ * that it is half the world. Each of these overlaps counts, not only what lies within.
+ *
+ * An entry goes when its finding has been closed for the hold time, and in any case when nothing
+ * was told of it for forget_ns: control that lost its memory would never close it.
+ *
+ * What an attacker would try: to have others blocked. Who speaks SMTP has completed a handshake, so
+ * a source is no forged one; but one who is behind the same address as honest people can have it
+ * blocked, which is what confidence, logins and never are for.
+ */
+#include "export/blocklist/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BITS_V4_MIN (96u + 16u)
+#define BITS_V6_MIN 32u
+
+/* RFC 6890 and its registries: what is nobody's, or everybody's. */
+static const char *const nobodys[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
+	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/128", "::1/128",
+	"64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"};
+
+struct table {
+	struct table_rules rules;
+	struct table_entry *entries; /* owned */
+	struct table_entry *listed;  /* owned; room for as many */
+	size_t count;
+	uint64_t evicted;
+};
+
+struct table *
+table_new(const struct table_rules *rules)
+{
+	struct table *t = calloc(1, sizeof(*t));
+	char why[200];
+
+	if (!t)
+		return NULL;
+	t->rules = *rules;
+	t->entries = calloc(rules->entries, sizeof(*t->entries));
+	t->listed = calloc(rules->entries, sizeof(*t->listed));
+	if (!t->entries || !t->listed) {
+		table_free(t);
+		return NULL;
+	}
+	for (size_t i = 0; i < sizeof(nobodys) / sizeof(nobodys[0]); i++) {
+		struct prefix *p = &t->rules.never[t->rules.never_count];
+
+		if (t->rules.never_count < TABLE_NEVER_MAX &&
+			prefix_parse(p, nobodys[i], why, sizeof(why)) == 0)
+			t->rules.never_count++;
+	}
+	return t;
+}
+
+void
+table_free(struct table *t)
+{
+	if (!t)
+		return;
+	free(t->entries);
+	free(t->listed);
+	free(t);
+}
+
+static bool
+overlaps(const struct prefix *a, const struct prefix *b)
+{
+	return prefix_covers(a, b) || prefix_covers(b, a);
+}
+
+static bool
+may_never(const struct table *t, const struct prefix *p)
+{
+	if (p->bits < (addr_is_v4(&p->addr) ? BITS_V4_MIN : BITS_V6_MIN))
+		return true;
+	for (unsigned i = 0; i < t->rules.never_count; i++)
+		if (overlaps(&t->rules.never[i], p))
+			return true;
+	return false;
+}
+
+static const char *
+text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "";
+}
+
+static uint64_t
+number_of(const json_t *object, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(object, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static bool
+is_server(const json_t *smtap, const struct prefix *p)
+{
+	const json_t *servers = json_object_get(json_object_get(smtap, "incident"), "servers");
+	const json_t *targets = json_object_get(smtap, "top_targets");
+	struct prefix server;
+	char why[200];
+	json_t *one;
+	size_t i;
+
+	json_array_foreach(servers, i,
+		one) if (json_is_string(one) &&
+			 prefix_parse(&server, json_string_value(one), why, sizeof(why)) == 0 &&
+			 overlaps(&server, p)) return true;
+	json_array_foreach(targets, i,
+		one) if (prefix_parse(&server, text_of(one, "name"), why, sizeof(why)) == 0 &&
+			 overlaps(&server, p)) return true;
+	return false;
+}
+
+static bool
+is_wanted(const struct table *t, const char *detector)
+{
+	for (unsigned i = 0; i < t->rules.detector_count; i++)
+		if (strcmp(t->rules.detectors[i], detector) == 0)
+			return true;
+	return false;
+}
+
+/* Is this finding a reason to block, and whom? */
+static bool
+is_reason(const struct table *t, const json_t *smtap, struct prefix *p)
+{
+	const char *type = text_of(smtap, "subject_type");
+	uint64_t attempts = number_of(smtap, "attempts");
+	uint64_t successes = number_of(smtap, "successes");
+	char why[200];
+
+	if (strcmp(type, "source") != 0 && strcmp(type, "prefix") != 0)
+		return false;
+	if (!is_wanted(t, text_of(smtap, "detector")) ||
+		number_of(smtap, "confidence") < t->rules.confidence)
+		return false;
+	if (successes > 0 && successes * 100 >= attempts * t->rules.logins)
+		return false;
+	if (prefix_parse(p, text_of(smtap, "subject"), why, sizeof(why)) != 0)
+		return false;
+	return !may_never(t, p) && !is_server(smtap, p);
+}
+
+static struct table_entry *
+find(struct table *t, uint64_t finding)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->entries[i].finding == finding)
+			return &t->entries[i];
+	return NULL;
+}
+
+static void
+drop(struct table *t, struct table_entry *e)
+{
+	*e = t->entries[--t->count];
+}
+
+/* Is a less worth blocking than b? */
+static bool
+is_lesser(const struct table_entry *a, const struct table_entry *b)
+{
+	if (a->severity != b->severity)
+		return a->severity > b->severity;
+	return a->told_ns < b->told_ns;
+}
+
+/* Room for one more, in the place of a lesser one if need be; NULL: all are more. */
+static struct table_entry *
+room_for(struct table *t, const struct table_entry *want)
+{
+	struct table_entry *least = &t->entries[0];
+
+	if (t->count < t->rules.entries)
+		return &t->entries[t->count++];
+	for (size_t i = 1; i < t->count; i++)
+		if (is_lesser(&t->entries[i], least))
+			least = &t->entries[i];
+	t->evicted++;
+	return is_lesser(least, want) ? least : NULL;
+}
+
+bool
+table_take(struct table *t, const json_t *alert, uint64_t now_ns)
+{
+	const json_t *smtap = json_object_get(alert, "smtap");
+	uint64_t finding = number_of(smtap, "finding_id");
+	bool closed = strcmp(text_of(smtap, "finding_state"), "closed") == 0;
+	struct table_entry *e = find(t, finding), new = {.finding = finding, .told_ns = now_ns};
+	uint64_t keep_ns = t->rules.forget_ns;
+
+	if (finding == 0)
+		return false;
+	if (!is_reason(t, smtap, &new.prefix)) {
+		/* It may have been one: honest people logged in meanwhile. */
+		if (e)
+			drop(t, e);
+		return e != NULL;
+	}
+	/* One that is over when it is first heard of blocks nobody. */
+	if (closed && !e)
+		return false;
+	if (closed && t->rules.hold_ns < keep_ns)
+		keep_ns = t->rules.hold_ns;
+	new.severity = (unsigned)number_of(json_object_get(alert, "alert"), "severity");
+	new.until_ns = now_ns + keep_ns;
+	if (!e)
+		e = room_for(t, &new);
+	if (e)
+		*e = new;
+	return e != NULL;
+}
+
+bool
+table_expire(struct table *t, uint64_t now_ns)
+{
+	size_t before = t->count;
+
+	for (size_t i = t->count; i > 0; i--)
+		if (t->entries[i - 1].until_ns <= now_ns)
+			drop(t, &t->entries[i - 1]);
+	return t->count != before;
+}
+
+/* IPv4 first; the shorter prefix first; of one prefix the one that stays longest. */
+static int
+by_address(const void *a, const void *b)
+{
+	const struct table_entry *x = a, *y = b;
+	int v4 = (int)addr_is_v4(&y->prefix.addr) - (int)addr_is_v4(&x->prefix.addr);
+	int order = memcmp(&x->prefix.addr, &y->prefix.addr, sizeof(x->prefix.addr));
+
+	if (v4 != 0)
+		return v4;
+	if (order != 0)
+		return order;
+	if (x->prefix.bits != y->prefix.bits)
+		return x->prefix.bits < y->prefix.bits ? -1 : 1;
+	return x->until_ns > y->until_ns ? -1 : x->until_ns < y->until_ns;
+}
+
+size_t
+table_list(struct table *t, const struct table_entry **entries)
+{
+	size_t n = 0;
+
+	memcpy(t->listed, t->entries, t->count * sizeof(*t->listed));
+	qsort(t->listed, t->count, sizeof(*t->listed), by_address);
+	for (size_t i = 0; i < t->count; i++) {
+		/* Within one before: sorted, that one is the last that was kept. */
+		if (n > 0 && prefix_covers(&t->listed[n - 1].prefix, &t->listed[i].prefix)) {
+			if (t->listed[i].until_ns > t->listed[n - 1].until_ns &&
+				t->listed[i].prefix.bits == t->listed[n - 1].prefix.bits)
+				t->listed[n - 1].until_ns = t->listed[i].until_ns;
+			continue;
+		}
+		t->listed[n++] = t->listed[i];
+	}
+	*entries = t->listed;
+	return n;
+}
+
+uint64_t
+table_evicted(const struct table *t)
+{
+	return t->evicted;
+}
