@@ -10,8 +10,8 @@
  * is also where it goes when there is no table, no memory, or no number for its piece.
  *
  * What an attacker would try: a new name in each session. They take what they would take in
- * the notes; he cannot choose those that share a chain, and a chain is as long as there are
- * texts for each place, four when every session has two of its own.
+ * the notes; he cannot choose those that share a chain, and a full table whose sessions all have
+ * two names of their own has four to eight texts in each.
  */
 #include <string.h>
 
