@@ -1,7 +1,5 @@
 #include "dataplane/io/clock.h"
 
-#include <stdbool.h>
-
 /* Stamps, readings and their differences stay within 62 bits, so signed sums cannot overflow. */
 _Static_assert(CAPTURE_CLOCK_MAX_NS < 1ULL << 62, "the clock leaves room for sums");
 
@@ -65,5 +63,23 @@ capture_clock_read(struct capture_clock *clock, uint64_t packet_stamp_ns)
 	if (ahead <= 0 || ahead > (int64_t)(CAPTURE_CLOCK_MAX_NS - clock->now_ns))
 		ahead = 1;
 	clock->now_ns += (uint64_t)ahead;
+	return clock->now_ns;
+}
+
+bool
+capture_clock_leaps(const struct capture_clock *clock, uint64_t packet_stamp_ns)
+{
+	uint64_t stamp_ns = capture_clock_bound(packet_stamp_ns);
+	int64_t ahead = capture_clock_ahead(clock, stamp_ns, clock->offset_ns);
+
+	return clock->now_ns != 0 && ahead > (int64_t)CAPTURE_CLOCK_LEAP_NS &&
+	       !capture_clock_returns(clock, stamp_ns, ahead);
+}
+
+uint64_t
+capture_clock_stay(struct capture_clock *clock)
+{
+	if (clock->now_ns < CAPTURE_CLOCK_MAX_NS)
+		clock->now_ns++;
 	return clock->now_ns;
 }

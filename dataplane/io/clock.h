@@ -11,15 +11,22 @@
  * next file that starts earlier) shifts what follows so that the clock goes on
  * from where it stands and time keeps passing at its pace. When the clock is then set
  * forward to where it was, the shift ends: else the sessions would seem idle for as long.
+ *
+ * A leap ahead of more than CAPTURE_CLOCK_LEAP_NS is real when the packet after it is there as well
+ * (a quiet night). Else one stamp was damaged; who reads the packets asks, and gives that one the
+ * clock of its neighbours: nothing may seem over because of it. Two damaged stamps in a row are
+ * believed: what was open then closes, and time goes on from there.
  */
 #ifndef SMTAP_DATAPLANE_IO_CLOCK_H
 #define SMTAP_DATAPLANE_IO_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/duration.h"
 
 #define CAPTURE_CLOCK_STEP_NS NS_PER_S
+#define CAPTURE_CLOCK_LEAP_NS NS_PER_H
 
 /*
  * The year 2096: seconds fit 32 bits, and timers beyond them too. Later stamps
@@ -38,5 +45,11 @@ void capture_clock_file(struct capture_clock *clock, uint64_t first_stamp_ns);
 
 /* The clock's reading for a packet stamped stamp_ns: greater than the one before. */
 uint64_t capture_clock_read(struct capture_clock *clock, uint64_t packet_stamp_ns);
+
+/* Would that stamp make the clock leap ahead? Then look at the next packet before it is read. */
+bool capture_clock_leaps(const struct capture_clock *clock, uint64_t packet_stamp_ns);
+
+/* The reading for a packet whose stamp is not believed. */
+uint64_t capture_clock_stay(struct capture_clock *clock);
 
 #endif

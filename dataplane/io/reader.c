@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 
 /* How often a reader that waits for the wall clock looks whether to stop. */
@@ -55,14 +57,19 @@ reader_progress(struct reader *r, const struct capture *c)
 
 /* One packet, on its way to a worker. False: stopped. */
 static bool
-reader_packet(struct reader *r, const struct capture *c, const struct capture_packet *read)
+reader_packet(
+	struct reader *r, const struct capture *c, const struct capture_packet *read, bool believed)
 {
 	struct defrag_packet packet = {.data = read->data, .len = read->len};
 
-	if (c->packets == 1)
+	if (r->packets_of_file == 0)
 		capture_clock_file(&r->clock, read->time_ns);
-	packet.meta.times.time_ns = read->time_ns;
-	packet.meta.times.clock_ns = capture_clock_read(&r->clock, read->time_ns);
+	r->packets_of_file++;
+	if (believed)
+		r->stamp_ns = read->time_ns;
+	packet.meta.times.time_ns = r->stamp_ns;
+	packet.meta.times.clock_ns = believed ? capture_clock_read(&r->clock, read->time_ns)
+					      : capture_clock_stay(&r->clock);
 	packet.meta.times.order = r->packets + 1;
 	packet.meta.link = (uint8_t)c->link;
 	if (r->real_time)
@@ -85,6 +92,36 @@ reader_tell(const struct capture *c, int error, const char *why)
 			what, (unsigned long long)c->packets, why);
 }
 
+/*
+ * The packet's stamp leaps ahead. Read the next one, into *packet, and see which of the two is off;
+ * *n is what capture_next said of it. False: stopped.
+ */
+static bool
+reader_doubt(struct reader *r, struct capture *c, struct capture_packet *packet, int *n, char *why)
+{
+	struct capture_packet held = *packet;
+	uint8_t *copy = realloc(r->held, packet->len ? packet->len : 1);
+
+	if (!copy) {
+		bool go_on = reader_packet(r, c, packet, true);
+		*n = go_on ? capture_next(c, packet, why) : 0;
+		return go_on;
+	}
+	r->held = copy;
+	memcpy(copy, packet->data, packet->len);
+	held.data = copy;
+	*n = capture_next(c, packet, why);
+	bool believed = *n != 1 || capture_clock_leaps(&r->clock, packet->time_ns);
+	if (!believed && !r->told)
+		fprintf(stderr,
+			"smtap: %s: packet %llu: its time is hours ahead of those around it, and "
+			"is "
+			"not believed\n",
+			capture_name(c->path), (unsigned long long)c->packets - 1);
+	r->told |= !believed;
+	return reader_packet(r, c, &held, believed);
+}
+
 /* Read one capture. False: stopped. */
 static bool
 reader_capture(struct reader *r, struct capture *c)
@@ -96,10 +133,20 @@ reader_capture(struct reader *r, struct capture *c)
 
 	if (!c->pcap && capture_open(c, c->path, why) != 0)
 		n = -1;
-	while (go_on && n == 1) {
+	r->told = false;
+	r->packets_of_file = 0;
+	if (n == 1)
 		n = capture_next(c, &packet, why);
-		if (n == 1)
-			go_on = reader_packet(r, c, &packet);
+	while (go_on && n == 1) {
+		/* A file's first stamp says where its clock is. */
+		if (r->packets_of_file > 0 && capture_clock_leaps(&r->clock, packet.time_ns)) {
+			go_on = reader_doubt(r, c, &packet, &n, why);
+			if (!go_on || n != 1)
+				break;
+		}
+		go_on = reader_packet(r, c, &packet, true);
+		if (go_on)
+			n = capture_next(c, &packet, why);
 	}
 	if (n < 0) {
 		r->damaged = true;
@@ -121,6 +168,7 @@ reader_run(void *arg)
 		if (!reader_capture(r, &r->captures[i]))
 			break;
 	}
+	free(r->held);
 	dispatch_end(r->dispatch);
 	eventfd_write(r->done_fd, 1);
 	return 0;

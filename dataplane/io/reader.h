@@ -23,7 +23,11 @@ struct reader {
 	int done_fd; /* eventfd, written when the reader has ended */
 	/* what it keeps */
 	struct capture_clock clock;
-	uint64_t packets;      /* over all files */
+	uint64_t stamp_ns; /* of the last packet that was believed */
+	uint8_t *held;     /* owned; a packet whose stamp is in doubt */
+	bool told;         /* that one was not believed, in this file */
+	uint64_t packets;  /* over all files */
+	uint64_t packets_of_file;
 	uint64_t progress_ns;  /* monotonic time of the last progress line */
 	uint64_t real_base_ns; /* monotonic time minus the capture's clock; 0: not set */
 	/* read after the lcore has ended */

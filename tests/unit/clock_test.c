@@ -161,6 +161,28 @@ readings_never_repeat_whatever_the_stamps(void **state)
 	}
 }
 
+static void
+one_stamp_that_leaps_ahead_is_told_from_a_quiet_night(void **state)
+{
+	const uint64_t year = 365 * 24 * NS_PER_H;
+	struct capture_clock c = {0};
+
+	(void)state;
+	capture_clock_file(&c, T0);
+	assert_false(capture_clock_leaps(&c, T0 + year)); /* the first is where it is */
+	capture_clock_read(&c, T0);
+	assert_false(capture_clock_leaps(&c, T0 + CAPTURE_CLOCK_LEAP_NS));
+	assert_true(capture_clock_leaps(&c, T0 + CAPTURE_CLOCK_LEAP_NS + 1));
+	assert_true(capture_clock_leaps(&c, T0 + year));
+	/* Damaged: the packet after it is back. Time goes on as if it had not been. */
+	assert_false(capture_clock_leaps(&c, T0 + NS_PER_S));
+	assert_int_equal(capture_clock_stay(&c), T0 + 1);
+	assert_int_equal(capture_clock_read(&c, T0 + NS_PER_S), T0 + NS_PER_S);
+	/* A clock that was set back and forward again does not leap. */
+	assert_int_equal(capture_clock_read(&c, T0 - 2 * NS_PER_H), T0 + NS_PER_S + 1);
+	assert_false(capture_clock_leaps(&c, T0 + 2 * NS_PER_S));
+}
+
 int
 main(void)
 {
@@ -175,6 +197,7 @@ main(void)
 		cmocka_unit_test(a_later_file_drops_the_shift),
 		cmocka_unit_test(a_first_file_before_1970_plus_a_second_needs_no_special_case),
 		cmocka_unit_test(stamps_that_leap_to_and_fro_stop_the_clock_before_it_overflows),
+		cmocka_unit_test(one_stamp_that_leaps_ahead_is_told_from_a_quiet_night),
 		cmocka_unit_test(readings_never_repeat_whatever_the_stamps),
 	};
 
