@@ -144,22 +144,25 @@ aggr_pair_guesses(const struct aggr_pair *pair)
 	return (uint32_t)pair->guesses[0] + pair->guesses[1] + pair->guesses[2] + pair->guesses[3];
 }
 
-static inline bool
-aggr_has_finding(const struct aggr_subject *subject)
-{
-	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
-		if (subject->findings[i] != AGGR_NO_REF)
-			return true;
-	return false;
-}
-
+/* Both are asked several times per event: all at once, without a branch for each. */
 static inline bool
 aggr_under_attack(const struct aggr_subject *subject)
 {
-	for (unsigned i = 0; subject != NULL && i < AGGR_REFS; i++)
-		if (subject->findings[i] != AGGR_NO_REF && i != AGGR_HARMLESS)
-			return true;
-	return false;
+	uint32_t any = AGGR_NO_REF;
+
+	_Static_assert(AGGR_NO_REF == 0 && AGGR_HARMLESS == AGGR_REFS - 1, "the last is left out");
+	if (subject == NULL)
+		return false;
+	for (unsigned i = 0; i < AGGR_HARMLESS; i++)
+		any |= subject->findings[i];
+	return any != AGGR_NO_REF;
+}
+
+static inline bool
+aggr_has_finding(const struct aggr_subject *subject)
+{
+	return aggr_under_attack(subject) ||
+	       (subject != NULL && subject->findings[AGGR_HARMLESS] != AGGR_NO_REF);
 }
 
 /* Subjects of one type: a table and its values. */

@@ -21,12 +21,10 @@ static void
 count_distinct(const struct window_at *w, const struct aggr_view *v, enum window_field field,
 	uint32_t *clock_s)
 {
-	struct window_time then = window_time_s(*clock_s);
-
 	if (*clock_s == 0)
 		window_add(w, field);
 	else
-		window_move(w, &then, field);
+		window_move(w, *clock_s, field);
 	*clock_s = view_now_s(v);
 }
 

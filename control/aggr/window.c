@@ -32,6 +32,8 @@ static const uint8_t span_buckets[WINDOW_SPANS] = {
 
 _Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10MIN_BUCKETS == 5,
 	"the masks of window_row_sum");
+_Static_assert(WINDOW_KNOWN == 0 && WINDOW_OTHER == 3 && 4 * 3 * 2 * 255 <= UINT16_MAX,
+	"window_guesses adds four rows in 16 bits");
 _Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");
 _Static_assert(WINDOW_BUCKETS == 2 * sizeof(uint64_t) + 1, "a row is two words and a byte");
 
@@ -65,6 +67,16 @@ window_wide_sum(const struct window_head *head, enum window_span span, unsigned 
 
 	for (unsigned i = 0; i < span_buckets[span]; i++)
 		sum += bucket[i];
+	return sum;
+}
+
+uint32_t
+window_wide_guesses(const struct window_head *head, enum window_span span)
+{
+	uint32_t sum = 0;
+
+	for (unsigned field = WINDOW_KNOWN; field <= WINDOW_OTHER; field++)
+		sum += window_wide_sum(head, span, (enum window_field)field);
 	return sum;
 }
 
@@ -184,11 +196,25 @@ add_at(const struct window_at *w, unsigned field, unsigned at)
 	}
 }
 
+static void
+add_wide(uint16_t *bucket)
+{
+	*bucket += *bucket < UINT16_MAX;
+}
+
 void
 window_add_full(const struct window_at *w, unsigned field)
 {
-	for (unsigned span = 0; span < WINDOW_SPANS; span++)
-		add_at(w, field, newest_place(w->head, span));
+	const struct window_head *head = w->head;
+
+	if (head->wide == NULL) {
+		for (unsigned span = 0; span < WINDOW_SPANS; span++)
+			add_at(w, field, newest_place(head, span));
+		return;
+	}
+	add_wide(&head->wide[field][newest_place(head, WINDOW_10MIN)]);
+	add_wide(&head->wide[field][newest_place(head, WINDOW_HOUR)]);
+	add_wide(&head->wide[field][newest_place(head, WINDOW_DAY)]);
 }
 
 static void
@@ -216,18 +242,19 @@ window_remove(const struct window_at *w, const struct window_time *when, unsigne
 }
 
 void
-window_move_far(const struct window_at *w, const struct window_time *when, unsigned field)
+window_move_far(const struct window_at *w, uint32_t when_s, unsigned field)
 {
 	const struct window_time now = window_time_of(w->head->newest);
+	const struct window_time when = window_time_s(when_s);
 
 	for (unsigned span = 0; span < WINDOW_SPANS; span++) {
 		unsigned newest = newest_place(w->head, span);
-		uint32_t ago = now.number[span] - when->number[span];
+		uint32_t ago = now.number[span] - when.number[span];
 
 		if (ago == 0 && count_at(w, field, newest) > 0)
 			continue;
 		if (ago > 0 && ago < span_buckets[span]) {
-			unsigned at = place(span, when->number[span]);
+			unsigned at = place(span, when.number[span]);
 
 			if (count_at(w, field, at) > 0)
 				take_at(w, field, at, 1);

@@ -36,6 +36,8 @@ enum window_field {
 #define WINDOW_DAY_BUCKETS 6
 #define WINDOW_BUCKETS (WINDOW_10MIN_BUCKETS + WINDOW_HOUR_BUCKETS + WINDOW_DAY_BUCKETS)
 
+#define WINDOW_BUCKET_S 120u /* of the shortest span */
+
 /* A clock as bucket numbers. */
 struct window_time {
 	uint32_t number[WINDOW_SPANS];
@@ -89,7 +91,7 @@ window_time(uint64_t clock_ns)
 static inline struct window_time
 window_time_s(uint32_t clock_s)
 {
-	return window_time_of(clock_s / 120);
+	return window_time_of(clock_s / WINDOW_BUCKET_S);
 }
 
 void window_let_go(const struct window_at *w, const struct window_time *now);
@@ -128,20 +130,20 @@ void window_remove(
 	const struct window_at *w, const struct window_time *when, unsigned field, uint32_t n);
 
 /* As window_move, where it may change something. */
-void window_move_far(const struct window_at *w, const struct window_time *when, unsigned field);
+void window_move_far(const struct window_at *w, uint32_t when_s, unsigned field);
 
-/* One thing of a distinct count, last seen at `when`, was seen now. */
+/* One thing of a distinct count, last seen at when_s, was seen now. */
 static inline void
-window_move(const struct window_at *w, const struct window_time *when, unsigned field)
+window_move(const struct window_at *w, uint32_t when_s, unsigned field)
 {
 	const uint8_t *at = w->head->at;
 	const uint8_t *row = w->row[field];
 
 	/* Nearly always it was counted in these same buckets. */
-	if (w->head->newest != when->number[WINDOW_10MIN] || w->head->wide != NULL ||
+	if (w->head->newest != when_s / WINDOW_BUCKET_S || w->head->wide != NULL ||
 		row[at[WINDOW_10MIN]] == 0 || row[WINDOW_10MIN_BUCKETS + at[WINDOW_HOUR]] == 0 ||
 		row[WINDOW_10MIN_BUCKETS + WINDOW_HOUR_BUCKETS + at[WINDOW_DAY]] == 0)
-		window_move_far(w, when, field);
+		window_move_far(w, when_s, field);
 }
 
 struct image;
@@ -199,12 +201,29 @@ window_sums(const struct window *w, enum window_span span)
 uint32_t window_newest(const struct window_head *head, const window_row row, enum window_span span,
 	unsigned field);
 
-/* Of all kinds of guess. */
+uint32_t window_wide_guesses(const struct window_head *head, enum window_span span);
+
+/* Of all kinds of guess, whose rows are added up byte by byte before the bytes of one are. */
 static inline uint32_t
 window_guesses(const struct window *w, enum window_span span)
 {
-	return window_sum(w, span, WINDOW_KNOWN) + window_sum(w, span, WINDOW_SOFT) +
-	       window_sum(w, span, WINDOW_BLIND) + window_sum(w, span, WINDOW_OTHER);
+	static const uint8_t at[WINDOW_SPANS] = {0, WINDOW_10MIN_BUCKETS, WINDOW_BUCKETS - 8};
+	static const uint64_t mask[WINDOW_SPANS] = {
+		0xffffffffffULL, 0xffffffffffffULL, 0xffffffffffff0000ULL};
+	const uint64_t even = 0x00ff00ff00ff00ffULL;
+	uint64_t evens = 0, odds = 0;
+
+	if (w->head.wide != NULL)
+		return window_wide_guesses(&w->head, span);
+	for (unsigned field = WINDOW_KNOWN; field <= WINDOW_OTHER; field++) {
+		uint64_t x;
+
+		memcpy(&x, w->row[field] + at[span], sizeof(x));
+		x = le64toh(x) & mask[span];
+		evens += x & even;
+		odds += x >> 8 & even;
+	}
+	return (uint32_t)((evens + odds) * 0x0001000100010001ULL >> 48);
 }
 
 #endif

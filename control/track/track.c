@@ -384,7 +384,6 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 	unsigned field = kind == 0 ? TRACK_NEW : TRACK_OTHER;
 	uint32_t hash = (uint32_t)(thing >> 32);
 	uint32_t now_s = (uint32_t)(t->clock_ns / NS_PER_S);
-	struct window_time when;
 	uint32_t before_s;
 
 	if (seen_needs_block(&s->seen[kind], hash) && t->seen.in_use == t->seen.capacity) {
@@ -398,8 +397,7 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 		window_add(&w, field);
 		return;
 	}
-	when = window_time_s(before_s);
-	window_move(&w, &when, field);
+	window_move(&w, before_s, field);
 }
 
 struct track_subject *
