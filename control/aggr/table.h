@@ -165,32 +165,9 @@ table_prefetch_value(const void *values, size_t bytes, uint32_t index)
 
 	for (size_t at = 0; at < bytes; at += 64)
 		prefetch_write(value + at);
-	prefetch_write(value + bytes - 1);
-}
-
-/* One step for one table. */
-static inline void
-table_ahead(const struct table *t, uint64_t hash, enum table_step step, const void *values,
-	size_t bytes)
-{
-	uint32_t index;
-
-	switch (step) {
-	case TABLE_STEP_BUCKET:
-		table_prefetch_bucket(t, hash);
-		break;
-	case TABLE_STEP_LINK:
-		table_prefetch_link(t, hash);
-		break;
-	case TABLE_STEP_VALUES:
-		index = table_guess(t, hash);
-		if (index != TABLE_NONE)
-			table_prefetch_value(values, bytes, index);
-		break;
-	case TABLE_STEP_MORE:
-	case TABLE_STEPS:
-		break;
-	}
+	/* One that does not begin with a line may end in one more. */
+	if (bytes % 64 != 0)
+		prefetch_write(value + bytes - 1);
 }
 
 /* As table_find, where table_guess gave the guess since the entry was last seen. */

@@ -1,11 +1,5 @@
 #include "control/detect/detect.h"
 
-const detect_fn detectors[DETECTOR_AUTH_COUNT] = {
-#define X(id, name) [DETECTOR_##id] = detect_##name,
-	DETECTORS(X)
-#undef X
-};
-
 static void
 add(struct detect_view *view, enum detect_role role, const struct aggr_pair *pair, unsigned factor)
 {

@@ -70,11 +70,7 @@ struct detect_verdict {
  */
 void detect_actors(struct detect_view *view);
 
-/* Whether the subject named in out is under attack, or attacks, as of this event. */
-typedef bool (*detect_fn)(const struct detect_view *view, struct detect_verdict *out);
-
-extern const detect_fn detectors[DETECTOR_AUTH_COUNT];
-
+/* Each: whether the subject named in out is under attack, or attacks, as of this event. */
 #define X(id, name) bool detect_##name(const struct detect_view *view, struct detect_verdict *out);
 DETECTORS(X)
 #undef X

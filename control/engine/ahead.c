@@ -6,8 +6,6 @@
  */
 #include "control/engine/internal.h"
 
-#define LOOKS_MAX 4
-
 /* Who is looked for by an event of each type. */
 static const struct looks {
 	uint8_t n;
@@ -15,7 +13,7 @@ static const struct looks {
 		uint8_t detector;
 		uint8_t type; /* enum subject_type */
 		uint8_t whom; /* the same, as the key's place */
-	} at[LOOKS_MAX];
+	} at[AHEAD_PLACES];
 } looks[EVENT_TYPE_COUNT] = {
 	[EVENT_AUTH] = {1, {{DETECTOR_SLOW, SUBJECT_SOURCE, SUBJECT_SOURCE}}},
 	[EVENT_SESSION] = {4, {{DETECTOR_SMTP_SCAN, SUBJECT_SOURCE, SUBJECT_SOURCE},
@@ -54,22 +52,39 @@ fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 		out->keys.of[SUBJECT_ACCOUNT] =
 			aggr_name_key(&engine->aggr, known->name, known->name_len, NULL);
 	known->name_hash = track_key(out->keys.of[SUBJECT_ACCOUNT]);
+	out->places = 0;
 }
 
 static void
-ask(const struct engine *engine, struct ahead_event *of, enum table_step step)
+fill_places(struct ahead_event *of)
 {
 	const struct looks *l = &looks[of->event->head.type];
 
-	if (of->event->head.type == EVENT_AUTH)
-		aggr_ahead(&engine->aggr, &of->keys, step);
-	for (unsigned i = 0; step != TABLE_STEP_MORE && i < l->n; i++) {
+	for (unsigned i = 0; i < l->n; i++) {
 		const struct look *at = &l->at[i];
 
 		if (at->whom != SUBJECT_ACCOUNT || of->known.name != NULL)
-			track_ahead(&engine->track, at->detector, at->type,
-				track_key(of->keys.of[at->whom]), step);
+			of->place[of->places++] = track_place(
+				at->detector, at->type, track_key(of->keys.of[at->whom]));
 	}
+}
+
+static inline void
+ask(const struct engine *engine, struct ahead_event *of, enum table_step step)
+{
+	if (of->event->head.type == EVENT_AUTH)
+		aggr_ahead(&engine->aggr, &of->keys, step);
+	for (unsigned i = 0; step != TABLE_STEP_MORE && i < of->places; i++)
+		track_ahead(&engine->track, &of->place[i], step);
+}
+
+static void
+ask_all(struct engine *engine, enum table_step step)
+{
+	struct ahead *ahead = &engine->ahead;
+
+	for (unsigned i = 0; i < ahead->len; i++)
+		ask(engine, &ahead->of[i], step);
 }
 
 void
@@ -81,11 +96,12 @@ engine_ahead(struct engine *engine, const struct event *events, unsigned n)
 	ahead->len = n < ENGINE_AHEAD ? n : ENGINE_AHEAD;
 	for (unsigned i = 0; i < ahead->len; i++) {
 		fill(engine, &events[i], &ahead->of[i]);
+		fill_places(&ahead->of[i]);
 		ask(engine, &ahead->of[i], TABLE_STEP_BUCKET);
 	}
-	for (unsigned step = TABLE_STEP_LINK; step < TABLE_STEPS; step++)
-		for (unsigned i = 0; i < ahead->len; i++)
-			ask(engine, &ahead->of[i], step);
+	ask_all(engine, TABLE_STEP_LINK);
+	ask_all(engine, TABLE_STEP_VALUES);
+	ask_all(engine, TABLE_STEP_MORE);
 }
 
 const struct ahead_event *

@@ -241,7 +241,7 @@ open_finding(struct engine *engine, struct aggr_view *view, enum detector detect
 }
 
 /* The source has a stale credential on display; here is another. */
-static void
+static SELDOM void
 merge_stale(struct engine *engine, struct aggr_view *view, uint32_t ref)
 {
 	struct book_entry *entry = book_at(&engine->book, ref);
@@ -251,24 +251,34 @@ merge_stale(struct engine *engine, struct aggr_view *view, uint32_t ref)
 	finding_grow(engine, entry, view);
 }
 
+static ONE_COPY void
+take_verdict(struct engine *engine, struct detect_view *asked, struct aggr_view *view,
+	enum detector detector, const struct detect_verdict *verdict)
+{
+	uint32_t ref = resolve(engine, view, verdict->role).subject->findings[detector];
+
+	if (ref == AGGR_NO_REF && open_finding(engine, view, detector, verdict))
+		detect_actors(asked);
+	else if (ref != AGGR_NO_REF && detector == DETECTOR_STALE_CREDENTIAL)
+		merge_stale(engine, view, ref);
+}
+
 static void
 ask_detectors(struct engine *engine, struct aggr_view *view)
 {
-	struct detect_view asked = {&engine->aggr, view, engine->config};
+	struct detect_view asked;
+	struct detect_verdict verdict;
 
+	asked.aggr = &engine->aggr;
+	asked.at = view;
+	asked.config = engine->config;
 	detect_actors(&asked);
-	for (unsigned d = 0; d < DETECTOR_AUTH_COUNT; d++) {
-		struct detect_verdict verdict = {0};
-		uint32_t ref;
-
-		if (engine_bars(engine, d) || !detectors[d](&asked, &verdict))
-			continue;
-		ref = resolve(engine, view, verdict.role).subject->findings[d];
-		if (ref == AGGR_NO_REF && open_finding(engine, view, d, &verdict))
-			detect_actors(&asked);
-		else if (ref != AGGR_NO_REF && d == DETECTOR_STALE_CREDENTIAL)
-			merge_stale(engine, view, ref);
-	}
+	/* Each by its name: the processor need not guess whom a table of them leads to. */
+#define X(id, name)                                                                          \
+	if (!engine_bars(engine, DETECTOR_##id) && detect_##name(&asked, &verdict))          \
+		take_verdict(engine, &asked, view, DETECTOR_##id, &verdict);
+	DETECTORS(X)
+#undef X
 }
 
 /* Is the event allowed, for every detector? Then it is as if it had not been. */

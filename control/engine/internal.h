@@ -2,6 +2,7 @@
 #ifndef SMTAP_CONTROL_ENGINE_INTERNAL_H
 #define SMTAP_CONTROL_ENGINE_INTERNAL_H
 
+#include "base/seldom.h"
 #include "control/aggr/aggr.h"
 #include "control/chain/chain.h"
 #include "control/detect/detect.h"
@@ -10,11 +11,15 @@
 #include "control/incident/book.h"
 #include "control/track/track.h"
 
+#define AHEAD_PLACES 4 /* trackers that are asked for ahead */
+
 /* An event that comes soon, and what it is found by. */
 struct ahead_event {
 	const struct event *event; /* borrowed from whoever announced it */
 	struct aggr_keys keys;
 	struct track_known known;
+	struct track_place place[AHEAD_PLACES]; /* that with the most behind it first */
+	unsigned places;
 };
 
 struct ahead {
@@ -67,7 +72,7 @@ struct finding_subject {
 };
 
 /* engine.c: it is over, and told so. */
-void engine_close_finding(struct engine *engine, struct book_entry *entry);
+SELDOM void engine_close_finding(struct engine *engine, struct book_entry *entry);
 
 /* adopt.c */
 
@@ -97,7 +102,7 @@ int tell_open(struct engine *engine);
 struct book_entry *engine_book_add(struct engine *engine, unsigned detector);
 
 /* A finding opened, changed or closed; event may be NULL. What a rule hides is kept back. */
-void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
+SELDOM void engine_tell(struct engine *engine, struct book_entry *entry, enum finding_state state,
 	const struct event *event);
 
 /* ahead.c: what this event, announced or not, is found by; valid until the next is announced. */
@@ -107,7 +112,7 @@ const struct ahead_event *ahead_take(struct engine *engine, const struct event *
 void soon_ask(const struct engine *engine, const struct ahead_event *of);
 
 /* engine.c: a wider prefix was found: findings of what it holds are over. */
-void engine_absorb(struct engine *engine, const struct finding *wide);
+SELDOM void engine_absorb(struct engine *engine, const struct finding *wide);
 
 /* tracked.c */
 void tracked_order(struct tracked_order *order);
@@ -116,7 +121,7 @@ void tracked_order(struct tracked_order *order);
 void tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view);
 
 /* Bring a finding of one of these up to date. */
-void tracked_refresh(struct engine *engine, struct book_entry *entry);
+SELDOM void tracked_refresh(struct engine *engine, struct book_entry *entry);
 
 /* advice_stage.c: are both in one IPv4 /24 or IPv6 /64, as a webmail and its server are? */
 bool advice_beside(const char *source, const char *server);
@@ -127,7 +132,7 @@ size_t tracked_advice(const struct finding *finding, char *out, size_t out_len);
 /* grow.c */
 
 /* Fill in a new finding with all that led to it. */
-void finding_seed(struct engine *engine, struct book_entry *entry,
+SELDOM void finding_seed(struct engine *engine, struct book_entry *entry,
 	const struct finding_subject *subject, const struct aggr_view *view);
 
 /* Does the event belong to this open finding? */
@@ -139,6 +144,6 @@ void finding_grow(struct engine *engine, struct book_entry *entry, const struct 
 void finding_merge_stale(struct book_entry *entry, const struct aggr_view *view);
 
 /* Bring what is only computed when looked at up to date. */
-void finding_refresh(struct engine *engine, struct book_entry *entry);
+SELDOM void finding_refresh(struct engine *engine, struct book_entry *entry);
 
 #endif

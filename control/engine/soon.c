@@ -1,7 +1,7 @@
 /*
  * Looking ahead by one event: what stands behind the values that ahead.c asked for. Blocks of
- * passwords and of seen things, and the entries of open findings, are known by those values
- * alone, which are here by now; one event later these are here, too. Changes nothing.
+ * seen things, and the entries of open findings, are known by those values alone, which are here
+ * by now; one event later these are here, too. Changes nothing.
  */
 #include "base/prefetch.h"
 #include "control/engine/internal.h"
@@ -16,16 +16,16 @@ ask(const void *from, size_t bytes)
 }
 
 static void
-ask_subject(const struct engine *engine, enum subject_type type, uint64_t hash)
+ask_subject(const struct engine *engine, enum subject_type type, const struct aggr_keys *keys)
 {
 	const struct aggr_class *class = &engine->aggr.class[type];
-	uint32_t index = table_find(&class->table, hash);
+	uint32_t index =
+		table_find_guessed(&class->table, keys->of[type], keys->guess_of[type]);
 	const struct aggr_subject *s;
 
 	if (index == TABLE_NONE)
 		return;
 	s = &class->subjects[index];
-	passwords_ahead(&s->passwords, &engine->aggr.passwords);
 	if (!aggr_has_finding(s))
 		return;
 	for (unsigned d = 0; d < AGGR_REFS; d++)
@@ -36,22 +36,12 @@ ask_subject(const struct engine *engine, enum subject_type type, uint64_t hash)
 void
 soon_ask(const struct engine *engine, const struct ahead_event *of)
 {
-	const uint64_t *keys = of->keys.of;
-
-	switch (of->event->head.type) {
-	case EVENT_AUTH:
+	if (of->event->head.type == EVENT_AUTH) {
 		/* Not the server: there are few, and what they point to is near. */
-		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
-			ask_subject(engine, type, keys[type]);
-		track_soon(&engine->track, DETECTOR_SLOW, SUBJECT_SOURCE, of->known.hash[0]);
-		break;
-	case EVENT_SESSION:
-		track_soon(&engine->track, DETECTOR_SMTP_SCAN, SUBJECT_SOURCE, of->known.hash[0]);
-		break;
-	case EVENT_RCPT:
-		track_soon(&engine->track, DETECTOR_ENUMERATION, SUBJECT_SOURCE, of->known.hash[0]);
-		break;
-	default:
-		break;
+		ask_subject(engine, SUBJECT_SOURCE, &of->keys);
+		ask_subject(engine, SUBJECT_PREFIX, &of->keys);
+		ask_subject(engine, SUBJECT_ACCOUNT, &of->keys);
 	}
+	if (of->places > 0)
+		track_soon(&engine->track, &of->place[0]);
 }

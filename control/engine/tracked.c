@@ -160,7 +160,7 @@ saw_at(struct finding *i, uint64_t time_ns)
 	raise_to(&i->last_seen_ns, time_ns);
 }
 
-static void
+static SELDOM void
 grow(struct engine *engine, struct track_subject *s, const struct track_note *note,
 	const struct event *event)
 {
@@ -197,7 +197,7 @@ set_confidence(const struct engine *engine, struct finding *i)
 		i->confidence -= d->doubt;
 }
 
-static void
+static SELDOM void
 open_tracked(struct engine *engine, struct track_subject *s, const struct track_note *note,
 	const struct event *event)
 {
@@ -252,7 +252,7 @@ may_again(const struct engine *engine, const struct track_subject *s,
 	       engine->clock_ns - s->fired_clock_s * NS_PER_S >= d->again_ns;
 }
 
-static void
+static ONE_COPY void
 take_note(struct engine *engine, unsigned detector, const struct track_note *note,
 	const struct event *event)
 {

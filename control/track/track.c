@@ -203,23 +203,45 @@ subject_hash(const struct track *t, unsigned detector, const struct track_note *
 	return tracker_hash(id, detector, note->type, note->kind);
 }
 
-void
-track_ahead(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash,
-	enum table_step step)
+struct track_place
+track_place(unsigned detector, enum subject_type type, uint64_t hash)
 {
-	bool account = type == SUBJECT_ACCOUNT;
-	const struct table *table = account ? &t->account_table : &t->table;
-
-	table_ahead(table, tracker_hash(hash, detector, type, 0), step,
-		t->subjects + (account ? t->config->aggr_trackers : 0), sizeof(*t->subjects));
+	return (struct track_place){
+		tracker_hash(hash, detector, type, 0), TABLE_NONE, (uint8_t)type};
 }
 
 void
-track_soon(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash)
+track_ahead(const struct track *t, struct track_place *place, enum table_step step)
 {
-	bool account = type == SUBJECT_ACCOUNT;
+	bool account = place->type == SUBJECT_ACCOUNT;
 	const struct table *table = account ? &t->account_table : &t->table;
-	uint32_t index = table_find(table, tracker_hash(hash, detector, type, 0));
+
+	switch (step) {
+	case TABLE_STEP_BUCKET:
+		table_prefetch_bucket(table, place->hash);
+		break;
+	case TABLE_STEP_LINK:
+		table_prefetch_link(table, place->hash);
+		break;
+	case TABLE_STEP_VALUES:
+		place->guess = table_guess(table, place->hash);
+		if (place->guess != TABLE_NONE)
+			table_prefetch_value(
+				t->subjects + (account ? t->config->aggr_trackers : 0),
+				sizeof(*t->subjects), place->guess);
+		break;
+	case TABLE_STEP_MORE:
+	case TABLE_STEPS:
+		break;
+	}
+}
+
+void
+track_soon(const struct track *t, const struct track_place *place)
+{
+	bool account = place->type == SUBJECT_ACCOUNT;
+	const struct table *table = account ? &t->account_table : &t->table;
+	uint32_t index = table_find_guessed(table, place->hash, place->guess);
 	const struct track_subject *s;
 
 	if (index == TABLE_NONE)

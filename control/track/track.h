@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/seldom.h"
 #include "base/siphash.h"
 #include "config/config.h"
 #include "contract/event.h"
@@ -187,22 +188,28 @@ uint64_t track_hash_name(const struct track *t, const char *name, size_t len);
 /* The /24 or /64 of an address, as an address with the rest zero. */
 struct addr track_prefix(const struct addr *addr);
 
-/*
- * A detector or role will soon look for who has this hash: ask memory for the
- * tracker. Changes nothing.
- */
-void track_ahead(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash,
-	enum table_step step);
+/* What a tracker is found by, and where it probably stands, or TABLE_NONE. */
+struct track_place {
+	uint64_t hash;
+	uint32_t guess;
+	uint8_t type; /* enum subject_type */
+};
+
+/* Of the detector's or role's tracker of who has this hash. */
+struct track_place track_place(unsigned detector, enum subject_type type, uint64_t hash);
+
+/* It will soon be looked for: ask memory for it. Changes nothing but the guess. */
+void track_ahead(const struct track *t, struct track_place *place, enum table_step step);
 
 /* The same, when it is there already: ask memory for what it has seen. */
-void track_soon(const struct track *t, unsigned detector, enum subject_type type, uint64_t hash);
+void track_soon(const struct track *t, const struct track_place *place);
 
 /* The tracker of who the note is about, or NULL: no room, or none and !make. */
-struct track_subject *track_get(
+ONE_COPY struct track_subject *track_get(
 	struct track *t, unsigned detector, const struct track_note *note, bool make);
 
 /* Add the note; the tracker stays at least until track_settle. NULL: no room. */
-struct track_subject *track_add(struct track *t, unsigned detector, const struct track_note *note,
+ONE_COPY struct track_subject *track_add(struct track *t, unsigned detector, const struct track_note *note,
 	const struct event *event);
 
 /* evidence: per cent of what the detector takes. What has most is evicted last. */
