@@ -175,9 +175,7 @@ struct aggr_class {
 struct aggr_keys {
 	uint64_t of[SUBJECT_TYPE_COUNT]; /* in the tables */
 	uint64_t pair[2];                /* of source and of prefix, with the account */
-	uint64_t client_thing;           /* hll_hash */
-	uint64_t server_thing;
-	bool name_as_sent; /* the account's name, in lower case, is as it was sent */
+	bool name_as_sent;               /* the account's name, in lower case, is as it was sent */
 	/* Where they probably stand, as aggr_ahead saw it, or TABLE_NONE. */
 	uint32_t guess_of[SUBJECT_TYPE_COUNT];
 	uint32_t guess_pair[2];
@@ -190,7 +188,7 @@ struct aggr_recent {
 	struct addr addr;
 	uint64_t of;
 	uint64_t prefix;
-	uint64_t thing; /* hll_hash */
+	uint64_t thing; /* hll_hash; 0: not asked for yet */
 };
 
 /* What an event touched. Valid until the next. */
@@ -214,9 +212,10 @@ struct aggr_view {
 	/* Did the guess count there, and as what. */
 	enum aggr_guess prefix_guess;
 	enum aggr_guess account_guess;
-	uint32_t forgiven; /* guesses of the pair that this event took back */
-	bool wide;         /* the source is in a wider prefix that is under a finding */
-	bool wide_told;    /* ... which no rule hides, and so tells of its sources */
+	uint32_t hour_guesses; /* of the source, this guess among them */
+	uint32_t forgiven;     /* guesses of the pair that this event took back */
+	bool wide;             /* the source is in a wider prefix that is under a finding */
+	bool wide_told;        /* ... which no rule hides, and so tells of its sources */
 };
 
 struct aggr {

@@ -67,7 +67,8 @@ source_guess(struct aggr *a, struct aggr_view *v)
 	if (counts_account(v, v->guess))
 		count_distinct(&w, v, WINDOW_PEERS, &v->pair->guess_clock_s);
 	count_password(a, v, SUBJECT_SOURCE, v->guess);
-	v->low = window_guesses(&source->window, WINDOW_HOUR) <= a->config->low_source &&
+	v->hour_guesses = window_guesses(&source->window, WINDOW_HOUR);
+	v->low = v->hour_guesses <= a->config->low_source &&
 		 v->pair->repeats < a->config->stale_repeats;
 }
 
@@ -120,8 +121,7 @@ server_guess(struct aggr *a, struct aggr_view *v)
 	const struct window_at w = subject_window(a, v->subject[SUBJECT_SERVER]);
 
 	window_add(&w, v->guess);
-	if (v->guess != GUESS_REPEAT &&
-		window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_HOUR) == 1)
+	if (v->guess != GUESS_REPEAT && v->hour_guesses == 1)
 		window_add(&w, WINDOW_PEERS);
 }
 

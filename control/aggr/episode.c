@@ -37,7 +37,7 @@ begin(struct aggr *a, struct aggr_view *v, enum subject_type type)
 
 /* More servers than have a name: from here on they are estimated, those with a name too. */
 static void
-count_many(struct aggr *a, struct aggr_subject *s, uint64_t server_thing)
+count_many(struct aggr *a, struct aggr_subject *s, const struct addr *server)
 {
 	const struct aggr_subject *servers = a->class[SUBJECT_SERVER].subjects;
 	struct hll *many;
@@ -52,7 +52,7 @@ count_many(struct aggr *a, struct aggr_subject *s, uint64_t server_thing)
 			hll_add(many, servers[s->targets[i].server].addr.bytes,
 				sizeof(struct addr));
 	}
-	hll_add_hash(blocks_at(&a->many, s->many), server_thing);
+	hll_add_hash(blocks_at(&a->many, s->many), key_thing(a, server));
 }
 
 static void
@@ -69,7 +69,7 @@ count_target(struct aggr *a, struct aggr_subject *s, const struct aggr_view *v)
 		target->succeeded |= v->success;
 		return;
 	}
-	count_many(a, s, v->keys->server_thing);
+	count_many(a, s, &v->event->head.flow.server);
 }
 
 static void
@@ -102,7 +102,7 @@ count_server(struct aggr *a, struct aggr_view *v)
 
 	if (marked && v->keys->name_as_sent)
 		return;
-	hll_add_hash(&a->server_sources[server], v->keys->client_thing);
+	hll_add_hash(&a->server_sources[server], key_thing(a, &v->event->head.flow.client));
 	if (v->subject[SUBJECT_ACCOUNT] != NULL)
 		hll_add(&s->accounts, v->event->text, v->event->auth.username_len);
 	if (!v->keys->name_as_sent)

@@ -42,6 +42,9 @@ subject_give_many(struct aggr *a, struct aggr_subject *s)
 #define KEY_ACCOUNT_UNKNOWN 0x756e6b6e6f776e21ULL
 
 bool key_has_account(const struct event *event);
+
+/* hll_hash of an address that comes often. */
+uint64_t key_thing(struct aggr *a, const struct addr *addr);
 uint64_t key_pair(enum subject_type type, uint64_t subject, uint64_t account);
 
 /* aggr.c: fill in the view's subjects and its pair, kept until aggr_settle. */

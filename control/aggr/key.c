@@ -39,7 +39,7 @@ key_pair(enum subject_type type, uint64_t subject, uint64_t account)
  * Sessions are of many events, so most addresses came lately. Where one stands is not keyed: who
  * makes his addresses fall on one place has them computed each time, as if there were no places.
  */
-static const struct aggr_recent *
+static struct aggr_recent *
 recent(struct aggr *a, const struct addr *addr)
 {
 	struct aggr_recent *r;
@@ -55,8 +55,18 @@ recent(struct aggr *a, const struct addr *addr)
 	r->addr = *addr;
 	r->of = siphash_table(&a->key, addr, sizeof(*addr));
 	r->prefix = siphash_table(&a->key, &prefix, sizeof(prefix));
-	r->thing = hll_hash(addr, sizeof(*addr));
+	r->thing = 0;
 	return r;
+}
+
+uint64_t
+key_thing(struct aggr *a, const struct addr *addr)
+{
+	struct aggr_recent *r = recent(a, addr);
+
+	if (r->thing == 0)
+		r->thing = hll_hash(addr, sizeof(*addr));
+	return r->thing;
 }
 
 void
@@ -69,10 +79,8 @@ aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 
 	of[SUBJECT_SOURCE] = r->of;
 	of[SUBJECT_PREFIX] = r->prefix;
-	keys->client_thing = r->thing;
 	r = recent(a, &flow->server);
 	of[SUBJECT_SERVER] = r->of;
-	keys->server_thing = r->thing;
 	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
 	if (key_has_account(event))
 		of[SUBJECT_ACCOUNT] =

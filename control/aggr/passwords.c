@@ -8,6 +8,8 @@ _Static_assert(sizeof(struct passwords_own) == 12 * PASSWORDS_INLINE, "an entry 
 _Static_assert(PASSWORDS_BLOCK_BYTES == 12 * PASSWORDS_MAX, "an entry is 12 bytes");
 _Static_assert(PASSWORDS_MAX <= UINT8_MAX, "len is a byte");
 
+#define PER_LINE 16u /* fingerprints' low halves in a cache line */
+
 /* Where the entries stand, wherever that is. */
 struct entries {
 	uint32_t *fp_low;
@@ -155,13 +157,20 @@ passwords_see(
 void
 passwords_ahead(const struct passwords *set, const struct blocks *pool)
 {
-	const uint8_t *block;
+	const struct passwords_block *block;
 
 	if (set->block == BLOCKS_NONE)
 		return;
 	block = blocks_at(pool, set->block);
-	for (size_t at = 0; at < PASSWORDS_BLOCK_BYTES; at += 64)
-		prefetch_write(block + at);
+	/* What is searched, and the next free place. */
+	for (unsigned at = 0; at <= set->len && at < PASSWORDS_MAX; at += PER_LINE) {
+		prefetch_write(&block->fp_low[at]);
+		prefetch_write(&block->last_min[at]);
+	}
+	for (unsigned at = 0; at <= set->len && at < PASSWORDS_MAX; at += 2 * PER_LINE) {
+		prefetch_write(&block->fp_high[at]);
+		prefetch_write(&block->accounts[at]);
+	}
 }
 
 unsigned

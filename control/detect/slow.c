@@ -25,23 +25,20 @@
 
 /* As many devices with old passwords as guesses: each is a guess once, then a repetition. */
 static bool
-devices(const struct aggr_subject *source)
+devices(const struct window *w, uint32_t guesses)
 {
-	const struct window *w = &source->window;
-	uint32_t guesses = window_guesses(w, WINDOW_DAY);
-
 	return window_sum(w, WINDOW_DAY, WINDOW_REPEAT) >= guesses &&
 	       guesses <= 2 * window_sum(w, WINDOW_DAY, WINDOW_PEERS);
 }
 
+/* guesses: of the source in a day. */
 static bool
-counts_for_source(const struct aggr_view *v)
+counts_for_source(const struct aggr_view *v, uint32_t guesses)
 {
-	const struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
-	const struct window *w = &source->window;
+	const struct window *w = &v->subject[SUBJECT_SOURCE]->window;
 
 	if (v->guess == GUESS_KNOWN || v->guess == GUESS_SOFT)
-		return !devices(source);
+		return !devices(w, guesses);
 	if (v->guess != GUESS_BLIND || window_sum(w, WINDOW_DAY, WINDOW_PEERS) < BLIND_ACCOUNTS)
 		return false;
 	return window_sum(w, WINDOW_DAY, WINDOW_SUCCESS) == 0 || v->pair->guesses[GUESS_BLIND] == 1;
@@ -61,12 +58,14 @@ static bool
 read_source(const struct tracked_input *in, struct track_note *out)
 {
 	const struct aggr_view *v = in->view;
+	uint32_t guesses;
 
 	/* Who is known as a guesser already is not slow. */
 	if (v->wide_told || detect_classified(v->subject[SUBJECT_SOURCE]) ||
 		detect_classified(v->subject[SUBJECT_PREFIX]))
 		return false;
-	if (!v->success && !counts_for_source(v))
+	guesses = window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_DAY);
+	if (!v->success && !counts_for_source(v, guesses))
 		return false;
 	*out = (struct track_note){.type = SUBJECT_SOURCE,
 		.addr = in->event->head.flow.client,
@@ -76,7 +75,7 @@ read_source(const struct tracked_input *in, struct track_note *out)
 	if (out->good && track_get(in->track, DETECTOR_SLOW, out, false) == NULL)
 		return false;
 	/* What a login took back is no guess any more. */
-	out->level_max = window_guesses(&v->subject[SUBJECT_SOURCE]->window, WINDOW_DAY);
+	out->level_max = guesses;
 	out->undo = tracked_undo(v->forgiven);
 	out->thing[out->good] = account_thing(in);
 	out->leak = (float)in->config->slow_leak;

@@ -274,8 +274,8 @@ ask_detectors(struct engine *engine, struct aggr_view *view)
 	asked.config = engine->config;
 	detect_actors(&asked);
 	/* Each by its name: the processor need not guess whom a table of them leads to. */
-#define X(id, name)                                                                          \
-	if (!engine_bars(engine, DETECTOR_##id) && detect_##name(&asked, &verdict))          \
+#define X(id, name)                                                                 \
+	if (!engine_bars(engine, DETECTOR_##id) && detect_##name(&asked, &verdict)) \
 		take_verdict(engine, &asked, view, DETECTOR_##id, &verdict);
 	DETECTORS(X)
 #undef X

@@ -19,8 +19,7 @@ static void
 ask_subject(const struct engine *engine, enum subject_type type, const struct aggr_keys *keys)
 {
 	const struct aggr_class *class = &engine->aggr.class[type];
-	uint32_t index =
-		table_find_guessed(&class->table, keys->of[type], keys->guess_of[type]);
+	uint32_t index = table_find_guessed(&class->table, keys->of[type], keys->guess_of[type]);
 	const struct aggr_subject *s;
 
 	if (index == TABLE_NONE)

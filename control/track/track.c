@@ -226,8 +226,7 @@ track_ahead(const struct track *t, struct track_place *place, enum table_step st
 	case TABLE_STEP_VALUES:
 		place->guess = table_guess(table, place->hash);
 		if (place->guess != TABLE_NONE)
-			table_prefetch_value(
-				t->subjects + (account ? t->config->aggr_trackers : 0),
+			table_prefetch_value(t->subjects + (account ? t->config->aggr_trackers : 0),
 				sizeof(*t->subjects), place->guess);
 		break;
 	case TABLE_STEP_MORE:
@@ -422,6 +421,22 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 	window_move(&w, before_s, field);
 }
 
+static void
+add_times(const struct window_at *w, unsigned field, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++)
+		window_add(w, field);
+}
+
+/* As much as leaks in an hour, since the level was last looked at. */
+static void
+leak(struct track_subject *s, float an_hour, uint32_t now_s)
+{
+	float leaked = an_hour * (float)(now_s - s->level_clock_s) / (float)(NS_PER_H / NS_PER_S);
+
+	s->level = s->level > leaked ? s->level - leaked : 0;
+}
+
 struct track_subject *
 track_add(struct track *t, unsigned detector, const struct track_note *note,
 	const struct event *event)
@@ -431,7 +446,6 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	struct window_time now;
 	struct window_at w;
 	uint32_t now_s;
-	float leaked;
 
 	if (s == NULL)
 		return NULL;
@@ -446,18 +460,16 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 	s->early &= !note->wary;
 	if (note->per == 0)
 		usual_advance(&s->usual, t->clock_ns, s->finding == 0);
-	leaked = note->leak * (float)(now_s - s->level_clock_s) / (float)(NS_PER_H / NS_PER_S);
-	s->level = s->level > leaked ? s->level - leaked : 0;
+	if (note->leak > 0)
+		leak(s, note->leak, now_s);
 	s->level_clock_s = now_s;
 	run_add(t, s, note, event);
-	for (unsigned i = 0; i < times; i++) {
-		if (note->bad)
-			window_add(&w, TRACK_BAD);
-		if (note->good)
-			window_add(&w, TRACK_GOOD);
-		if (note->soft)
-			window_add(&w, TRACK_SOFT);
-	}
+	if (note->bad)
+		add_times(&w, TRACK_BAD, times);
+	if (note->good)
+		add_times(&w, TRACK_GOOD, times);
+	if (note->soft)
+		add_times(&w, TRACK_SOFT, times);
 	if (note->bad) {
 		s->level += note->per == 0 ? (float)times : 0;
 		s->usual.count += times;

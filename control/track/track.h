@@ -209,8 +209,8 @@ ONE_COPY struct track_subject *track_get(
 	struct track *t, unsigned detector, const struct track_note *note, bool make);
 
 /* Add the note; the tracker stays at least until track_settle. NULL: no room. */
-ONE_COPY struct track_subject *track_add(struct track *t, unsigned detector, const struct track_note *note,
-	const struct event *event);
+ONE_COPY struct track_subject *track_add(struct track *t, unsigned detector,
+	const struct track_note *note, const struct event *event);
 
 /* evidence: per cent of what the detector takes. What has most is evicted last. */
 void track_settle(struct track *t, struct track_subject *s, unsigned evidence);
