@@ -78,6 +78,7 @@
 	X(DROP_OLDEST, "DELETE FROM alert WHERE seq <= ?1")                                        \
 	X(SIZE, "SELECT (page_count - freelist_count) * page_size "                                \
 		"FROM pragma_page_count, pragma_freelist_count, pragma_page_size")                 \
+	X(CHECK, "PRAGMA quick_check(1)")                                                          \
 	X(GIVE_BACK, "PRAGMA incremental_vacuum(1024)")
 
 enum store_statement {

@@ -1,4 +1,6 @@
 /* What is read: by exporters through control, by the commands, by control that starts anew. */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/internal.h"
@@ -216,4 +218,19 @@ store_suppressions(struct store *store, bool all, store_suppression_fn *fn, void
 			return leave(s, r);
 	}
 	return r;
+}
+
+int
+store_check(struct store *store)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_CHECK);
+	int r = store_step(store, s);
+
+	if (r != 1)
+		return r;
+	if (strcmp(store_text(s, 0), "ok") == 0)
+		return leave(s, 0);
+	snprintf(store->why, sizeof(store->why), "%s", store_text(s, 0));
+	store->error = -EUCLEAN;
+	return leave(s, -EUCLEAN);
 }

@@ -37,6 +37,9 @@ void store_close(struct store *store);
  */
 bool store_file_is_ours(const char *path);
 
+/* Reads all of it: 0 when it is whole, -EUCLEAN when it is damaged. */
+int store_check(struct store *store);
+
 /* Of the last call that failed. */
 const char *store_error(const struct store *store);
 

@@ -129,6 +129,7 @@ const char *doctor_size(uint64_t bytes, char out[24]);
 #define DOCTOR_CHECKS(X)                                            \
 	X(configuration, "the configuration file")                  \
 	X(patterns, "compiled patterns")                            \
+	X(store, "the file of incidents, and room for it")          \
 	X(cpu, "what Hyperscan and DPDK want of the processor")     \
 	X(memory, "configured tables against what is free")         \
 	X(hugepages, "pages, mounts and permissions, node by node") \

@@ -1,6 +1,8 @@
 /* The doctor's checks of the machine: memory, processors, limits, control groups, clock. */
 #include "doctor_tree.h"
 
+#include "store/store.h"
+
 static const char *const all_checks[] = {
 #define X(name, help) #name,
 	DOCTOR_CHECKS(X)
@@ -30,6 +32,58 @@ healthy_machine_has_no_complaint(void **state)
 		assert_string_equal(m->diag.items[0].check, all_checks[i]);
 	}
 	assert_false(doctor_examine_one(&m->doctor, &m->diag, "nonsense"));
+}
+
+/* The store of this machine, in a folder of its own: its path. */
+static const char *
+configure_store(const struct machine *m)
+{
+	static char path[512];
+	char text[700], config[512];
+
+	put(m, "/var/smtap/keep", "");
+	make_path(m, "/var/smtap/a.db", path);
+	snprintf(text, sizeof(text), "store: {file: '%s'}\n", path);
+	put_config(m, text, config);
+	return path;
+}
+
+static void
+examine_store(struct machine *m)
+{
+	char config[512];
+
+	make_path(m, "/etc/smtap.yaml", config);
+	examine(m, "store", NULL, config);
+}
+
+static void
+a_store_is_missing_whole_damaged_or_of_somebody_else(void **state)
+{
+	struct machine *m = *state;
+	const char *path = configure_store(m);
+	struct store *store;
+	char why[512];
+
+	examine_store(m);
+	expect_well(m);
+	assert_int_equal(store_open(&store, path, STORE_WRITE, why, sizeof(why)), 0);
+	store_close(store);
+	examine_store(m);
+	expect_well(m);
+	FILE *f = fopen(path, "r+");
+	for (long at = 4096; at < 40000; at += 16) {
+		fseek(f, at, SEEK_SET);
+		fputs("damage", f);
+	}
+	fclose(f);
+	examine_store(m);
+	expect_item(m, DIAG_FAULT, "a.db: ", ".recover");
+	put(m, "/var/smtap/a.db",
+		"a letter to a friend, longer than the head of a database, "
+		"which has a hundred bytes, as the manual of SQLite says.\n");
+	examine_store(m);
+	expect_item(m, DIAG_FAULT, "not a database", "another store.file");
 }
 
 static void
@@ -409,6 +463,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		DOCTOR_TEST(healthy_machine_has_no_complaint),
+		DOCTOR_TEST(a_store_is_missing_whole_damaged_or_of_somebody_else),
 		DOCTOR_TEST(empty_tree_is_unseen_or_wrong_but_never_a_crash),
 		DOCTOR_TEST(node_without_hugepages_is_a_fault_where_no_iommu_helps),
 		DOCTOR_TEST(hugepages_on_the_other_node_do_not_help),

@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/duration.h"
+#include "base/image.h"
 #include "config/reload.h"
 #include "config/setting.h"
 #include "contract/swap.h"
@@ -262,6 +264,67 @@ a_rule_knows_what_it_came_after(void **state)
 	suppress_close(s);
 }
 
+/* What the rules of one run did, in the next: with those rules. */
+static void
+hand_over(struct suppress *from, struct suppress *to)
+{
+	static uint8_t block[IMAGE_BLOCK_BYTES];
+	static uint8_t data[1 << 20];
+	struct image image;
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	image_save(&image, fd, block);
+	suppress_image(from, &image);
+	assert_int_equal(image_end(&image), 0);
+	ssize_t n = pread(fd, data, sizeof(data), 0);
+	close(fd);
+	assert_true(n > 0 && (size_t)n < sizeof(data));
+	image_load(&image, data, (size_t)n);
+	suppress_image(to, &image);
+	assert_false(image.bad);
+}
+
+static void
+counts_of_rules_go_over_to_the_next_run_whatever_its_order(void **state)
+{
+	struct suppress *from = open_rules(
+		"suppress: [" RULE("192.0.2.1", "one") ", " RULE("192.0.2.2", "two") "]");
+	struct suppress *to = open_rules(
+		"suppress: [" RULE("192.0.2.3", "three") ", " RULE("192.0.2.2", "two") "]");
+	struct suppress_own own = {.id = 7, .incident = 3, .rule = {.until_ns = 100}};
+
+	(void)state;
+	suppress_kept_back(from, 1, true);
+	suppress_kept_back(from, 2, true);
+	unsigned told = suppress_epoch(from);
+	assert_int_equal(suppress_set_own(from, &own, 1), 0);
+	suppress_kept_back(from, 3, false);
+	hand_over(from, to);
+	assert_int_equal(suppress_renumbered(to, 2), 2);
+	assert_int_equal(suppress_count(to, CONFIG_SUPPRESS, 1).findings, 1);
+	/* The first was taken back; what it did is known. */
+	unsigned gone = suppress_renumbered(to, 1);
+	assert_string_equal(suppress_rule(to, CONFIG_SUPPRESS, gone - 1)->reason, "one");
+	assert_int_equal(hidden_by(to, "192.0.2.1"), 0);
+	assert_int_equal(suppress_count(to, CONFIG_SUPPRESS, gone - 1).findings, 1);
+	/* The operator's comes back, and is as old as it was: younger than what was told then. */
+	assert_int_equal(suppress_incident(to, 3, 1), 0);
+	assert_int_equal(suppress_set_own(to, &own, 1), 0);
+	unsigned back = suppress_incident(to, 3, 1);
+	assert_int_equal(back, suppress_renumbered(to, 3));
+	assert_int_equal(suppress_count(to, CONFIG_SUPPRESS, back - 1).sightings, 1);
+	assert_true(suppress_came_after(to, back, told));
+	assert_false(suppress_came_after(to, back, told + 1));
+	assert_false(suppress_came_after(to, 2, told));
+	/* One that is new in the file came after all of it. */
+	assert_true(suppress_came_after(to, 1, told + 1));
+	assert_int_equal(suppress_total(to).sightings, 3);
+	assert_int_equal(suppress_renumbered(to, 0), 0);
+	assert_int_equal(suppress_renumbered(to, 99), 0);
+	suppress_close(from);
+	suppress_close(to);
+}
+
 #define PATTERN(id, name, expression)                                                             \
 	"- {id: " id ", context: command, role: tool, name: '" name "', expression: '" expression \
 	"', why: w, match: a, no_match: b}\n"
@@ -387,6 +450,7 @@ main(void)
 		cmocka_unit_test(rules_that_did_nothing_leave_no_trace),
 		cmocka_unit_test(an_operators_rules_come_and_go_beside_those_of_the_file),
 		cmocka_unit_test(a_rule_knows_what_it_came_after),
+		cmocka_unit_test(counts_of_rules_go_over_to_the_next_run_whatever_its_order),
 		cmocka_unit_test(what_was_found_before_keeps_its_name),
 		cmocka_unit_test(an_id_is_never_used_for_something_else),
 		cmocka_unit_test(another_expression_flag_or_id_is_another_source_and_a_name_is_not),
