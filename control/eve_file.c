@@ -24,6 +24,7 @@
 #include "base/duration.h"
 #include "control/eve_rotate.h"
 
+#define LINE_MAX_BYTES (1 << 20)
 #define RETRY_NS (60 * NS_PER_S)
 
 /* Account names are nobody else's business. */
@@ -90,12 +91,41 @@ measure(struct eve_file *f)
 		interval_end(f, f->bytes > 0 ? (uint64_t)st.st_mtim.tv_sec * NS_PER_S : f->now_ns);
 }
 
+/*
+ * A control that was killed while it wrote left a part of a line: its event is told again, so the
+ * part goes. One that is longer than any line is none of ours, and stays.
+ */
+static void
+cut_part(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	struct stat st;
+	char byte = '\n';
+	off_t end;
+
+	if (fd < 0)
+		return;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
+		off_t least = st.st_size > LINE_MAX_BYTES ? st.st_size - LINE_MAX_BYTES : 0;
+
+		for (end = st.st_size; end > least; end--)
+			if (pread(fd, &byte, 1, end - 1) != 1 || byte == '\n')
+				break;
+		/* What cannot be cut off stays: a reader meets one odd line. */
+		if ((byte == '\n' || end == 0) && end < st.st_size && ftruncate(fd, end) != 0)
+			byte = '\0';
+	}
+	close(fd);
+}
+
 int
 eve_file_open(struct eve_file *f, const char *path, bool append, uint64_t now_ns)
 {
 	*f = (struct eve_file){.fd = -1, .now_ns = now_ns};
 	if (snprintf(f->path, sizeof(f->path), "%s", path) >= (int)sizeof(f->path))
 		return -ENAMETOOLONG;
+	if (append && strcmp(path, "-") != 0)
+		cut_part(path);
 	f->fd = strcmp(path, "-") == 0 ? STDOUT_FILENO
 				       : open_path(path, append ? O_APPEND : O_TRUNC);
 	if (f->fd < 0)

@@ -357,6 +357,32 @@ standard_output_is_not_rotated(void **state)
 	assert_int_equal(file.fd, STDOUT_FILENO);
 	eve_file_close(&file);
 }
+static void
+a_part_of_a_line_that_a_killed_control_left_goes(void **state)
+{
+	static const struct {
+		const char *left, *kept;
+	} cases[] = {{"{}\n{\"a\":", "{}\n"}, {"{\"a\":", ""}, {"{}\n", "{}\n"}};
+	struct rig *rig = *state;
+	char text[64];
+
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		FILE *f = fopen(rig->path, "w");
+
+		assert_true(f != NULL && fputs(cases[i].left, f) >= 0);
+		fclose(f);
+		eve_file_close(&rig->file);
+		assert_int_equal(eve_file_open(&rig->file, rig->path, true, NOW_NS), 0);
+		put(rig, "{1}\n");
+		f = fopen(rig->path, "r");
+		assert_non_null(f);
+		size_t n = fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+		text[n] = '\0';
+		assert_int_equal(strncmp(text, cases[i].kept, strlen(cases[i].kept)), 0);
+		assert_string_equal(text + strlen(cases[i].kept), "{1}\n");
+	}
+}
 
 int
 main(void)
@@ -378,6 +404,7 @@ main(void)
 		T(without_its_folder_lines_go_on_and_it_is_told_once),
 		T(a_file_that_cannot_be_put_aside_grows_and_is_tried_again_a_minute_later),
 		T(a_full_disk_leaves_whole_lines_and_counts_those_that_are_lost),
+		T(a_part_of_a_line_that_a_killed_control_left_goes),
 		T(standard_output_is_not_rotated),
 #undef T
 	};
