@@ -161,26 +161,29 @@ gather_count(struct gather *g, uint64_t after, uint64_t *n)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* The last alert of an open incident. */
+/* The last alert of a finding of an open incident. */
 struct row {
 	uint64_t incident;
+	uint64_t finding;
 	uint64_t seq;
-	char *line; /* owned; NULL: it is closed */
+	char *line; /* owned; NULL: the incident is closed */
 	size_t len;
 };
 
 struct table {
 	struct row *rows;
 	size_t n, room;
+	uint64_t *incidents; /* those that are open in the store */
+	size_t incident_count;
 	bool lost; /* out of memory */
 };
 
 static struct row *
-row_of(struct table *t, uint64_t incident)
+row_of(struct table *t, uint64_t finding)
 {
 	/* The newest are asked for most. */
 	for (size_t i = t->n; i > 0; i--)
-		if (t->rows[i - 1].incident == incident)
+		if (t->rows[i - 1].finding == finding)
 			return &t->rows[i - 1];
 	if (t->n == t->room) {
 		size_t room = t->room ? 2 * t->room : 64;
@@ -191,35 +194,40 @@ row_of(struct table *t, uint64_t incident)
 		t->rows = rows;
 		t->room = room;
 	}
-	t->rows[t->n] = (struct row){.incident = incident};
+	t->rows[t->n] = (struct row){.finding = finding};
 	return &t->rows[t->n++];
 }
 
-/* line: NULL when it is closed. */
+/* Those of an incident that is closed are not told. */
 static void
-set_row(struct table *t, const struct row *row, const char *line)
+close_rows(struct table *t, uint64_t incident)
 {
-	struct row *r = row_of(t, row->incident);
-	char *copy = line ? strndup(line, row->len) : NULL;
-
-	if (!r || (line && !copy)) {
-		free(copy);
-		t->lost = true;
-		return;
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->rows[i].incident != incident)
+			continue;
+		free(t->rows[i].line);
+		t->rows[i].line = NULL;
 	}
-	free(r->line);
-	*r = *row;
-	r->line = copy;
 }
 
 static int
-take_incident(void *arg, const struct store_incident *incident)
+take_alert(void *arg, const struct store_alert *alert)
 {
-	const struct row row = {
-		.incident = incident->id, .seq = incident->seq, .len = incident->line_len};
+	struct table *t = arg;
+	struct row *r = row_of(t, alert->finding);
+	char *copy = strndup(alert->line, alert->line_len);
 
-	if (incident->line)
-		set_row(arg, &row, incident->line);
+	if (!r || !copy) {
+		free(copy);
+		t->lost = true;
+		return 0;
+	}
+	free(r->line);
+	*r = (struct row){.incident = alert->incident,
+		.finding = alert->finding,
+		.seq = alert->seq,
+		.line = copy,
+		.len = alert->line_len};
 	return 0;
 }
 
@@ -227,12 +235,27 @@ take_incident(void *arg, const struct store_incident *incident)
 static int
 take_later(void *arg, const struct store_alert *alert)
 {
-	const struct row row = {
-		.incident = alert->incident, .seq = alert->seq, .len = alert->line_len};
-	bool closed = alert->state && strcmp(alert->state, "closed") == 0;
+	if (!alert->incident)
+		return 0;
+	if (alert->state && strcmp(alert->state, "closed") == 0)
+		close_rows(arg, alert->incident);
+	else
+		take_alert(arg, alert);
+	return 0;
+}
 
-	if (alert->incident)
-		set_row(arg, &row, closed ? NULL : alert->line);
+static int
+take_incident(void *arg, const struct store_incident *incident)
+{
+	struct table *t = arg;
+	uint64_t *more = realloc(t->incidents, (t->incident_count + 1) * sizeof(*more));
+
+	if (!more) {
+		t->lost = true;
+		return 0;
+	}
+	t->incidents = more;
+	more[t->incident_count++] = incident->id;
 	return 0;
 }
 
@@ -269,6 +292,8 @@ read_incidents(struct gather *g, struct table *table)
 	if (r != 0)
 		return r == -ENOENT ? 0 : r;
 	r = store_incidents(g->store, &filter, take_incident, table);
+	for (size_t i = 0; i < table->incident_count && r >= 0; i++)
+		r = store_read_incident(g->store, table->incidents[i], take_alert, table);
 	return r < 0 ? failed(g, r) : 0;
 }
 
@@ -293,6 +318,7 @@ gather_open(struct gather *g, struct gathered *out)
 	for (size_t i = 0; i < t->n; i++)
 		free(t->rows[i].line);
 	free(t->rows);
+	free(t->incidents);
 	if (r == -ENOMEM)
 		snprintf(g->why, sizeof(g->why), "out of memory");
 	return r;

@@ -32,7 +32,7 @@ int gather_alerts(struct gather *gather, uint64_t after, size_t max, struct gath
 /* How many there are. The same. */
 int gather_count(struct gather *gather, uint64_t after, uint64_t *n);
 
-/* The last alert of each open incident. The same. */
+/* The last alert of each finding of an open incident. The same. */
 int gather_open(struct gather *gather, struct gathered *out);
 
 void gather_end(struct gather *gather);

@@ -50,6 +50,7 @@ class Control(Told):
     def __init__(self, path):
         super().__init__()
         self.alerts = []  # (seq, line)
+        self.open = []  # the same, of open incidents, for exporters that show a state
         self.cursors = {}
         control = self
 
@@ -82,16 +83,21 @@ class Control(Told):
                 self.cursors[question["exporter"]] = question["seq"]
                 self.changed.notify_all()
                 return '{"ok":true}\n'
-            if question["verb"] == "counters":
-                return '{"error":"there are none in this test"}\n'
+            if question["verb"] == "open":
+                return self.rows(self.open, 0, 0)
+            if question["verb"] != "alerts":
+                return '{"error":"there is none in this test"}\n'
             name = question["exporter"]
             if question["max"]:
                 self.changed.wait_for(lambda: self.waiting(name, 1), question["wait_ms"] / 1000)
             given = self.waiting(name, question["max"])
             backlog = len(self.waiting(name, len(self.alerts))) - len(given)
-            head = json.dumps({"alerts": len(given), "backlog": backlog, "seq": 0})
-            rows = [f'{{"seq":{seq},"alert":{line}}}' for seq, line in given]
-            return "\n".join([head, *rows, ""])
+            return self.rows(given, backlog, 0)
+
+    @staticmethod
+    def rows(given, backlog, last):
+        head = json.dumps({"alerts": len(given), "backlog": backlog, "seq": last})
+        return "\n".join([head, *(f'{{"seq":{seq},"alert":{line}}}' for seq, line in given), ""])
 
     def wait_delivered(self, *exporters):
         """All of them have come to the last alert."""
@@ -157,12 +163,14 @@ class Export(Told):
 
 
 @contextlib.contextmanager
-def exporting(program, exporters, count):
-    """(control, export) with so many alerts; exporters is YAML, indented by two."""
+def exporting(program, exporters, count, opened=()):
+    """(control, export) with so many alerts; exporters is YAML, indented by two. opened: lines of
+    alerts of incidents that are open."""
     with tempfile.TemporaryDirectory(prefix="e2e-") as path:
         folder = pathlib.Path(path)
         control = Control(folder / "export.sock")
         control.add(alerts(count))
+        control.open = list(enumerate(opened, 1))
         export = Export(program, folder, exporters)
         try:
             yield control, export

@@ -124,7 +124,7 @@ tear_down(void **state)
 }
 
 static void
-put(struct place *p, uint64_t incident, const char *how)
+put_finding(struct place *p, uint64_t incident, uint64_t finding, const char *how)
 {
 	char line[64];
 
@@ -133,13 +133,19 @@ put(struct place *p, uint64_t incident, const char *how)
 	outbox_put(p->outbox, &(struct store_alert){.incident = incident,
 				      .state = how,
 				      .stage = "none",
-				      .finding = incident,
+				      .finding = finding,
 				      .finding_state = how,
 				      .detector = "spray",
 				      .subject_type = "source",
 				      .subject = "192.0.2.1",
 				      .line = line,
 				      .line_len = strlen(line)});
+}
+
+static void
+put(struct place *p, uint64_t incident, const char *how)
+{
+	put_finding(p, incident, incident, how);
 }
 
 /* "1:5 " is alert 1, of incident 5. */
@@ -460,6 +466,28 @@ open_incidents_are_those_that_are_not_closed(void **state)
 	feed_batch_free(&batch);
 }
 
+/* Who shows sources needs them all, also when the last word was about an account. */
+static void
+each_finding_of_an_open_incident_is_told_as_it_was_last(void **state)
+{
+	struct place *p = *state;
+	char text[400] = "", why[SINK_WHY_MAX];
+	struct feed_batch batch;
+
+	put_finding(p, 1, 10, "open");
+	put_finding(p, 1, 11, "open");
+	put_finding(p, 2, 20, "open");
+	put_finding(p, 1, 10, "update");
+	put_finding(p, 2, 20, "closed");
+	put_finding(p, 1, 12, "update");
+	while (backlog(p) < 6)
+		sched_yield();
+	assert_int_equal(feed_open_alerts(p->feed, &batch, why), 0);
+	append(text, &batch);
+	assert_string_equal(text, "2:1 4:1 6:1 ");
+	feed_batch_free(&batch);
+}
+
 static void
 open_incidents_are_known_while_the_store_fails(void **state)
 {
@@ -524,6 +552,7 @@ main(void)
 		TEST(cursor_past_the_last_alert_hides_none),
 		TEST(damage_that_a_reader_meets_holds_nobody_up),
 		TEST(open_incidents_are_those_that_are_not_closed),
+		TEST(each_finding_of_an_open_incident_is_told_as_it_was_last),
 		cmocka_unit_test_setup_teardown(
 			open_incidents_are_known_while_the_store_fails, set_up, tear_down),
 		TEST(counters_are_what_control_made_last),
