@@ -276,7 +276,7 @@ def not_acknowledged(live, smtap):
     look = [smtap, "incidents", "-o", live.folder]
     told = subprocess.run([*look, "ack", "1", "--note", "seen"], capture_output=True, text=True)
     shown = subprocess.run([*look, "show", "1"], capture_output=True, text=True)
-    if told.returncode != 0 or "UTC by root: seen\n" not in shown.stdout:
+    if told.returncode != 0 or "UTC by root: seen" not in shown.stdout:
         return [told.stderr, shown.stdout[:600]]
     return []
 
@@ -307,12 +307,17 @@ def not_watched(live, smtap):
 
 
 def ids_given_twice(live, smtap):
-    """Incidents of two sources with one id, in the EVE file; and what of it is not stored."""
-    subjects = {}
+    """One id of two findings, or of two incidents, in the EVE file; and what is not stored."""
+    findings, subjects, sources = {}, {}, {}
     for e in live.events("alert"):
         if e["smtap"]["detector"] == "bruteforce":
-            subjects.setdefault(e["smtap"]["incident_id"], set()).add(e["smtap"]["subject"])
-    off = [f"incident {i} is about {s}" for i, s in subjects.items() if len(s) > 1]
+            smtap_ = e["smtap"]
+            findings.setdefault(smtap_["finding_id"], set()).add(smtap_["subject"])
+            subjects.setdefault(smtap_["incident_id"], set()).add(smtap_["subject"])
+            sources[smtap_["incident_id"]] = set(smtap_["incident"]["sources"])
+    off = [f"finding {i} is about {s}" for i, s in findings.items() if len(s) > 1]
+    # Both may be one attack: they guess at the same account.
+    off += [f"incident {i} is about {s}" for i, s in subjects.items() if not s <= sources[i]]
     listed = subprocess.run(
         [smtap, "incidents", "--json", "-o", live.folder],
         capture_output=True,
@@ -322,8 +327,8 @@ def ids_given_twice(live, smtap):
     stored = {json.loads(line)["incident_id"] for line in listed.split("\n")[:-1]}
     if not set(subjects) <= stored:
         off.append(f"stored are {stored}, told were {set(subjects)}")
-    if len(subjects) < 2:
-        off.append(f"one incident only: {subjects}")
+    if len(findings) < 2:
+        off.append(f"one finding only: {findings}")
     return off
 
 
