@@ -16,9 +16,13 @@
  * at its start. So whoever reads the file learns what whoever reads control's memory does, and no
  * password; its mode is 0600. It is removed when a run ends well.
  *
- * Cost: a snapshot is one sequential write of the tables in use. The next begins no sooner than
- * three times as long after as the last one took, so a disk is busy with it for a fourth of the
- * time at most, and what a large sensor forgets is a little more than store.snapshot.
+ * Cost: with 1 M sources (726 MB in use) the fork takes 2 ms the first time and 11 ms from then on,
+ * when large pages have been split by copies; the child a second, in which an event costs 2 to 4 us
+ * instead of 0.7. A copy by ourselves would stop detection for as long as the memory takes, 0.2 s;
+ * tables in memory that outlives control would be torn where it died. A snapshot is one sequential
+ * write of the tables in use. The next begins no sooner than three times as long after as the last
+ * one took, so a disk is busy with it for a fourth of the time at most, and what a large sensor
+ * forgets is a little more than store.snapshot.
  */
 #include "control/snapshot.h"
 
@@ -30,7 +34,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -166,7 +169,6 @@ child(const struct snapshot *s, struct run *run, struct snapshot_mark *mark, int
 	if (fd > 3)
 		syscall(SYS_close_range, 3u, (unsigned)fd - 1, 0u);
 	syscall(SYS_close_range, (unsigned)fd + 1, ~0u, 0u);
-	setpriority(PRIO_PROCESS, 0, 19);
 	_exit(write_all(s, run, mark, fd));
 }
 
