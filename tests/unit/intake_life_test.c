@@ -1,4 +1,6 @@
 /* One dataplane after another: what goes on, and what is counted as lost. */
+#include <stdlib.h>
+
 #include "base/duration.h"
 #include "intake_rig.h"
 
@@ -136,6 +138,142 @@ clock_goes_on_where_it_is_expected(void **state)
 	expect_clock(NOON_NS - hour, 0, NOON_NS);
 }
 
+/* Another control with the same rings, from where the one before stood. */
+static struct intake
+second(struct rig *s, const struct intake_mark *mark, bool resumes)
+{
+	struct hello offer;
+	struct intake in;
+	char why[200] = "";
+	int fds[4];
+
+	hello_init(&offer, HELLO_OFFER);
+	memcpy(offer.boot_id, boot_id, 16);
+	offer.workers = s->rings;
+	offer.flags = HELLO_LIVE;
+	for (unsigned i = 0; i < s->rings; i++) {
+		fds[i] = s->w[i].memfd;
+		offer.consumed[i] = ring_writer_consumed(&s->w[i]);
+	}
+	assert_int_equal(intake_open(&in, &offer, fds, why, sizeof(why)), 0);
+	assert_int_equal(intake_resume(&in, mark), resumes);
+	return in;
+}
+
+static void
+put_some(struct rig *s, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++)
+		assert_true(put(&s->w[i % s->rings], NOON_NS + i / 3, i));
+	for (unsigned i = 0; i < s->rings; i++)
+		ring_writer_flush(&s->w[i], NOON_NS + (from + n) / 3 + 1);
+}
+
+static void
+take_some(struct rig *s, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++)
+		expect(s, NOON_NS + i / 3, i);
+}
+
+static void
+a_slot_is_the_writers_when_all_that_came_of_it_is_out(void **state)
+{
+	struct rig s;
+
+	(void)state;
+	rig_open(&s, 1, HELLO_LIVE);
+	put_some(&s, 0, 10);
+	take_some(&s, 0, 10);
+	assert_int_equal(ring_writer_consumed(&s.w[0]), 0);
+	intake_settle(&s.in);
+	assert_int_equal(ring_writer_consumed(&s.w[0]), 10);
+	rig_close(&s);
+}
+
+static void
+the_next_control_is_told_again_what_came_after_the_mark(void **state)
+{
+	struct intake_earlier earlier;
+	struct intake_mark mark;
+	struct intake in;
+	struct rig s;
+
+	(void)state;
+	rig_open(&s, 3, HELLO_LIVE);
+	put_some(&s, 0, 30);
+	take_some(&s, 0, 12);
+	intake_settle(&s.in);
+	intake_mark(&s.in, &mark);
+	take_some(&s, 12, 9);
+	intake_settle(&s.in);
+	take_some(&s, 21, 2); /* in hand when it dies */
+	in = second(&s, &mark, true);
+	assert_int_equal(in.counters.events, 12);
+	assert_int_equal(intake_reread(&in, &mark, &earlier), 0);
+	assert_true(earlier.whole);
+	assert_int_equal(earlier.count, 9);
+	for (unsigned i = 0; i < 9; i++)
+		assert_int_equal(earlier.events[i].head.order, 12 + i);
+	free(earlier.events);
+	/* And then goes on with what was in hand. */
+	intake_close(&s.in);
+	s.in = in;
+	take_some(&s, 21, 9);
+	rig_close(&s);
+}
+
+static void
+what_the_writer_went_over_is_not_told_again_in_part(void **state)
+{
+	struct intake_earlier earlier;
+	struct intake_mark mark;
+	struct intake in;
+	struct rig s;
+
+	(void)state;
+	rig_open(&s, 1, HELLO_LIVE);
+	put_some(&s, 0, 10);
+	take_some(&s, 0, 10);
+	intake_settle(&s.in);
+	intake_mark(&s.in, &mark);
+	for (unsigned from = 10; from < 10 + SLOTS; from += 8) {
+		put_some(&s, from, 8);
+		take_some(&s, from, 8);
+		intake_settle(&s.in);
+	}
+	in = second(&s, &mark, true);
+	assert_int_equal(intake_reread(&in, &mark, &earlier), 0);
+	assert_false(earlier.whole);
+	assert_int_equal(earlier.count, 0);
+	free(earlier.events);
+	intake_close(&in);
+	rig_close(&s);
+}
+
+static void
+a_mark_of_another_dataplane_is_of_one_that_died(void **state)
+{
+	struct intake_mark mark;
+	struct intake in;
+	struct rig s;
+
+	(void)state;
+	rig_open(&s, 1, HELLO_LIVE);
+	put_some(&s, 0, 10);
+	take_some(&s, 0, 10);
+	counter_add(&s.w[0].header->counters, COUNTER_RX_PKTS, 7);
+	intake_settle(&s.in);
+	intake_mark(&s.in, &mark);
+	mark.boot_id[3] ^= 1;
+	in = second(&s, &mark, false);
+	assert_int_equal(in.counters.deaths, 1);
+	assert_int_equal(in.counters.events, 10);
+	assert_int_equal(in.past.workers.value[COUNTER_RX_PKTS], 7);
+	intake_close(&in);
+	rig_close(&s);
+}
+
 int
 main(void)
 {
@@ -143,6 +281,10 @@ main(void)
 		cmocka_unit_test(counters_go_on_with_the_next_dataplane),
 		cmocka_unit_test(what_died_with_a_dataplane_is_counted),
 		cmocka_unit_test(counters_that_make_no_sense_lose_nothing),
+		cmocka_unit_test(a_slot_is_the_writers_when_all_that_came_of_it_is_out),
+		cmocka_unit_test(the_next_control_is_told_again_what_came_after_the_mark),
+		cmocka_unit_test(what_the_writer_went_over_is_not_told_again_in_part),
+		cmocka_unit_test(a_mark_of_another_dataplane_is_of_one_that_died),
 		cmocka_unit_test(clock_goes_on_where_it_is_expected),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
