@@ -12,6 +12,8 @@ or of the dataplane after each so many frames, drawn from SEED. Then:
   was none, or that it had not read yet (known to the sender alone);
 - nothing is left behind.
 
+Then control alone is killed, with no snapshots: what was told goes on under its ids.
+
 How far smtap is comes from the counters in its shared memory, so the sender neither waits nor
 guesses.
 """
@@ -53,7 +55,7 @@ CONFIG = """
 stats:
   interval: 1s
 store:
-  snapshot: 1s
+  snapshot: {}
 dataplane:
   idle_sleep: 1ms
   shed: false
@@ -145,13 +147,13 @@ class Ring:
 class Run:
     """smtap run on one end of a veth, and the sender on the other."""
 
-    def __init__(self, smtap, path, stack):
+    def __init__(self, smtap, path, stack, snapshot="1s"):
         self.path = pathlib.Path(path)
         self.end_s = time.monotonic() + DEADLINE_S
         self.stack = stack
         self.ns = f"smtap-crash-{os.getpid()}"
         self.devices()
-        (self.path / "smtap.yaml").write_text(CONFIG)
+        (self.path / "smtap.yaml").write_text(CONFIG.format(snapshot))
         self.watch = servers.Watch(stack)
         self.watch.add(self.path)
         self.said_path = self.path / "said"
@@ -383,6 +385,38 @@ def check_auth(run):
     return off, missing, followed, twice
 
 
+def opened_twice(run):
+    """What was told under two ids."""
+    ids = collections.defaultdict(set)
+    for e in alerts(run):
+        ids[(e["smtap"]["detector"], e["smtap"]["subject"])].add(e["smtap"]["finding_id"])
+    return [f"{k}: {sorted(v)}" for k, v in ids.items() if len(v) > 1]
+
+
+def check_without_snapshots(tap, name, smtap, kills, seed):
+    """The store alone: what was told goes on under its ids, and no attempt is missing."""
+    with tempfile.TemporaryDirectory(prefix="crash-") as path, contextlib.ExitStack() as stack:
+        os.chmod(path, 0o755)
+        run = Run(smtap, path, stack, "0s")
+        load = Load(seed)
+        for _ in range(600):
+            run.send(load)
+        run.until("first finding", lambda: run.tells("alert"))
+        for _ in range(kills):
+            back = run.kill_control()
+            for _ in range(300):
+                run.send(load)
+            run.until("control again", back)
+        status = run.finish()
+        off, missing, _, _ = check_auth(run)
+        off += [f"status {status}"] if status else []
+        off += [f"{missing} attempts are missing"] if missing else []
+        tap.point(f"{name}_ends_well_and_misses_nothing", off)
+        tap.point(f"{name}_no_finding_is_opened_twice", opened_twice(run))
+        adopted = [int(n) for n in re.findall(r"(\d+) more findings that were open", run.said())]
+        tap.point(f"{name}_findings_were_adopted", [] if max(adopted) > 2 else [f"{adopted}"])
+
+
 def check(tap, name, smtap, kills, seed):
     before = left_over()
     with tempfile.TemporaryDirectory(prefix="crash-") as path, contextlib.ExitStack() as stack:
@@ -409,13 +443,7 @@ def check(tap, name, smtap, kills, seed):
             off.append(f"{c['rx_packets']} packets are told, {rx} were read")
         off += [f"{k}: {c[k]}" for k in LOST if c[k] and k != "tcp_gaps"]
         tap.point(f"{name}_what_was_lost_is_counted", off)
-        ids = collections.defaultdict(set)
-        for e in alerts(run):
-            ids[(e["smtap"]["detector"], e["smtap"]["subject"])].add(e["smtap"]["finding_id"])
-        tap.point(
-            f"{name}_no_finding_is_opened_twice",
-            [f"{k}: {sorted(v)}" for k, v in ids.items() if len(v) > 1][:5],
-        )
+        tap.point(f"{name}_no_finding_is_opened_twice", opened_twice(run)[:5])
         with_kills, total = subjects(run), sum(map(len, run.sent.values()))
         left = [n for n in os.listdir(run.path / "out") if "snapshot" in n or n == "control.sock"]
         tap.point(f"{name}_leaves_nothing_in_its_folder", left)
@@ -454,6 +482,7 @@ def main():
     name = "killed_again_and_again"
     try:
         check(tap, name, smtap, kills, seed)
+        check_without_snapshots(tap, "control_killed_without_snapshots", smtap, 4, seed)
     except servers.Missing as e:
         tap.skip(name, str(e))
     except (AssertionError, subprocess.TimeoutExpired) as e:
