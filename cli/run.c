@@ -91,8 +91,7 @@ run_add_export(const struct live_run *r, struct args *a)
 		status = settings_read(&config, &file);
 	if (status != 0)
 		return status;
-	status = config_export_socket(
-		&config, r->launch.output ? r->launch.output : config.output_dir, socket);
+	status = config_export_socket(&config, r->launch.output, socket);
 	config_free(&config);
 	if (status != 0)
 		return command_fail(COMMAND_BAD, "export.socket: the path is too long");

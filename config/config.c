@@ -115,19 +115,20 @@ config_free(struct config *config)
 }
 
 int
-config_export_socket(const struct config *config, const char *output, char path[CONFIG_PATH_MAX])
+config_export_socket(const struct config *config, const char *given, char path[CONFIG_PATH_MAX])
 {
 	const char *control = config->control_socket;
 	const char *slash = strrchr(control, '/');
 	int n;
 
-	if (config->export_socket[0])
+	if (!given && config->export_socket[0])
 		n = snprintf(path, CONFIG_PATH_MAX, "%s", config->export_socket);
-	else if (control[0])
+	else if (!given && control[0])
 		n = snprintf(path, CONFIG_PATH_MAX, "%.*sexport.sock",
 			slash ? (int)(slash + 1 - control) : 0, control);
 	else
-		n = snprintf(path, CONFIG_PATH_MAX, "%s/export.sock", output);
+		n = snprintf(path, CONFIG_PATH_MAX, "%s/export.sock",
+			given ? given : config->output_dir);
 	return n < CONFIG_PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 

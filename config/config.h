@@ -81,9 +81,10 @@ struct config_source {
 int config_parse(
 	struct config *config, const struct config_source *source, char *why, size_t why_len);
 
-/* Where control's socket for exporters is when that is the output folder. 0, or -ENAMETOOLONG. */
+/* Where control's socket for exporters is. A folder that is given (-o; NULL: none) counts over what
+ * settings name. 0, or -ENAMETOOLONG. */
 int config_export_socket(
-	const struct config *config, const char *output, char path[CONFIG_PATH_MAX]);
+	const struct config *config, const char *given, char path[CONFIG_PATH_MAX]);
 
 /* "25,587" into ports. 0, or -EINVAL with a sentence. */
 int config_parse_ports(struct config_ports *ports, const char *text, char *why, size_t why_len);

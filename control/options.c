@@ -203,7 +203,7 @@ finish(struct options *o, char *why, size_t why_len)
 	if ((o->eve[0] || put_path(o->eve, o->output, "eve.json") == 0) &&
 		put_path(o->store, o->output, "smtap.db") == 0 &&
 		put_path(o->socket, o->output, "control.sock") == 0 &&
-		config_export_socket(&o->config, o->output, o->outlet) == 0) {
+		config_export_socket(&o->config, given ? o->output : NULL, o->outlet) == 0) {
 		if (!given && o->config.control_socket[0])
 			snprintf(o->socket, sizeof(o->socket), "%s", o->config.control_socket);
 		/* Whoever wants the lines of a capture on standard output wants no files. */

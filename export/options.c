@@ -70,7 +70,7 @@ options_read_config(struct options *o, struct config *config, char *why, size_t 
 		r = config_read(config, o->file, why, why_len);
 	if (r != 0)
 		return r;
-	r = config_export_socket(config, config->output_dir, path);
+	r = config_export_socket(config, NULL, path);
 	if (o->socket_given)
 		r = snprintf(path, sizeof(path), "%s", o->socket_given) < (int)sizeof(path)
 			    ? 0

@@ -85,7 +85,7 @@ def control_that_is_killed_loses_none():
 
 
 def stored(r):
-    look = [*harness.PROGRAM, "incidents", "export", "-o", r.out]
+    look = [*harness.PROGRAM, "incidents", "export", "-c", r.config]
     return subprocess.run(look, capture_output=True, text=True, check=False).stdout.splitlines()
 
 
@@ -106,7 +106,7 @@ def full_disk_holds_no_alert_up():
         disk = f"/tmp/smtap-e2e-{os.getpid()}.disk"
         os.mkdir(disk)
         stack.callback(os.rmdir, disk)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", disk], check=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "none", disk], check=True)
         stack.callback(subprocess.run, ["umount", disk], check=True)
         config = f"store:\n  file: {disk}/smtap.db\n"
         r, listener = stack.enter_context(listening(config=config))

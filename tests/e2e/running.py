@@ -58,7 +58,7 @@ def until(what, condition, said=lambda: ""):
     end = time.monotonic() + DEADLINE_S
     while not condition():
         if time.monotonic() > end:
-            raise Wrong(f"{what}: not within {DEADLINE_S} s; {said()[-600:]}")
+            raise Wrong(f"{what}: not within {DEADLINE_S} s; {said()[-600:]!r}")
         select.select([], [], [], 0.05)
 
 
@@ -97,12 +97,13 @@ class Running:
     def configure(self, exporters, config=""):
         """The configuration; it counts from the next start, or SIGHUP."""
         shown = f"exporters:\n{exporters}" if exporters else ""
-        self.config.write_text(f"stats:\n  interval: 1s\n{config}{shown}")
+        folder = f"output:\n  directory: {self.out}\n"
+        self.config.write_text(f"stats:\n  interval: 1s\n{folder}{config}{shown}")
 
     def start(self):
         out = self.stack.enter_context(open(self.path / "said", "a", encoding="utf-8"))
         self.process = subprocess.Popen(
-            [*harness.PROGRAM, "run", "-c", self.config, "-i", "tap1", "-o", self.out],
+            [*harness.PROGRAM, "run", "-c", self.config, "-i", "tap1"],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,

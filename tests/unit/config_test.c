@@ -331,6 +331,30 @@ configurations_with_other_rules_are_not_the_same(void **state)
 }
 
 static void
+socket_for_exporters_is_beside_that_of_control(void **state)
+{
+	static struct config config;
+	char path[CONFIG_PATH_MAX];
+
+	(void)state;
+	config_defaults(&config);
+	assert_int_equal(config_export_socket(&config, NULL, path), 0);
+	assert_string_equal(path, "./smtap-out/export.sock");
+	strcpy(config.control_socket, "/run/smtap/control.sock");
+	assert_int_equal(config_export_socket(&config, NULL, path), 0);
+	assert_string_equal(path, "/run/smtap/export.sock");
+	strcpy(config.control_socket, "control.sock");
+	assert_int_equal(config_export_socket(&config, NULL, path), 0);
+	assert_string_equal(path, "export.sock");
+	strcpy(config.export_socket, "/run/e.sock");
+	assert_int_equal(config_export_socket(&config, NULL, path), 0);
+	assert_string_equal(path, "/run/e.sock");
+	/* As for control.socket and store.file. */
+	assert_int_equal(config_export_socket(&config, "/tmp/x", path), 0);
+	assert_string_equal(path, "/tmp/x/export.sock");
+}
+
+static void
 missing_file_is_named(void **state)
 {
 	struct config config;
@@ -416,6 +440,7 @@ main(void)
 		cmocka_unit_test(what_is_no_time_is_refused),
 		cmocka_unit_test(a_list_has_its_rules_and_no_more_than_its_most),
 		cmocka_unit_test(configurations_with_other_rules_are_not_the_same),
+		cmocka_unit_test(socket_for_exporters_is_beside_that_of_control),
 		cmocka_unit_test(missing_file_is_named),
 		cmocka_unit_test(lists_have_room_for_as_many_as_they_say_and_no_more),
 		cmocka_unit_test(list_of_long_elements_ends_at_its_bytes),
