@@ -313,15 +313,13 @@ class Run:
 
 
 def left_over():
-    """What a run could leave where everybody's things are; other tests may run beside this one."""
+    """What a run could leave where everybody's things are; other programs run beside this one."""
     left = set()
-    for place in ("/dev/shm", "/run/dpdk", "/run/netns"):
+    for place in ("/dev/shm", "/run", "/run/dpdk", "/run/netns"):
         with contextlib.suppress(OSError):
-            left |= {
-                f"{place}/{n}"
-                for n in os.listdir(place)
-                if place != "/run/netns" or n == f"smtap-crash-{os.getpid()}"
-            }
+            names = [n for n in os.listdir(place) if re.search("smtap|rte|dpdk|memif", n)]
+            ours = f"smtap-crash-{os.getpid()}"
+            left |= {f"{place}/{n}" for n in names if place != "/run/netns" or n == ours}
     return left
 
 
