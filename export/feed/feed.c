@@ -26,7 +26,8 @@ struct feed {
 	struct sockaddr_un address;
 	char exporter[CONFIG_EXPORTER_NAME_MAX + 1];
 	int stop_fd;
-	int fd; /* -1: not connected */
+	int fd;    /* -1: not connected */
+	bool gave; /* this connection: what was delivered may be said on it */
 	char *in;
 	size_t size, start, end; /* what was received and not taken yet */
 	uint64_t deadline_ns;    /* monotonic: of the answer */
@@ -53,6 +54,7 @@ disconnect(struct feed *feed)
 	if (feed->fd >= 0)
 		close(feed->fd);
 	feed->fd = -1;
+	feed->gave = false;
 	feed->start = feed->end = 0;
 }
 
@@ -350,6 +352,14 @@ ask_for_alerts(struct feed *feed, json_t *question, unsigned wait_ms, struct fee
 	return r;
 }
 
+/* Alerts came, or there are none. */
+static int
+given(struct feed *feed, int r)
+{
+	feed->gave |= r == 0;
+	return r;
+}
+
 int
 feed_alerts(struct feed *feed, unsigned max, unsigned wait_ms, struct feed_batch *out,
 	char why[SINK_WHY_MAX])
@@ -357,21 +367,27 @@ feed_alerts(struct feed *feed, unsigned max, unsigned wait_ms, struct feed_batch
 	json_t *question = json_pack("{s:s, s:s, s:i, s:i}", "verb", "alerts", "exporter",
 		feed->exporter, "max", (int)max, "wait_ms", (int)wait_ms);
 
-	return ask_for_alerts(feed, question, wait_ms, out, why);
+	int r = ask_for_alerts(feed, question, wait_ms, out, why);
+	return max > 0 ? given(feed, r) : r;
 }
 
 int
 feed_open_alerts(struct feed *feed, struct feed_batch *out, char why[SINK_WHY_MAX])
 {
-	return ask_for_alerts(feed, json_pack("{s:s}", "verb", "open"), 0, out, why);
+	return given(feed, ask_for_alerts(feed, json_pack("{s:s}", "verb", "open"), 0, out, why));
 }
 
 int
 feed_delivered(struct feed *feed, uint64_t seq, char why[SINK_WHY_MAX])
 {
-	json_t *answer = NULL;
-	json_t *question = json_pack("{s:s, s:s, s:I}", "verb", "delivered", "exporter",
-		feed->exporter, "seq", (json_int_t)seq);
+	json_t *answer = NULL, *question;
+
+	/* The control that is there now may have lost its store, and count from 1 again: the same
+	   numbers are then other alerts. */
+	if (!feed->gave)
+		return ended(feed, -ECONNRESET, why);
+	question = json_pack("{s:s, s:s, s:I}", "verb", "delivered", "exporter", feed->exporter,
+		"seq", (json_int_t)seq);
 	int r = ended(feed, ask(feed, question, 0, &answer), why);
 
 	if (r == 0)

@@ -42,7 +42,10 @@ int feed_alerts(struct feed *feed, unsigned max, unsigned wait_ms, struct feed_b
 /* The last alert of each open incident. */
 int feed_open_alerts(struct feed *feed, struct feed_batch *out, char why[SINK_WHY_MAX]);
 
-/* All up to that number are done with. */
+/*
+ * All up to that number, which came over this connection, are done with. When it broke since, that
+ * cannot be said, and they come again.
+ */
 int feed_delivered(struct feed *feed, uint64_t seq, char why[SINK_WHY_MAX]);
 
 /* Counters of dataplane and control: a JSON object, to be decref'd. */

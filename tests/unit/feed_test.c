@@ -183,6 +183,34 @@ what_control_refuses_is_told_in_its_words(void **state)
 	assert_non_null(strstr(why, "control says: no exporter of that name is configured"));
 }
 
+static void
+what_came_before_control_went_is_not_said_to_the_next_one(void **state)
+{
+	static const char answer[] = "{\"alerts\":1,\"backlog\":1}\n{\"seq\":9,\"alert\":{}}\n";
+	static const char none[] = "{\"alerts\":0,\"backlog\":50}\n";
+	static const char ok[] = "{\"ok\":true}\n";
+	struct place *p = *state;
+	struct feed_batch batch;
+	char why[SINK_WHY_MAX];
+
+	assert_int_equal(asked(p, answer, sizeof(answer) - 1, &batch, why), 0);
+	feed_batch_free(&batch);
+	/* It has hung up, which the question for the backlog meets. */
+	assert_int_not_equal(feed_alerts(p->feed, 0, 0, &batch, why), 0);
+	p->answer = none;
+	p->len = sizeof(none) - 1;
+	pthread_create(&p->thread, NULL, answer_once, p);
+	assert_int_equal(feed_alerts(p->feed, 0, 0, &batch, why), 0);
+	assert_int_equal(batch.backlog, 50);
+	pthread_join(p->thread, NULL);
+	feed_batch_free(&batch);
+	/* The next one would take it for an alert of its own. */
+	p->answer = ok;
+	p->len = sizeof(ok) - 1;
+	assert_int_equal(feed_delivered(p->feed, 9, why), -ECONNRESET);
+	assert_non_null(strstr(why, "control has gone"));
+}
+
 int
 main(void)
 {
@@ -193,6 +221,7 @@ main(void)
 		TEST(line_without_an_end_is_not_read_for_ever),
 		TEST(answer_that_is_cut_off_is_no_answer),
 		TEST(what_control_refuses_is_told_in_its_words),
+		TEST(what_came_before_control_went_is_not_said_to_the_next_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
