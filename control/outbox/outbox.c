@@ -14,7 +14,7 @@
  * memory, which a new file is told at once; where the store could not be read at the start, from a
  * number that grows with the clock, so that no incident gets the id of another. A file that was
  * moved or removed while we have it open takes everything and keeps nothing: it is asked for before
- * each write.
+ * the first write and after each.
  *
  * Limits: memory_bytes of waiting alerts. At the end, one last try.
  */
@@ -195,6 +195,19 @@ written(struct outbox *o, size_t n, bool done)
 	pthread_mutex_unlock(&o->lock);
 }
 
+/* What was written to a file that is no longer there is kept by nobody. */
+static int
+look_for_file(struct outbox *o)
+{
+	char why[OUTBOX_WHY_MAX];
+
+	if (!o->store || !store_is_gone(o->store))
+		return 0;
+	snprintf(why, sizeof(why), "%s: it was moved or removed", o->path);
+	fail(o, -ENOENT, why);
+	return -ENOENT;
+}
+
 static int
 write_alerts(struct outbox *o)
 {
@@ -204,6 +217,8 @@ write_alerts(struct outbox *o)
 
 	while (r == 0 && (n = take(o, alerts)) > 0) {
 		r = store_said(o, store_append(o->store, alerts, n));
+		if (r == 0)
+			r = look_for_file(o);
 		written(o, n, r == 0);
 	}
 	return r;
@@ -252,12 +267,7 @@ work(struct outbox *o, bool retires)
 {
 	int r = 0;
 
-	if (o->store && store_is_gone(o->store)) {
-		char why[OUTBOX_WHY_MAX];
-
-		snprintf(why, sizeof(why), "%s: it was moved or removed", o->path);
-		fail(o, -ENOENT, why);
-	}
+	look_for_file(o);
 	pthread_mutex_lock(&o->lock);
 	bool damaged = o->damaged && o->store;
 	o->damaged = false;
