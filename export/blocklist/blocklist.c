@@ -7,7 +7,8 @@
  * Always holds: a file or a page is replaced as a whole; nobody reads half of one. A dry run, which
  * is the default, writes beside: what is named is left alone. What was blocked is made anew at each
  * start from the alerts of open incidents; a reader of the pipe that is another one than before
- * hears of all again.
+ * hears of all again. What was announced is withdrawn at the end: routes have no time limit, and
+ * the next start does not know of those whose incidents closed meanwhile.
  *
  * Limits: it names addresses, and runs nothing: who loads a file or a list is for others to say.
  */
@@ -33,6 +34,7 @@
 
 #define MODE 0644
 #define DRY ".dry-run"
+#define PIPE_WAIT_MS 5000 /* for who reads it; below SINK_CALL_MAX_S */
 
 enum output { OUTPUT_TEXT, OUTPUT_EDL, OUTPUT_NFT, OUTPUT_FLOWSPEC }; /* as the key has them */
 
@@ -50,6 +52,15 @@ struct blocklist {
 	struct prefix *announced;
 	size_t announced_count;
 };
+
+static uint64_t
+clock_ns(clockid_t id)
+{
+	struct timespec now;
+
+	clock_gettime(id, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
 
 /* Attackers by what they do to us. Who else is named may be a victim, or one of ours. */
 static const char *const attackers[] = {
@@ -144,6 +155,10 @@ find_place(struct blocklist *b, const struct config_exporter *e, char why[SINK_W
 		snprintf(why, SINK_WHY_MAX, "output edl needs http.listen");
 		return -EINVAL;
 	}
+	if (strcmp(where, "/metrics") == 0 || strcmp(where, "/healthz") == 0) {
+		snprintf(why, SINK_WHY_MAX, "page %s is smtap-export's own", where);
+		return -EINVAL;
+	}
 	if (where[0] != '/' || strlen(b->where) >= PAGES_PATH_MAX) {
 		snprintf(why, SINK_WHY_MAX, "page %s: a short path that starts with / is needed",
 			where);
@@ -168,65 +183,6 @@ guard(struct blocklist *b, const struct config_exporter *e, char why[SINK_WHY_MA
 	if (r != 0)
 		snprintf(why, SINK_WHY_MAX, "token_file: the token is too long");
 	return r;
-}
-
-static void
-close_blocklist(void *sink)
-{
-	struct blocklist *b = sink;
-
-	if (!b)
-		return;
-	if (b->output == OUTPUT_EDL && b->pages)
-		pages_remove(b->pages, b->where);
-	if (b->pipe >= 0)
-		close(b->pipe);
-	table_free(b->table);
-	free(b->announced);
-	free(b);
-}
-
-static int
-open_blocklist(void **sink, const struct config_exporter *e, const struct sink_context *context,
-	char why[SINK_WHY_MAX])
-{
-	struct blocklist *b = calloc(1, sizeof(*b));
-	int r;
-
-	if (!b) {
-		snprintf(why, SINK_WHY_MAX, "out of memory");
-		return -ENOMEM;
-	}
-	*b = (struct blocklist){
-		.output = (enum output)config_exporter_number(e, "output"),
-		.dry = config_exporter_number(e, "dry_run") != 0,
-		.dirty = true,
-		.pages = context->pages,
-		.ports = &context->config->ports,
-		.nft_table = config_exporter_text(e, "table"),
-		.pipe = -1,
-	};
-	if (b->nft_table[strspn(b->nft_table, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
-		snprintf(why, SINK_WHY_MAX, "table: small letters, digits and _ make a name");
-		free(b);
-		return -EINVAL;
-	}
-	r = find_place(b, e, why);
-	if (r == 0)
-		r = make_table(b, e, context->config, why);
-	if (r == 0)
-		r = guard(b, e, why);
-	if (r != 0) {
-		b->pages = NULL; /* it may be another's page */
-		close_blocklist(b);
-		return r;
-	}
-	if (b->dry)
-		fprintf(stderr,
-			"smtap-export: exporters.%s: a dry run: what it would do is in %s\n",
-			config_exporter_name(e), b->where);
-	*sink = b;
-	return 0;
 }
 
 static int
@@ -269,14 +225,22 @@ replace_file(const char *path, const char *text, size_t len)
 	return r;
 }
 
+/* Is who reads the pipe still the one that reads it? */
+static bool
+is_read(const struct blocklist *b)
+{
+	struct pollfd p = {.fd = b->pipe};
+
+	return b->pipe >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLHUP));
+}
+
 /* The pipe, if somebody reads it; who reads it anew has heard of nothing. */
 static int
 open_pipe(struct blocklist *b)
 {
-	struct pollfd p = {.fd = b->pipe};
 	struct stat st;
 
-	if (b->pipe >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLHUP)))
+	if (is_read(b))
 		return 0;
 	if (b->pipe >= 0)
 		close(b->pipe);
@@ -300,9 +264,19 @@ has(const struct prefix *list, size_t n, const struct prefix *p)
 	return false;
 }
 
+/* Until that time, monotonic. */
+static bool
+await_room(const struct blocklist *b, uint64_t until_ns)
+{
+	struct pollfd p = {.fd = b->pipe, .events = POLLOUT};
+	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+
+	return now_ns < until_ns && poll(&p, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1) > 0;
+}
+
 /* A line in one piece, or not at all: pipes take up to PIPE_BUF so. */
 static int
-say(struct blocklist *b, const struct prefix *p, bool announce)
+say(struct blocklist *b, const struct prefix *p, bool announce, uint64_t until_ns)
 {
 	size_t len;
 	char *line = render_flow(p, b->ports, announce, &len);
@@ -312,8 +286,10 @@ say(struct blocklist *b, const struct prefix *p, bool announce)
 		return -ENOMEM;
 	if (len > PIPE_BUF)
 		r = -EMSGSIZE;
-	else if (write(b->pipe, line, len) != (ssize_t)len)
-		r = -errno;
+	else
+		while (r == 0 && write(b->pipe, line, len) != (ssize_t)len)
+			if (errno != EAGAIN || !await_room(b, until_ns))
+				r = -errno;
 	free(line);
 	return r;
 }
@@ -322,6 +298,7 @@ say(struct blocklist *b, const struct prefix *p, bool announce)
 static int
 announce(struct blocklist *b, const struct table_entry *entries, size_t n)
 {
+	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + PIPE_WAIT_MS * NS_PER_MS;
 	int r = open_pipe(b);
 
 	for (size_t i = b->announced_count; i > 0 && r == 0; i--) {
@@ -332,14 +309,14 @@ announce(struct blocklist *b, const struct table_entry *entries, size_t n)
 			stays = has(p, 1, &entries[k].prefix);
 		if (stays)
 			continue;
-		r = say(b, p, false);
+		r = say(b, p, false, until_ns);
 		if (r == 0)
 			*p = b->announced[--b->announced_count];
 	}
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (has(b->announced, b->announced_count, &entries[i].prefix))
 			continue;
-		r = say(b, &entries[i].prefix, true);
+		r = say(b, &entries[i].prefix, true, until_ns);
 		if (r == 0)
 			b->announced[b->announced_count++] = entries[i].prefix;
 	}
@@ -396,7 +373,7 @@ tick_blocklist(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX])
 
 	b->dirty |= table_expire(b->table, now_ns);
 	/* Whoever reads the pipe may have gone, and come again. */
-	if (b->output == OUTPUT_FLOWSPEC && !b->dry)
+	if (b->output == OUTPUT_FLOWSPEC && !b->dry && !is_read(b))
 		b->dirty = true;
 	if (!b->dirty)
 		return SINK_DONE;
@@ -411,21 +388,12 @@ tick_blocklist(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX])
 	return SINK_RETRY;
 }
 
-static uint64_t
-wall_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static enum sink_result
 send_blocklist(
 	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
 	struct blocklist *b = sink;
-	uint64_t now_ns = wall_ns();
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
 
 	for (size_t i = 0; i < n; i++)
 		b->dirty |= table_take(b->table, alerts[i].json, now_ns);
@@ -434,6 +402,67 @@ send_blocklist(
 	if (r == SINK_DONE)
 		*sent = n;
 	return r;
+}
+
+static void
+close_blocklist(void *sink)
+{
+	struct blocklist *b = sink;
+
+	if (!b)
+		return;
+	if (b->output == OUTPUT_EDL && b->pages)
+		pages_remove(b->pages, b->where);
+	if (b->pipe >= 0) {
+		announce(b, NULL, 0);
+		close(b->pipe);
+	}
+	table_free(b->table);
+	free(b->announced);
+	free(b);
+}
+
+static int
+open_blocklist(void **sink, const struct config_exporter *e, const struct sink_context *context,
+	char why[SINK_WHY_MAX])
+{
+	struct blocklist *b = calloc(1, sizeof(*b));
+	int r;
+
+	if (!b) {
+		snprintf(why, SINK_WHY_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	*b = (struct blocklist){
+		.output = (enum output)config_exporter_number(e, "output"),
+		.dry = config_exporter_number(e, "dry_run") != 0,
+		.dirty = true,
+		.pages = context->pages,
+		.ports = &context->config->ports,
+		.nft_table = config_exporter_text(e, "table"),
+		.pipe = -1,
+	};
+	if (b->nft_table[strspn(b->nft_table, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
+		snprintf(why, SINK_WHY_MAX, "table: small letters, digits and _ make a name");
+		free(b);
+		return -EINVAL;
+	}
+	r = find_place(b, e, why);
+	if (r == 0)
+		r = make_table(b, e, context->config, why);
+	if (r == 0)
+		r = guard(b, e, why);
+	if (r != 0) {
+		b->pages = NULL; /* it may be another's page */
+		close_blocklist(b);
+		return r;
+	}
+	if (b->dry)
+		fprintf(stderr,
+			"smtap-export: exporters.%s: a dry run: what it would do is in %s\n",
+			config_exporter_name(e), b->where);
+	*sink = b;
+	return 0;
 }
 
 const struct sink_kind blocklist_kind = {
