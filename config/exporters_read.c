@@ -292,6 +292,37 @@ complete(struct draft *d)
 	return r;
 }
 
+/* Do two blocklists replace the same file or page? A dry run writes beside it. */
+static bool
+same_place(const struct config_exporter *a, const struct config_exporter *b)
+{
+	static const char *const keys[] = {"path", "page"};
+
+	for (size_t i = 0; i < 2; i++) {
+		const char *place = config_exporter_text(a, keys[i]);
+
+		if (place[0] && strcmp(place, config_exporter_text(b, keys[i])) == 0)
+			return config_exporter_number(a, "dry_run") ==
+			       config_exporter_number(b, "dry_run");
+	}
+	return false;
+}
+
+/* Two that replace one file by turns block whom neither means to. */
+static int
+check_place(const struct draft *d)
+{
+	const struct config_exporters *all = &d->r->config->exporters;
+
+	for (const struct config_exporter *e = all->exporter; e < d->e; e++)
+		if (e->type == CONFIG_EXPORTER_BLOCKLIST && d->e->type == e->type &&
+			same_place(e, d->e))
+			return reader_fail(d->r, d->e->line,
+				"%s: %s, in line %u, writes to the same path or page", d->where,
+				e->name, e->line);
+	return 0;
+}
+
 /* "syslog, kafka, .." */
 static const char *
 known_types(char out[256])
@@ -381,7 +412,8 @@ read_exporter(struct reader *r, const yaml_node_t *key, const yaml_node_t *map)
 	for (const yaml_node_pair_t *pair = map->data.mapping.pairs.start;
 		status == 0 && pair < map->data.mapping.pairs.top; pair++)
 		status = read_pair(&d, pair);
-	return status ? status : complete(&d);
+	status = status ? status : complete(&d);
+	return status ? status : check_place(&d);
 }
 
 int
