@@ -3,7 +3,8 @@
  *
  * Keeps: a runner, a connection to control and a thread for each exporter; an eventfd that becomes
  * readable when all are to end and stays so; since when control is away, which one of them tells
- * for all. That is told after AWAY_TELL_NS only: control that is started again is soon there.
+ * for all. That is told after AWAY_TELL_NS only: control that is started again is soon there. What
+ * control refuses to one of them is told of that one, and at once: no other would.
  */
 #include "export/runners.h"
 
@@ -30,6 +31,7 @@ struct one {
 	struct feed *feed;
 	pthread_t thread;
 	bool runs;
+	bool refused; /* control gives it nothing, which was told; the thread's */
 };
 
 struct runners {
@@ -55,6 +57,19 @@ now_ns(clockid_t id)
 	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
+/* Control is there, and answers this one with an error, as when it does not know its name. */
+static void
+tell_refused(struct one *one, bool refused, const char *why)
+{
+	const char *name = config_exporter_name(runner_exporter(one->runner));
+
+	if (refused && !one->refused)
+		fprintf(stderr, "smtap-export: %s: %s; it is tried again\n", name, why);
+	else if (!refused && one->refused)
+		fprintf(stderr, "smtap-export: %s: control gives it alerts again\n", name);
+	one->refused = refused;
+}
+
 /* Of each call to control: how it went. */
 static int
 told(struct one *one, int r, const char *why)
@@ -64,11 +79,12 @@ told(struct one *one, int r, const char *why)
 
 	if (r == -ECANCELED)
 		return r;
-	if (r == 0) {
+	if (r == 0 || r == -EINVAL) {
 		atomic_store(&all->away_ns, 0);
 		if (atomic_exchange(&all->away_told, false))
 			say("control is there again");
-		return 0;
+		tell_refused(one, r != 0, why);
+		return r;
 	}
 	atomic_compare_exchange_strong(&all->away_ns, &since, now);
 	if (since != 0 && now - since >= AWAY_TELL_NS && !atomic_exchange(&all->away_told, true))
