@@ -12,6 +12,7 @@ struct health {
 	const struct health_view *view;
 	json_t *checks;
 	json_t *reasons;
+	bool ok;
 };
 
 __attribute__((format(printf, 4, 5))) static json_t *
@@ -26,6 +27,7 @@ check(struct health *h, const char *name, bool ok, const char *format, ...)
 	va_end(args);
 	json_object_set_new(o, "ok", json_boolean(ok));
 	json_object_set_new(h->checks, name, o);
+	h->ok &= ok;
 	if (!ok)
 		json_array_append_new(h->reasons, json_string(text));
 	return o;
@@ -133,11 +135,12 @@ check_all(struct health *h)
 char *
 health_make(const struct health_view *view, bool *ok, size_t *len)
 {
-	struct health h = {.view = view, .checks = json_object(), .reasons = json_array()};
+	struct health h = {
+		.view = view, .checks = json_object(), .reasons = json_array(), .ok = true};
 	json_t *o = json_object();
 
 	check_all(&h);
-	*ok = json_array_size(h.reasons) == 0;
+	*ok = h.ok; /* a sentence may be cut, or no text for JSON */
 	json_object_set_new(o, "status", json_string(*ok ? "ok" : "failing"));
 	json_object_set_new(o, "reasons", h.reasons);
 	json_object_set_new(o, "checks", h.checks);

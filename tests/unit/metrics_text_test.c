@@ -265,6 +265,10 @@ each_thing_that_fails_is_told(void **state)
 	assert_fails(s, NOW, "control", "not asked yet");
 	watch_take(&s->watch, NULL, "x.sock: Connection refused", NOW);
 	assert_fails(s, NOW, "control", "Connection refused");
+	/* A path need not be UTF-8, as JSON has to be. */
+	watch_take(&s->watch, NULL, "\xff.sock: Connection refused", NOW);
+	json_decref(health(s, NOW));
+	assert_false(s->ok);
 	answer = answer_of(s);
 	set(answer, "dataplane_attached", 0);
 	watch_take(&s->watch, answer, "", NOW);
