@@ -258,6 +258,7 @@ open_signals(void)
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
+	signal(SIGPIPE, SIG_IGN); /* who goes while we write is an error of that write */
 	return signalfd(-1, &mask, SFD_CLOEXEC);
 }
 

@@ -250,6 +250,8 @@ set_options(
 	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	/* Else a name server that does not answer is waited for, however long that is. */
+	curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "smtap/" SMTAP_VERSION);
 	curl_easy_setopt(c, CURLOPT_POST, 1L);
 	if (config_exporter_number(e, "method") == 1)
