@@ -10,9 +10,10 @@
  * What an attacker would try: to hold connections without saying anything, or by saying a byte now
  * and then. One connection has one request, and PAGES_CONNECTION_S for all of it; when
  * PAGES_CONNECTIONS are there, the oldest makes room, so that an honest one, which takes
- * milliseconds, gets its answer. Long headers: PAGES_MEMORY holds the request. To guess a token:
- * it is compared in the same time however much of it is right. What is sent with a request is not
- * read, whatever its method.
+ * milliseconds, gets its answer. There is no bound for each address: all that is behind a proxy, or
+ * on this host, has the same. Long headers: PAGES_MEMORY holds the request. To guess a token: it is
+ * compared in the same time however much of it is right. What is sent with a request is not read,
+ * whatever its method.
  */
 #include "export/pages/pages.h"
 
@@ -415,7 +416,6 @@ start_daemon(struct pages *p, const struct tls_files *tls)
 {
 	struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, p->listener, NULL},
 		{MHD_OPTION_CONNECTION_LIMIT, PAGES_CONNECTIONS, NULL},
-		{MHD_OPTION_PER_IP_CONNECTION_LIMIT, PAGES_PER_ADDRESS, NULL},
 		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, PAGES_MEMORY, NULL},
 		{MHD_OPTION_CONNECTION_TIMEOUT, PAGES_SILENCE_S, NULL},
 		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)begins_or_ends, p},

@@ -14,7 +14,6 @@
 #define PAGES_TYPE_MAX 96u     /* the same, of a content type */
 #define PAGES_TOKEN_MAX 256u   /* the same, of a token */
 #define PAGES_CONNECTIONS 64u  /* at a time; one more takes the place of the oldest */
-#define PAGES_PER_ADDRESS 16u  /* of these, from one address */
 #define PAGES_MEMORY 16384u    /* bytes for the request of one */
 #define PAGES_CONNECTION_S 30u /* all of one request, TLS and its answer among it */
 #define PAGES_SILENCE_S 10u    /* of one side, meanwhile */
