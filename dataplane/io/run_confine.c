@@ -3,8 +3,9 @@
  * is another user, no thread that touches a packet has a capability, and nothing can be started.
  *
  * The main lcore keeps what a kernel interface takes that goes and comes back, or is to be put back
- * as it was at the end: CAP_NET_RAW and CAP_NET_ADMIN, for AF_XDP CAP_BPF. Ports that DPDK drives
- * itself need none.
+ * as it was at the end: CAP_NET_RAW and CAP_NET_ADMIN, for AF_XDP CAP_BPF, and CAP_IPC_LOCK, since
+ * its rings are locked and larger than what a user may lock. Ports that DPDK drives itself need
+ * none.
  */
 #include "dataplane/io/edge.h"
 
@@ -13,6 +14,8 @@
 
 #include "confine/confine.h"
 #include "dataplane/io/run_internal.h"
+
+#define KEPT_MAX 4
 
 /* Besides what every program needs. */
 static const char *const run_calls[] = {
@@ -41,16 +44,17 @@ static const char *const run_calls[] = {
 };
 
 static struct confine_user
-run_user(const struct run *run, unsigned keep[3])
+run_user(const struct run *run, unsigned keep[KEPT_MAX])
 {
 	struct confine_user to = {.user = run->options->config.dataplane_user, .keep = keep};
 
 	for (unsigned i = 0; i < run->nics.count; i++)
 		if (run->nics.nics[i].interface[0])
-			to.keep_count = 3;
+			to.keep_count = KEPT_MAX;
 	keep[0] = CAP_NET_RAW;
 	keep[1] = CAP_NET_ADMIN;
 	keep[2] = CAP_BPF;
+	keep[3] = CAP_IPC_LOCK;
 	return to;
 }
 
@@ -58,7 +62,7 @@ run_user(const struct run *run, unsigned keep[3])
 int
 run_confine(struct run *run)
 {
-	unsigned keep[3];
+	unsigned keep[KEPT_MAX];
 	const struct config *config = &run->options->config;
 	const struct confine_user to = run_user(run, keep);
 	const struct confine_calls calls = {.names = run_calls,
