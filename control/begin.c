@@ -329,7 +329,7 @@ confine(struct run *run)
 {
 	/* Besides what every program needs: rings, whose seals are asked for, and snapshots. */
 	static const char *const names[] = {
-		"memfd_create", "chown", "fchown", "wait4", "waitid", "ioctl"};
+		"memfd_create", "chown", "fchown", "fchownat", "wait4", "waitid", "ioctl"};
 	const struct confine_calls calls = {.names = names,
 		.count = sizeof(names) / sizeof(names[0]),
 		.network = CONFINE_UNIX_ONLY};

@@ -207,6 +207,7 @@ start_threads(struct runners *all)
 	int r = 0;
 
 	sigfillset(&every);
+	sigdelset(&every, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &every, &old);
 	for (unsigned i = 0; i < all->count && r == 0; i++) {
 		r = -pthread_create(&all->ones[i].thread, NULL, run, &all->ones[i]);

@@ -374,6 +374,7 @@ start(struct outbox *o)
 	read_last(o);
 	/* Signals are for the thread that has the signalfd. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int r = pthread_create(&o->thread, NULL, run, o);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -407,6 +407,7 @@ start(struct served *s)
 	if (s->wake < 0)
 		return -errno;
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = -pthread_create(&s->thread, NULL, run, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -73,6 +73,7 @@ notice_begin(struct notice *n, int fd, uint64_t patience_ns)
 	pthread_condattr_destroy(&attr);
 	/* Signals are for who waits for them. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int r = pthread_create(&n->thread, NULL, notice_run, n);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

@@ -127,6 +127,7 @@ start(struct metrics *m)
 		return r;
 	/* Signals are for the main thread. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	r = -pthread_create(&m->thread, NULL, run, m);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);

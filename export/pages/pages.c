@@ -443,6 +443,7 @@ start_thread(struct pages *p)
 		return -errno;
 	/* Signals are for the main thread. */
 	sigfillset(&all);
+	sigdelset(&all, SIGSYS); /* a refused call is to be told (confine/) */
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	int r = -pthread_create(&p->thread, NULL, run, p);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
