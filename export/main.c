@@ -278,6 +278,9 @@ run(struct program *p)
 		return EXIT_BAD_INPUT;
 	if (p->config->exporters.count == 0 && !p->config->http_listen[0]) {
 		say("there is nothing to do: no exporters are configured, and no http.listen");
+		/* A service manager takes an end before that for a failure, and starts us again. */
+		notify_begin(&p->notify);
+		notify_ready(&p->notify);
 		return EXIT_DONE;
 	}
 	/* Its port, and the key of TLS, may be for root alone. */
