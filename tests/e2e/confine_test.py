@@ -43,6 +43,7 @@ class Alone:
         if os.geteuid() != 0:
             raise Skip("only root may become another user")
         self.stack = stack
+        self.prefix = []  # of each daemon's command
         # Both users have to reach it.
         self.path = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-")))
         self.path.chmod(0o755)
@@ -63,7 +64,7 @@ class Alone:
         said = open(self.path / f"{name}.{time.monotonic_ns()}", "w+")
         self.stack.callback(said.close)
         child = subprocess.Popen(
-            [program(name), "--live", "-c", str(self.configuration), *more],
+            [*self.prefix, program(name), "--live", "-c", str(self.configuration), *more],
             stdout=subprocess.DEVNULL,
             stderr=said,
         )
@@ -77,8 +78,8 @@ class Alone:
             child.kill()
             child.wait()
 
-    def dataplane(self):
-        child = self.start("smtap-dataplane", "--interface", "net_null0")
+    def dataplane(self, interface="net_null0"):
+        child = self.start("smtap-dataplane", "--interface", interface)
         until("the dataplane's port", lambda: "is up" in child.said() or child.poll() is not None)
         expect(child.poll() is None, child.said())
         return child
@@ -173,6 +174,39 @@ def each_is_another_user_without_rights():
                     expect(bits == 0, f"{name} has {key} {bits:x} in a thread")
                 expect(status(child.pid, "NoNewPrivs", task) == ["1"], "new privileges")
                 expect(status(child.pid, "Seccomp", task) == ["2"], "any system call")
+
+
+@contextlib.contextmanager
+def network(a):
+    """One of its own for the daemons of a, and how to run ip(8) in it."""
+    name = f"e2e-confine-{os.getpid()}"
+    subprocess.run(["ip", "netns", "add", name], check=True)
+    try:
+        a.prefix = ["nsenter", f"--net=/run/netns/{name}"]
+        yield lambda *words: subprocess.run(["ip", "-n", name, *words], check=True)
+    finally:
+        subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+@case
+def interface_that_comes_back_is_opened_by_another_user():
+    with alone() as a, network(a) as ip:
+        pair = ("link", "add", "tap0", "up", "type", "veth", "peer", "name", "tap1")
+        ip(*pair)
+        ip("link", "set", "tap1", "up")
+        # Less than a ring takes: what a user may lock is little, and the unit's limit not everyone's.
+        a.prefix += ["prlimit", "--memlock=65536:65536"]
+        dataplane = a.dataplane("tap1")
+        control = a.control()
+        until("control's events", (a.out / "eve.json").exists)
+        uid = str(pwd.getpwnam(DATAPLANE_USER).pw_uid)
+        until("the other user", lambda: status(dataplane.pid, "Uid")[0] == uid)
+        ip("link", "del", "tap0")
+        until("its end", lambda: "was taken away" in dataplane.said())
+        ip(*pair)
+        ip("link", "set", "tap1", "up")
+        until("its return", lambda: "tap1 is back" in dataplane.said())
+        expect(stop(control) == 0 and stop(dataplane) == 0, dataplane.said() + control.said())
 
 
 @case

@@ -3,15 +3,22 @@
 
 usage: package_test.py SMTAP [PART-OF-A-NAME]   (prints TAP)
 """
+import contextlib
+import grp
+import os
 import pathlib
+import pwd
 import re
+import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 
 import harness
 from harness import Skip, case, expect, expect_status, main, smtap
+from unit import settings_of
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PACKAGING = TOP / "packaging"
@@ -20,16 +27,6 @@ UNITS = sorted((PACKAGING / "systemd").glob("*.service"))
 
 def run(*command):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-
-def settings_of(unit):
-    """Each setting of a unit with its values, in order."""
-    found = {}
-    for line in unit.read_text().splitlines():
-        if "=" in line and not line.startswith("#"):
-            name, value = line.split("=", 1)
-            found.setdefault(name, []).append(value)
-    return found
 
 
 def installed_configuration(folder):
@@ -89,6 +86,93 @@ def whatever_is_not_set_for_the_package_is_a_comment():
         expect(len(packaged) == len(example), "lines came or went")
         changed = [b for a, b in zip(example, packaged) if a != b]
         expect(len(changed) == 8, changed)
+
+
+@contextlib.contextmanager
+def under_unit(unit, user, text):
+    """A daemon as its unit would run it: the process, whose stderr is a pipe, and its folder."""
+    if os.geteuid() != 0 or not shutil.which("systemd-analyze"):
+        raise Skip("needs root, and the sets of calls of systemd-analyze")
+    with tempfile.TemporaryDirectory(prefix="e2e-") as name:
+        folder = pathlib.Path(name)
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+        folder.chmod(0o755)
+        configuration = folder / "smtap.yaml"
+        configuration.write_text(text.format(folder=folder))
+        (start,) = settings_of(PACKAGING / f"systemd/{unit}.service")["ExecStart"]
+        path, *arguments = start.split()
+        arguments[-1] = configuration
+        program = pathlib.Path(harness.PROGRAM[0]).with_name(pathlib.Path(path).name)
+        child = subprocess.Popen(
+            [sys.executable, pathlib.Path(__file__).with_name("unit.py")]
+            + [PACKAGING / f"systemd/{unit}.service", user, user, program, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            yield child, folder
+        finally:
+            child.kill()
+            child.wait()
+            child.stderr.close()
+
+
+def first_line(child):
+    expect(select.select([child.stderr], [], [], 60)[0], "it says nothing")
+    return child.stderr.readline()
+
+
+@case
+def control_works_under_its_unit_and_gives_exporters_their_socket():
+    text = (
+        "dataplane:\n  socket: {folder}/dataplane.sock\n"
+        "control:\n  user: daemon\nexport:\n  user: games\noutput:\n  directory: {folder}\n"
+    )
+    with under_unit("smtap-control", "daemon", text) as (child, folder):
+        said = first_line(child)
+        expect("waits for a dataplane" in said, said)
+        expect(
+            (folder / "export.sock").stat().st_gid == grp.getgrnam("games").gr_gid,
+            "the socket is not the exporters'",
+        )
+
+
+def await_ready(folder_socket):
+    expect(select.select([folder_socket], [], [], 60)[0], "it does not say that it is ready")
+    said = folder_socket.recv(4096)
+    expect(said == b"READY=1", said)
+
+
+@contextlib.contextmanager
+def export_under_its_unit(exporters):
+    """smtap-export, and the socket of its service manager."""
+    text = "export:\n  user: daemon\n  socket: {folder}/export.sock\n" + exporters
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind("")  # the kernel gives it a name
+        os.environ["NOTIFY_SOCKET"] = "@" + manager.getsockname()[1:].decode()
+        try:
+            with under_unit("smtap-export", "daemon", text) as (child, _):
+                yield child, manager
+        finally:
+            del os.environ["NOTIFY_SOCKET"]
+
+
+@case
+def export_works_under_its_unit():
+    exporters = "exporters:\n  here:\n    type: unix\n    path: {folder}/none\n"
+    with export_under_its_unit(exporters) as (child, manager):
+        await_ready(manager)
+        status = pathlib.Path(f"/proc/{child.pid}/status").read_text()
+        # The unit's two filters, and its own.
+        expect(re.search(r"^Seccomp_filters:\s+3$", status, re.M), status)
+
+
+@case
+def export_without_exporters_is_no_failure_to_a_service_manager():
+    with export_under_its_unit("") as (child, manager):
+        await_ready(manager)
+        expect(child.wait(60) == 0, child.stderr.read())
 
 
 def complete(*words):
