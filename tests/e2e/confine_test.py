@@ -194,7 +194,7 @@ def interface_that_comes_back_is_opened_by_another_user():
         pair = ("link", "add", "tap0", "up", "type", "veth", "peer", "name", "tap1")
         ip(*pair)
         ip("link", "set", "tap1", "up")
-        # Less than a ring takes: what a user may lock is little, and the unit's limit not everyone's.
+        # What a user may lock is little; the limit of the unit is not everyone's.
         a.prefix += ["prlimit", "--memlock=65536:65536"]
         dataplane = a.dataplane("tap1")
         control = a.control()
