@@ -109,13 +109,17 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-static void __attribute__((noreturn))
-child_exec(const struct run *run, const struct args *args, const struct inherited fds[2])
+static void __attribute__((noreturn)) child_exec(
+	const struct run *run, const struct args *args, const struct inherited fds[2], pid_t parent)
 {
 	/* Ctrl-C on a terminal reaches every process of the group; we pass it on. */
 	signal(SIGINT, SIG_IGN);
-	if (args != &run->keep->control)
+	if (args != &run->keep->control) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		/* Dead before that: nobody tells us any more. */
+		if (getppid() != parent)
+			_exit(COMMAND_FAILED);
+	}
 	for (unsigned i = 0; i < 2; i++)
 		if (fds[i].fd >= 0)
 			fcntl(fds[i].fd, F_SETFD, 0);
@@ -146,11 +150,8 @@ child_fork(struct run *run, struct args *args, const struct inherited fds[2])
 		numbered &= args->v[fds[i].place] != NULL;
 	}
 	pid_t pid = numbered ? fork() : -1;
-	if (pid == 0) {
-		if (args != &run->keep->control && getppid() != self)
-			_exit(COMMAND_FAILED);
-		child_exec(run, args, fds);
-	}
+	if (pid == 0)
+		child_exec(run, args, fds, self);
 	if (pid < 0)
 		command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
 	return pid < 0 ? 0 : pid;
@@ -333,6 +334,14 @@ export_ended(struct run *run, int fate)
 	restart_later(&run->export, fate, what, "alerts are kept for it");
 }
 
+/* It has what was told until the others ended. */
+static void
+end_export_last(struct run *run)
+{
+	if (run->ending && run->dataplane.pid == 0 && run->control.pid == 0 && run->export.pid != 0)
+		kill(run->export.pid, SIGTERM);
+}
+
 static void
 reap(struct run *run)
 {
@@ -347,9 +356,7 @@ reap(struct run *run)
 		else if (pid == run->export.pid)
 			export_ended(run, fate);
 	}
-	/* Last of all. */
-	if (run->ending && run->dataplane.pid == 0 && run->control.pid == 0 && run->export.pid != 0)
-		kill(run->export.pid, SIGTERM);
+	end_export_last(run);
 }
 
 static void
@@ -369,6 +376,8 @@ stop(struct run *run)
 	run->stopped = true;
 	run->stopped_s = now_s();
 	end_all(run);
+	/* Where both wait to be started again nobody else dies, who would remind us. */
+	end_export_last(run);
 }
 
 /* A configuration may have got its first exporter. */
