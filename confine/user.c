@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -27,11 +28,29 @@ keep_capabilities(const struct confine_user *to)
 	return capng_apply(CAPNG_SELECT_CAPS);
 }
 
+/*
+ * The kernel forgets that we are to be told of our parent's death when we become somebody else.
+ * before: who it was when it still knew.
+ */
+static void
+keep_parent_signal(int told, pid_t before)
+{
+	if (told == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, (long)told, 0L, 0L, 0L);
+	if (getppid() != before)
+		raise(told);
+}
+
 int
 confine_user(const struct confine_user *to, char why[CONFINE_WHY_MAX])
 {
+	pid_t parent = getppid();
+	int told = 0;
+
 	if (!to->user[0])
 		return 0;
+	prctl(PR_GET_PDEATHSIG, &told, 0L, 0L, 0L);
 	errno = 0;
 	const struct passwd *user = getpwnam(to->user);
 	if (!user)
@@ -52,5 +71,6 @@ confine_user(const struct confine_user *to, char why[CONFINE_WHY_MAX])
 		return fail(EPERM, why, to->user, "its capabilities cannot be set");
 	if (setuid(0) == 0)
 		return fail(EPERM, why, to->user, "root can be had back");
+	keep_parent_signal(told, parent);
 	return 0;
 }

@@ -245,6 +245,29 @@ root_becomes_another_user_with_only_what_is_named(void **state)
 	assert_int_equal(run_apart(become_nobody, said), 0);
 }
 
+static int
+become_nobody_and_ask(void)
+{
+	const struct confine_user to = {.user = "nobody"};
+	char why[CONFINE_WHY_MAX];
+	int told = 0;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM) != 0 || confine_user(&to, why) != 0)
+		return 2;
+	return prctl(PR_GET_PDEATHSIG, &told) == 0 && told == SIGTERM ? 0 : 3;
+}
+
+static void
+who_becomes_another_user_is_still_told_of_its_parents_death(void **state)
+{
+	char said[SAID_MAX];
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	assert_int_equal(run_apart(become_nobody_and_ask, said), 0);
+}
+
 static void
 user_that_is_not_there_is_an_error_that_names_it(void **state)
 {
@@ -275,6 +298,7 @@ main(void)
 		cmocka_unit_test(user_that_is_not_there_is_an_error_that_names_it),
 		cmocka_unit_test(root_is_not_a_user_to_become),
 		cmocka_unit_test(root_becomes_another_user_with_only_what_is_named),
+		cmocka_unit_test(who_becomes_another_user_is_still_told_of_its_parents_death),
 		cmocka_unit_test(forbidden_call_ends_the_process_and_says_which),
 		cmocka_unit_test(no_program_can_be_started),
 		cmocka_unit_test(without_network_only_unix_sockets_are_made),
