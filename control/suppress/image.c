@@ -44,7 +44,9 @@ take(struct suppress_list *list, const struct saved *saved)
 		slot->restored = saved->held;
 	}
 	slot->count = saved->count;
-	slot->since = saved->since;
+	/* One that was taken back, and is there again, came after the image as a new one does. */
+	if (saved->held)
+		slot->since = saved->since;
 	return (unsigned)(slot - list->slots) + 1;
 }
 
