@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/siphash.h"
 #include "config/exporters_internal.h"
 #include "config/setting.h"
 
@@ -113,4 +114,19 @@ config_take(struct config *running, const struct config *started, struct config 
 	running->exporters = fresh->exporters;
 	fresh->exporters = exporters;
 	take_rules(running, fresh, out);
+}
+
+uint64_t
+config_sum(const struct config *config)
+{
+	struct siphash_key key = {{0}};
+
+	for (size_t i = 0; i < config_setting_count; i++) {
+		const struct setting *s = &config_settings[i];
+		const char *value = (const char *)config + s->offset;
+		size_t len = s->type == SETTING_TEXT ? strlen(value) : size_of(s);
+
+		key.k[1] = siphash(&key, value, len);
+	}
+	return key.k[1];
 }

@@ -26,4 +26,7 @@ struct config_reload {
 void config_take(struct config *running, const struct config *started, struct config *fresh,
 	struct config_reload *out);
 
+/* Of all settings, exporters and lists of rules apart: one for alike, another for others. */
+uint64_t config_sum(const struct config *config);
+
 #endif

@@ -167,6 +167,8 @@ take_settings(struct run *run, struct reload_draft *draft, struct config_reload 
 	config_take(run->config, run->reload.started, &draft->fresh, what);
 	int r = engine_reload(run->engine);
 
+	/* By these settings what came before cannot be told again. */
+	snapshot_hurry(&run->snapshot);
 	live_reload(&run->live, run->config);
 	stored_reload(&run->stored, run->config);
 	if (what->exporters)
@@ -285,6 +287,7 @@ take_own(struct run *run)
 	if (own && engine_set_own_rules(run->engine, own, count) != 0)
 		run_fail(0, "out of memory: what operators suppress is as it was");
 	free(own);
+	snapshot_hurry(&run->snapshot);
 }
 
 void

@@ -7,7 +7,7 @@
  * first time, with the same ids, since nothing in it depends on anything else; that is told
  * already, so EVE lines are not written, and the store takes only what it has not (it may have been
  * in the queue). Where some of it is gone, because there was much of it or because the dataplane
- * died too, the windows are as old as the snapshot.
+ * died too, the windows are as old as the snapshot; the same where settings or rules are others.
  *
  * Then ids are moved on beyond all that the store knows, and what is open there and nowhere here is
  * adopted (engine_adopt): an incident that was told goes on under its id whatever was lost.
@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "config/reload.h"
 #include "control/recall.h"
 #include "control/run_internal.h"
 
@@ -63,6 +64,17 @@ take_again(struct run *run, const struct intake_earlier *earlier)
 	stored_forget(&run->stored);
 }
 
+/* By other settings or rules the same events would say something else under the same ids, and
+   nobody would be told. */
+static bool
+says_the_same(const struct run *run)
+{
+	const struct snapshot_mark *mark = &run->resume.mark;
+
+	return mark->settings == config_sum(run->config) &&
+	       mark->rules == suppress_sum(engine_rules(run->engine));
+}
+
 /* How many that were. */
 static size_t
 resume_rings(struct run *run)
@@ -70,7 +82,7 @@ resume_rings(struct run *run)
 	const struct snapshot_mark *mark = &run->resume.mark;
 	struct intake_earlier earlier;
 
-	if (!intake_resume(&run->intake, &mark->intake) ||
+	if (!intake_resume(&run->intake, &mark->intake) || !says_the_same(run) ||
 		intake_reread(&run->intake, &mark->intake, &earlier) != 0)
 		return 0;
 	if (earlier.whole && earlier.count > 0) {

@@ -40,6 +40,7 @@
 #include <unistd.h>
 
 #include "base/image.h"
+#include "config/reload.h"
 #include "control/run_internal.h"
 
 #define MAGIC 0x736d746170736e61ULL /* "smtapsna" */
@@ -169,6 +170,8 @@ child(const struct snapshot *s, struct run *run, struct snapshot_mark *mark, int
 	if (fd > 3)
 		syscall(SYS_close_range, 3u, (unsigned)fd - 1, 0u);
 	syscall(SYS_close_range, (unsigned)fd + 1, ~0u, 0u);
+	mark->settings = config_sum(run->config);
+	mark->rules = suppress_sum(engine_rules(run->engine));
 	_exit(write_all(s, run, mark, fd));
 }
 

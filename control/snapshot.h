@@ -24,6 +24,8 @@ struct snapshot_mark {
 	uint64_t first_ns; /* as in struct run */
 	uint64_t last_ns;
 	uint64_t holes;
+	uint64_t settings; /* config_sum */
+	uint64_t rules;    /* suppress_sum */
 };
 
 struct snapshot {

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/siphash.h"
 #include "control/suppress/internal.h"
 
 /* Rules as they are to be from now on, of one origin. */
@@ -315,4 +316,26 @@ struct suppress_count
 suppress_count(const struct suppress *s, enum config_rule_list list, unsigned rule)
 {
 	return s->lists[list].slots[rule].count;
+}
+
+uint64_t
+suppress_sum(const struct suppress *s)
+{
+	struct siphash_key key = {{0}};
+
+	for (unsigned which = 0; which < CONFIG_RULE_LISTS; which++) {
+		const struct suppress_list *list = &s->lists[which];
+
+		key.k[1] = siphash(&key, &list->held_count, sizeof(list->held_count));
+		for (unsigned i = 0; i < list->held_count; i++) {
+			const struct suppress_slot *slot = &list->slots[list->held[i]];
+			struct config_rule rule = slot->rule;
+			const uint64_t ids[] = {slot->id, slot->incident};
+
+			rule.line = 0;
+			key.k[1] = siphash(&key, &rule, sizeof(rule));
+			key.k[1] = siphash(&key, ids, sizeof(ids));
+		}
+	}
+	return key.k[1];
 }

@@ -96,6 +96,9 @@ unsigned suppress_rules(const struct suppress *s, enum config_rule_list list);
 struct suppress_count suppress_count(
 	const struct suppress *s, enum config_rule_list list, unsigned rule);
 
+/* Of all that hold, in the order in which they are asked: one for alike, another for others. */
+uint64_t suppress_sum(const struct suppress *s);
+
 /* Added up; an event that two rules allow counts once. */
 struct suppress_count suppress_total(const struct suppress *s);
 

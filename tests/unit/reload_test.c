@@ -325,6 +325,67 @@ counts_of_rules_go_over_to_the_next_run_whatever_its_order(void **state)
 	suppress_close(to);
 }
 
+/* Told of something while its rule was taken back, and then killed. */
+static void
+a_rule_that_is_back_in_the_next_run_came_after_the_one_before(void **state)
+{
+	struct suppress *from = open_rules("suppress: [" RULE("192.0.2.1", "one") "]");
+	struct suppress *to = open_rules("suppress: [" RULE("192.0.2.1", "one") "]");
+
+	(void)state;
+	suppress_kept_back(from, 1, true);
+	set_rules(from, "");
+	unsigned told = suppress_epoch(from);
+	hand_over(from, to);
+	assert_int_equal(suppress_renumbered(to, 1), 1);
+	assert_true(suppress_came_after(to, 1, told));
+	suppress_close(from);
+	suppress_close(to);
+}
+
+static void
+rules_have_another_sum_when_one_comes_goes_or_changes_places(void **state)
+{
+	struct suppress *s =
+		open_rules("suppress: [" RULE("192.0.2.1", "a") ", " RULE("192.0.2.2", "b") "]");
+	const struct suppress_own own = {.id = 7, .incident = 3, .rule = {.until_ns = 100}};
+	uint64_t both = suppress_sum(s);
+
+	(void)state;
+	set_rules(s, "suppress: [" RULE("192.0.2.1", "a") "]");
+	assert_int_not_equal(suppress_sum(s), both);
+	set_rules(s, "suppress: [" RULE("192.0.2.2", "b") ", " RULE("192.0.2.1", "a") "]");
+	assert_int_not_equal(suppress_sum(s), both);
+	/* Where they stand in the file, and what came and went, says nothing. */
+	set_rules(s, "\n\nsuppress: [" RULE("192.0.2.1", "a") ", " RULE("192.0.2.2", "b") "]");
+	assert_int_equal(suppress_sum(s), both);
+	assert_int_equal(suppress_set_own(s, &own, 1), 0);
+	assert_int_not_equal(suppress_sum(s), both);
+	assert_int_equal(suppress_set_own(s, NULL, 0), 0);
+	assert_int_equal(suppress_sum(s), both);
+	suppress_close(s);
+}
+
+static void
+settings_have_another_sum_when_one_is_another(void **state)
+{
+	struct config a, b;
+
+	(void)state;
+	memset(&a, 0, sizeof(a));
+	memset(&b, 0xa5, sizeof(b));
+	config_defaults(&a);
+	config_defaults(&b);
+	assert_int_equal(config_sum(&a), config_sum(&b));
+	b.incident_quiet++;
+	assert_int_not_equal(config_sum(&a), config_sum(&b));
+	b.incident_quiet--;
+	strcpy(b.dataplane_socket, "x");
+	assert_int_not_equal(config_sum(&a), config_sum(&b));
+	config_free(&a);
+	config_free(&b);
+}
+
 #define PATTERN(id, name, expression)                                                             \
 	"- {id: " id ", context: command, role: tool, name: '" name "', expression: '" expression \
 	"', why: w, match: a, no_match: b}\n"
@@ -451,6 +512,9 @@ main(void)
 		cmocka_unit_test(an_operators_rules_come_and_go_beside_those_of_the_file),
 		cmocka_unit_test(a_rule_knows_what_it_came_after),
 		cmocka_unit_test(counts_of_rules_go_over_to_the_next_run_whatever_its_order),
+		cmocka_unit_test(a_rule_that_is_back_in_the_next_run_came_after_the_one_before),
+		cmocka_unit_test(rules_have_another_sum_when_one_comes_goes_or_changes_places),
+		cmocka_unit_test(settings_have_another_sum_when_one_is_another),
 		cmocka_unit_test(what_was_found_before_keeps_its_name),
 		cmocka_unit_test(an_id_is_never_used_for_something_else),
 		cmocka_unit_test(another_expression_flag_or_id_is_another_source_and_a_name_is_not),
