@@ -67,6 +67,7 @@ struct pages {
 	struct MHD_Daemon *daemon;
 	pthread_t thread;
 	struct connection connections[PAGES_CONNECTIONS]; /* the thread's */
+	bool ended;                                       /* the same: one of them did, just now */
 	_Atomic uint64_t turns;
 	pthread_mutex_t lock; /* of what follows */
 	bool stop;
@@ -351,6 +352,7 @@ begins_or_ends(void *arg, struct MHD_Connection *connection, void **context,
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		if (mine)
 			mine->fd = -1;
+		p->ended = true;
 		return;
 	}
 	for (unsigned i = 0; i < PAGES_CONNECTIONS && !mine; i++)
@@ -402,6 +404,11 @@ run(void *arg)
 
 		if (MHD_get_timeout(p->daemon, &ms) != MHD_YES || ms > TURN_MS)
 			ms = TURN_MS;
+		/* When all places were taken, libmicrohttpd looks for new connections only in its
+		   next turn, and nothing else may wake us for that. */
+		if (p->ended)
+			ms = 0;
+		p->ended = false;
 		if (poll(fds, 2, (int)ms) < 0 && errno != EINTR)
 			break;
 		MHD_run(p->daemon);
