@@ -13,6 +13,7 @@ from harness import case, expect, expect_one_line, expect_status, folder, main, 
 CHECKS = [
     "configuration",
     "patterns",
+    "store",
     "cpu",
     "memory",
     "hugepages",
