@@ -12,7 +12,8 @@ or of the dataplane after each so many frames, drawn from SEED. Then:
   was none, or that it had not read yet (known to the sender alone);
 - nothing is left behind.
 
-Then control alone is killed, with no snapshots: what was told goes on under its ids.
+Then control alone is killed, with no snapshots: what was told goes on under its ids. And once more,
+when its configuration has changed since its snapshot.
 
 How far smtap is comes from the counters in its shared memory, so the sender neither waits nor
 guesses.
@@ -29,6 +30,7 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -221,7 +223,8 @@ class Run:
         ring = []
 
         def ready():
-            with contextlib.suppress(AssertionError, OSError):
+            # ValueError: it has no size yet.
+            with contextlib.suppress(AssertionError, OSError, ValueError):
                 ring[:] = [Ring(pid)]
             return ring and self.said().count(" is up: ") == len(self.lives) + 1
 
@@ -396,20 +399,38 @@ def opened_twice(run):
     return off
 
 
+def is_stored(run):
+    """Is all that is told in the store? What was on its way when control dies has no id there."""
+    told = [e["smtap"]["finding_id"] for e in alerts(run)] if run.tells("alert") else []
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(
+        sqlite3.connect(f"file:{run.path}/out/smtap.db?mode=ro", uri=True)
+    ) as store:
+        count = store.execute("SELECT count(*) FROM alert WHERE finding <> 0").fetchone()[0]
+        return run.count == run.ring.read("rx_packets") and count == len(told)
+    return False
+
+
+def tell_findings(run, load, least):
+    """Send until so many are told and stored; their events are few enough for control's ring."""
+    while not run.tells("alert") or len(subjects(run)) < least:
+        for _ in range(50):
+            run.send(load)
+    run.until("store", lambda: is_stored(run))
+
+
 def check_without_snapshots(tap, name, smtap, kills, seed):
     """The store alone: what was told goes on under its ids, and no attempt is missing."""
     with tempfile.TemporaryDirectory(prefix="crash-") as path, contextlib.ExitStack() as stack:
         os.chmod(path, 0o755)
         run = Run(smtap, path, stack, "0s")
         load = Load(seed)
-        for _ in range(600):
-            run.send(load)
-        run.until("first finding", lambda: run.tells("alert"))
+        tell_findings(run, load, 5)
         for _ in range(kills):
             back = run.kill_control()
             for _ in range(300):
                 run.send(load)
             run.until("control again", back)
+            run.until("store", lambda: is_stored(run))
         status = run.finish()
         off, missing, _, _ = check_auth(run)
         off += [f"status {status}"] if status else []
@@ -418,6 +439,32 @@ def check_without_snapshots(tap, name, smtap, kills, seed):
         tap.point(f"{name}_no_finding_is_opened_twice", opened_twice(run))
         adopted = [int(n) for n in re.findall(r"(\d+) more findings that were open", run.said())]
         tap.point(f"{name}_findings_were_adopted", [] if max(adopted) > 2 else [f"{adopted}"])
+
+
+def check_with_other_settings(tap, name, smtap, seed):
+    """What came after the snapshot would say something else now, under ids that were told."""
+    with tempfile.TemporaryDirectory(prefix="crash-") as path, contextlib.ExitStack() as stack:
+        os.chmod(path, 0o755)
+        run = Run(smtap, path, stack, "60s")
+        load = Load(seed)
+        run.until("first snapshot", run.snapshot_ns)
+        tell_findings(run, load, 5)
+        with open(f"{path}/smtap.yaml", "a", encoding="utf-8") as file:
+            file.write("bruteforce: {passwords: 60, passwords_hour: 10000, per_account: 1000}\n")
+        run.until("control again", run.kill_control())
+        for _ in range(1200):
+            run.send(load)
+        status = run.finish()
+        again = re.search(r"with a snapshot of .* s ago, (\d+) events since", run.said())
+        off = [f"status {status}"] if status else []
+        off += [] if again and again[1] == "0" else [f"told again: {again and again[1]}"]
+        tap.point(f"{name}_tells_nothing_again", off)
+        about = collections.defaultdict(set)
+        for e in alerts(run):
+            about[e["smtap"]["finding_id"]].add((e["smtap"]["detector"], e["smtap"]["subject"]))
+        off = [f"{k}: {sorted(v)}" for k, v in about.items() if len(v) > 1]
+        tap.point(f"{name}_gives_no_id_to_something_else", off)
+        tap.point(f"{name}_opens_no_finding_twice", opened_twice(run))
 
 
 def check(tap, name, smtap, kills, seed):
@@ -488,6 +535,7 @@ def main():
     try:
         check(tap, name, smtap, kills, seed)
         check_without_snapshots(tap, "control_killed_without_snapshots", smtap, 4, seed)
+        check_with_other_settings(tap, "control_killed_after_its_settings_changed", smtap, seed)
     except servers.Missing as e:
         tap.skip(name, str(e))
     except (AssertionError, subprocess.TimeoutExpired) as e:
