@@ -213,6 +213,18 @@ find_incident(void *arg, const struct store_incident *incident)
 	return 0;
 }
 
+/* Do so many stand already that one more would be kept and do nothing? */
+static bool
+is_full(struct store *store)
+{
+	struct suppress_own *own = NULL;
+	unsigned count = 0;
+	bool full = own_load(store, &own, &count) == 0 && count == CONFIG_RULES_MAX;
+
+	free(own);
+	return full;
+}
+
 /* 0, or an exit status with why. */
 static int
 put_own(struct serve *s, struct store_suppression *one, uint64_t *id, char why[512])
@@ -226,6 +238,14 @@ put_own(struct serve *s, struct store_suppression *one, uint64_t *id, char why[5
 	int r = found ? 0 : store_incidents(store, &filter, find_incident, &found);
 	if (r == 0 && !found) {
 		snprintf(why, 512, "there is no incident %llu", (unsigned long long)one->incident);
+		store_close(store);
+		return BAD;
+	}
+	if (r == 0 && is_full(store)) {
+		snprintf(why, 512,
+			"%d suppressions stand, and there is no room for more: take some back with "
+			"smtap incidents unsuppress, or put them into the configuration",
+			CONFIG_RULES_MAX);
 		store_close(store);
 		return BAD;
 	}

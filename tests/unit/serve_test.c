@@ -329,7 +329,7 @@ note_own(void *arg, struct suppress_own *own, unsigned count)
 {
 	(void)arg;
 	own_count = count;
-	memcpy(last_own, own, count * sizeof(*own));
+	memcpy(last_own, own, (count < 8 ? count : 8) * sizeof(*own));
 	free(own);
 }
 
@@ -376,6 +376,37 @@ what_is_suppressed_is_checked_kept_and_told(void **state)
 	say(fd, "{\"verb\":\"unsuppress\",\"id\":1}\n");
 	assert_non_null(strstr(hear(fd, buf), "\"ok\":true"));
 	assert_int_equal(own_count, 0);
+	close(fd);
+}
+
+/* One that is kept and does nothing would be believed. */
+static void
+suppression_that_there_is_no_room_for_is_refused(void **state)
+{
+	const struct store_suppression one = {
+		.rule = "{\"source\":\"192.0.2.7\",\"reason\":\"r\"}", .at_ns = 1, .by = "x"};
+	struct place *place = *state;
+	struct serve_options options = {
+		.path = place->path, .store = place->store, .own = note_own};
+	char buf[8192], why[512] = "";
+	struct store *store;
+	uint64_t id;
+
+	assert_int_equal(store_open(&store, place->store, STORE_WRITE, why, sizeof(why)), 0);
+	for (unsigned i = 0; i < CONFIG_RULES_MAX; i++)
+		assert_int_equal(store_suppress(store, &one, &id), 0);
+	store_close(store);
+	serve_close(place->serve);
+	assert_int_equal(serve_open(&place->serve, &options, why, sizeof(why)), 0);
+	int fd = connected(place);
+	say(fd, "{\"verb\":\"suppress\",\"rule\":{\"source\":\"192.0.2.8\",\"reason\":\"r\"}}\n");
+	assert_non_null(strstr(hear(fd, buf), "no room for more"));
+	assert_non_null(strstr(buf, "\"status\":2"));
+	say(fd, "{\"verb\":\"unsuppress\",\"id\":1}\n");
+	hear(fd, buf);
+	say(fd, "{\"verb\":\"suppress\",\"rule\":{\"source\":\"192.0.2.8\",\"reason\":\"r\"}}\n");
+	assert_non_null(strstr(hear(fd, buf), "{\"id\":"));
+	assert_int_equal(own_count, CONFIG_RULES_MAX);
 	close(fd);
 }
 
@@ -450,6 +481,7 @@ main(void)
 		TEST(without_descriptors_it_waits_and_does_not_spin),
 		TEST(an_incident_is_acknowledged_by_who_the_kernel_says),
 		TEST(what_is_suppressed_is_checked_kept_and_told),
+		TEST(suppression_that_there_is_no_room_for_is_refused),
 		TEST(a_socket_in_use_is_left_alone_and_one_left_behind_is_taken),
 		TEST(a_socket_of_another_kind_is_not_taken),
 		TEST(a_file_that_is_no_socket_is_not_removed),
