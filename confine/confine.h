@@ -10,6 +10,9 @@
 
 #define CONFINE_WHY_MAX 256
 
+/* First of all, before there are threads: nothing that is started from here gets more rights. */
+void confine_begin(void);
+
 /*
  * From root to this user and its groups, for good, in every thread; all capabilities go but those
  * named (CAP_*), which only the calling thread keeps. An empty user leaves all as it is. 0; or

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "base/stdfds.h"
+#include "confine/confine.h"
 #include "control/options.h"
 #include "control/run.h"
 
@@ -11,6 +12,7 @@ main(int argc, char **argv)
 	struct options options;
 	char why[512] = "";
 
+	confine_begin();
 	if (stdfds_open() != 0)
 		return EXIT_FAILED;
 	switch (options_read(&options, argc, argv, why, sizeof(why))) {

@@ -315,6 +315,7 @@ main(int argc, char **argv)
 	char why[512] = "";
 	int status = EXIT_BAD_INPUT;
 
+	confine_begin();
 	if (stdfds_open() != 0)
 		return EXIT_FAILED;
 	switch (options_read(&p.options, argc, argv, why, sizeof(why))) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/stdfds.h"
+#include "confine/confine.h"
 #include "dataplane/io/options.h"
 #include "dataplane/io/run.h"
 
@@ -13,6 +14,7 @@ main(int argc, char **argv)
 	char why[512] = "";
 	sigset_t set;
 
+	confine_begin();
 	if (stdfds_open() != 0)
 		return 1;
 	switch (options_read(&options, argc, argv, why, sizeof(why))) {

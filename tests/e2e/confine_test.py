@@ -210,6 +210,19 @@ def interface_that_comes_back_is_opened_by_another_user():
 
 
 @case
+def without_the_lists_of_calls_nothing_gets_more_rights_either():
+    with alone() as a:
+        text = a.configuration.read_text()
+        a.configuration.write_text(text + "confine:\n  system_calls: false\n")
+        dataplane, control = a.dataplane(), a.control()
+        until("packets", lambda: a.packets() > 0)
+        for child in (dataplane, control):
+            for task in os.listdir(f"/proc/{child.pid}/task"):
+                expect(status(child.pid, "NoNewPrivs", task) == ["1"], "new privileges")
+                expect(status(child.pid, "Seccomp", task) == ["0"], "the lists hold")
+
+
+@case
 def control_has_no_network_socket():
     with alone() as a:
         a.dataplane()
