@@ -9,6 +9,10 @@
 #define SELDOM __attribute__((cold, noinline))
 
 /* Of a function that is called from several places for each event: one copy for all of them. */
+#ifdef __clang__
+#define ONE_COPY __attribute__((noinline)) /* it makes no clones, and knows no word for it */
+#else
 #define ONE_COPY __attribute__((noinline, noclone))
+#endif
 
 #endif
