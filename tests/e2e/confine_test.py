@@ -183,7 +183,8 @@ def network(a):
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
         a.prefix = ["nsenter", f"--net=/run/netns/{name}"]
-        yield lambda *words: subprocess.run(["ip", "-n", name, *words], check=True)
+        # Not ip -n, which wants mounts of its own, and has none in a chroot.
+        yield lambda *words: subprocess.run([*a.prefix, "ip", *words], check=True)
     finally:
         subprocess.run(["ip", "netns", "del", name], check=True)
 

@@ -55,7 +55,7 @@ def namespace():
     name = f"smtap-{os.getpid()}-b"
     expect_status(run("ip", "netns", "add", name), 0)
     try:
-        run("ip", "-n", name, "link", "set", "lo", "up")
+        run("nsenter", f"--net=/run/netns/{name}", "ip", "link", "set", "lo", "up")
         yield name
     finally:
         run("ip", "netns", "del", name)
@@ -78,11 +78,21 @@ def nft_loads_what_is_written_and_what_is_closed_goes():
         path = folder / "smtap.nft"
 
         def load(*options):
-            r = run("ip", "netns", "exec", name, "nft", *options, "-f", path)
+            r = run("nsenter", f"--net=/run/netns/{name}", "nft", *options, "-f", path)
             expect_status(r, 0)
 
         def members(which):
-            r = run("ip", "netns", "exec", name, "nft", "-j", "list", "set", "inet", "smtap", which)
+            r = run(
+                "nsenter",
+                f"--net=/run/netns/{name}",
+                "nft",
+                "-j",
+                "list",
+                "set",
+                "inet",
+                "smtap",
+                which,
+            )
             expect_status(r, 0)
             (found,) = (x["set"] for x in json.loads(r.stdout)["nftables"] if "set" in x)
             return {json.dumps(e["elem"]["val"]): e["elem"] for e in found.get("elem", [])}
@@ -274,7 +284,7 @@ def exabgp_announces_flow_routes_to_its_neighbour_and_withdraws_them():
                 "exabgp_api_cli": "false",
             }
             process = subprocess.Popen(
-                ["ip", "netns", "exec", name, *command, str(folder / "exabgp.conf")],
+                ["nsenter", f"--net=/run/netns/{name}", *command, str(folder / "exabgp.conf")],
                 stdout=stack.enter_context(open(said, "w")),
                 stderr=subprocess.STDOUT,
                 env=surroundings,
