@@ -30,6 +30,7 @@
 #include "export/blocklist/render.h"
 #include "export/blocklist/table.h"
 #include "export/pages/pages.h"
+#include "export/sink/file.h"
 #include "export/sink/secret.h"
 
 #define MODE 0644
@@ -185,44 +186,16 @@ guard(struct blocklist *b, const struct config_exporter *e, char why[SINK_WHY_MA
 	return r;
 }
 
-static int
-write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 /* In the place of the file that was there, as a whole. */
 static int
 replace_file(const char *path, const char *text, size_t len)
 {
 	char scratch[PATH_MAX + 8];
-	int fd, r;
+	const struct file_place place = {
+		.folder = AT_FDCWD, .name = path, .scratch = scratch, .mode = MODE};
 
 	snprintf(scratch, sizeof(scratch), "%s.new", path);
-	unlink(scratch); /* what a killed one left */
-	fd = open(scratch, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
-	if (fd < 0)
-		return -errno;
-	r = write_all(fd, text, len);
-	if (r == 0 && fsync(fd) != 0)
-		r = -errno;
-	if (close(fd) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(scratch, path) != 0)
-		r = -errno;
-	if (r != 0)
-		unlink(scratch);
-	return r;
+	return file_put(&place, text, len);
 }
 
 /* Is who reads the pipe still the one that reads it? */

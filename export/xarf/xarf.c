@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "contract/prefix.h"
+#include "export/sink/file.h"
 #include "export/xarf/report.h"
 
 #define MODE 0640
@@ -106,44 +107,16 @@ is_ours(const struct xarf *x, const char *source)
 	return false;
 }
 
-/* 0 or -errno. */
-static int
-write_all(int fd, const char *text, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, text, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		text += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == 0 ? 0 : -errno;
-}
-
 static int
 write_file(const struct xarf *x, const char *id, const char *text)
 {
 	char name[REPORT_ID_MAX + 8], scratch[REPORT_ID_MAX + 8];
-	int fd, error;
+	const struct file_place place = {
+		.folder = x->fd, .name = name, .scratch = scratch, .mode = MODE};
 
 	snprintf(name, sizeof(name), "%s.json", id);
 	snprintf(scratch, sizeof(scratch), ".%s.new", id);
-	/* What a killed smtap-export left. */
-	unlinkat(x->fd, scratch, 0);
-	fd = openat(x->fd, scratch, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
-	if (fd < 0)
-		return -errno;
-	error = write_all(fd, text, strlen(text));
-	if (close(fd) != 0 && !error)
-		error = -errno;
-	if (!error && renameat(x->fd, scratch, x->fd, name) != 0)
-		error = -errno;
-	if (error)
-		unlinkat(x->fd, scratch, 0);
-	return error;
+	return file_put(&place, text, strlen(text));
 }
 
 /* 0, also when there is nothing to report; or -errno. */
