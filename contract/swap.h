@@ -1,12 +1,12 @@
 /*
  * After the handshake control may ask the dataplane, on the same socket, to scan with the patterns
- * that stand in its folder by now:
+ * that stand in the folder that the configuration names by now:
  *
  *   control -> dataplane  SWAP_ASK     what the databases must be made of
  *   dataplane -> control  SWAP_ANSWER  since when it scans with them, or why it goes on as before
  *
- * The folder is the dataplane's own affair: whoever got hold of control can make it read it again,
- * and no more.
+ * The folder is the dataplane's own affair: whoever got hold of control can make it read the
+ * configuration and the folder again, and no more.
  */
 #ifndef SMTAP_CONTRACT_SWAP_H
 #define SMTAP_CONTRACT_SWAP_H

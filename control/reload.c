@@ -7,10 +7,12 @@
  *
  *   1. The new patterns, with those of before besides, name what comes: the dataplane may only
  *      send an id that is known here already, and what it sent before keeps its name.
- *   2. If the databases must be others, the dataplane is asked to load them (contract/swap.h). What
- *      it refuses changes nothing: the old patterns come back, and its reason is the answer.
+ *   2. If the compiled patterns must be others, the dataplane is asked to load them
+ *      (contract/swap.h). What it refuses changes nothing: the old patterns come back, and its
+ *      reason is the answer.
  *   3. Settings that are looked at each time that they count are overwritten where they stand, what
- *      was made of others is made anew. So no event is counted by half of each.
+ *      was made of others is made anew. So no event is counted by half of each. Databases of
+ *      addresses, which were opened with the draft, take the place of those of before.
  *
  * What needs a restart is named in the answer. Windows, counters and findings are not touched.
  *
@@ -38,7 +40,8 @@ enum { FAILED = 1, BAD = 2 }; /* exit statuses of whoever asked */
 struct reload_draft {
 	struct config fresh;
 	struct pattern_set *patterns; /* owned; once these are used, those of before */
-	bool swapped;                 /* the dataplane has other databases now */
+	struct enrich *enrich;        /* owned; once it is used, the one of before; NULL: none */
+	bool swapped;                 /* the dataplane has other patterns now */
 };
 
 static void
@@ -49,6 +52,7 @@ draft_free(struct reload_draft *draft)
 	config_free(&draft->fresh);
 	pattern_set_free(draft->patterns);
 	free(draft->patterns);
+	enrich_close(draft->enrich);
 	free(draft);
 }
 
@@ -88,10 +92,12 @@ read_draft(const struct reload *reload, struct reload_draft *draft, char *why, s
 	if (reload->config_file &&
 		config_read(&draft->fresh, reload->config_file, why, why_len) != 0)
 		return BAD;
-	/* The folder waits for a restart; it is the one that the dataplane has. */
-	if (patterns_read(draft->patterns, reload->run->config, why, why_len) != 0)
+	if (patterns_read(draft->patterns, &draft->fresh, why, why_len) != 0)
 		return BAD;
 	int r = pattern_set_follow(draft->patterns, reload->run->patterns, why, why_len);
+	/* Also where they have the names of before: a file may have been replaced. */
+	if (r == 0)
+		r = enrich_open(&draft->enrich, &draft->fresh, why, why_len);
 	return r == 0 ? 0 : r == -ENOMEM ? FAILED : BAD;
 }
 
@@ -161,6 +167,16 @@ count_patterns(const struct pattern_set *set)
 	return n;
 }
 
+static void
+take_enrich(struct run *run, struct reload_draft *draft)
+{
+	struct enrich *before = run->enrich;
+
+	eve_set_enrich(run->eve, draft->enrich);
+	run->enrich = draft->enrich;
+	draft->enrich = before;
+}
+
 static int
 take_settings(struct run *run, struct reload_draft *draft, struct config_reload *what)
 {
@@ -174,6 +190,7 @@ take_settings(struct run *run, struct reload_draft *draft, struct config_reload 
 	if (what->exporters)
 		stored_set_exporters(&run->stored, run->config);
 	run_set_rotation(run);
+	take_enrich(run, draft);
 	return r;
 }
 
@@ -190,12 +207,15 @@ finish(struct run *run, struct reload_draft *draft, const char *note)
 	if (r != 0)
 		note = r == -ENOMEM ? "out of memory: rules are as they were"
 				    : "too many rules came and went: rules are as they were";
-	run_fail(0, "reloaded: %u settings are others, %zu patterns%s%s%s%s%s", what.taken,
-		patterns, draft->swapped ? " are new in the dataplane" : "", note[0] ? "; " : "",
-		note, what.waits ? "; needs a restart: " : "", what.names);
-	json_t *o = json_pack("{s:i, s:I, s:b, s:s, s:s}", "settings", (int)what.taken, "patterns",
-		(json_int_t)patterns, "swapped", draft->swapped, "restart", what.names, "note",
-		note);
+	run_fail(0,
+		"reloaded: %u settings are others, %zu patterns%s, %u databases of "
+		"addresses%s%s%s%s",
+		what.taken, patterns, draft->swapped ? " are new in the dataplane" : "",
+		enrich_count(run->enrich), note[0] ? "; " : "", note,
+		what.waits ? "; needs a restart: " : "", what.names);
+	json_t *o = json_pack("{s:i, s:I, s:b, s:i, s:s, s:s}", "settings", (int)what.taken,
+		"patterns", (json_int_t)patterns, "swapped", draft->swapped, "databases",
+		(int)enrich_count(run->enrich), "restart", what.names, "note", note);
 	if (o && r != 0)
 		json_object_set_new(o, "error", json_string(note));
 	answer(run, o);

@@ -9,14 +9,15 @@
 static const char reload_help[] =
 	"usage: smtap reload [OPTION...]\n"
 	"\n"
-	"Tells a running instance to read its configuration and its compiled patterns again. No\n"
-	"packet, counter or window is lost. What is wrong with a file is said, with its line, and\n"
-	"all stays as it was; what needs a restart is named.\n"
+	"Tells a running instance to read its configuration, compiled patterns and databases of\n"
+	"addresses again. No packet, counter or window is lost. What is wrong with a file is "
+	"said,\n"
+	"with its line, and all stays as it was; what needs a restart is named.\n"
 	"\n" LOOK_SOCKET_HELP "      --json             a JSON object\n"
 	"      --help\n"
 	"\n"
-	"Exit status: 0 done; 1 it failed, or no instance is there; 2 bad usage, configuration or\n"
-	"patterns.\n"
+	"Exit status: 0 done; 1 it failed, or no instance is there; 2 bad usage, configuration,\n"
+	"patterns or databases.\n"
 	"\n"
 	"Examples:\n"
 	"  smtap reload\n"
@@ -38,6 +39,7 @@ static void
 print(json_t *answer)
 {
 	const char *restart = text_of(answer, "restart"), *note = text_of(answer, "note");
+	json_int_t databases = json_integer_value(json_object_get(answer, "databases"));
 
 	printf("%" JSON_INTEGER_FORMAT " settings are others; %" JSON_INTEGER_FORMAT
 	       " patterns, which %s\n",
@@ -45,6 +47,9 @@ print(json_t *answer)
 		json_integer_value(json_object_get(answer, "patterns")),
 		json_is_true(json_object_get(answer, "swapped")) ? "are others by now"
 								 : "are as they were");
+	if (databases > 0)
+		printf("%" JSON_INTEGER_FORMAT " databases of addresses, opened again\n",
+			databases);
 	if (note[0])
 		printf("%s\n", note);
 	if (restart[0])

@@ -138,6 +138,12 @@ enrich_close(struct enrich *enrich)
 	free(enrich);
 }
 
+unsigned
+enrich_count(const struct enrich *enrich)
+{
+	return enrich ? (unsigned)enrich->country.open + enrich->asn.open : 0;
+}
+
 /* The address's entry; false when there is none. */
 static bool
 find(struct enrich *e, const struct database *db, const struct addr *addr,

@@ -33,6 +33,9 @@ struct enrich_place {
 int enrich_open(struct enrich **enrich, const struct config *config, char *why, size_t why_len);
 void enrich_close(struct enrich *enrich);
 
+/* How many databases are open; enrich may be NULL. */
+unsigned enrich_count(const struct enrich *enrich);
+
 /* Both: is anything known? enrich may be NULL. */
 bool enrich_addr(struct enrich *enrich, const struct addr *addr, struct enrich_place *out);
 

@@ -109,6 +109,10 @@ void eve_finding(struct eve *eve, const struct engine_telling *telling);
  */
 int eve_set_patterns(struct eve *eve, const struct pattern_set *patterns);
 
+/* From now on these databases, borrowed as those of before; NULL: none. What was counted goes on.
+ */
+void eve_set_enrich(struct eve *eve, struct enrich *enrich);
+
 /* Rules that may keep alerts of patterns back; borrowed until eve_close. */
 void eve_set_rules(struct eve *eve, struct suppress *rules);
 

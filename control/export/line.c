@@ -95,7 +95,14 @@ eve_counters(const struct eve *eve, struct eve_counters *out)
 {
 	*out = eve->counters;
 	out->rcpt_evicted = rcpt_evicted(eve->rcpt);
-	out->enrich_errors = enrich_errors(eve->enrich);
+	out->enrich_errors += enrich_errors(eve->enrich);
+}
+
+void
+eve_set_enrich(struct eve *eve, struct enrich *enrich)
+{
+	eve->counters.enrich_errors += enrich_errors(eve->enrich);
+	eve->enrich = enrich;
 }
 
 /* Room for so many bytes more. A line longer than the buffer is a strange one, but no less a line.

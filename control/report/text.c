@@ -374,8 +374,8 @@ print_control_doubts(const struct report *r, FILE *out)
 	any |= print_doubt(out, totals.untracked, "login attempts not counted: no room");
 	any |= print_doubt(out, totals.findings_refused, "findings not opened: too many at a time");
 	any |= print_doubt(out, totals.findings_cut, "findings closed early, for more severe ones");
-	any |= print_doubt(out, enrich_errors(r->enrich),
-		"look-ups of addresses that met damage in a database");
+	any |= print_doubt(
+		out, r->eve->enrich_errors, "look-ups of addresses that met damage in a database");
 	any |= print_doubt(out, r->eve->rcpt_evicted,
 		"mail transactions without their recipients: too many at a time");
 	return any;

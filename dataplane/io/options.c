@@ -159,6 +159,7 @@ options_patterns(struct options *o, char *why, size_t why_len)
 		snprintf(why, why_len, "--patterns: the path is too long");
 		return -ENAMETOOLONG;
 	}
+	o->patterns_given = true;
 	return 0;
 }
 
@@ -210,8 +211,11 @@ options_read_config(struct options *o, int argc, char **argv, char *why, size_t 
 	config_defaults(&o->config);
 	optind = 1;
 	while ((option = getopt_long(argc, argv, "c:", options_long, NULL)) != -1) {
-		if (option == 'c' && config_read(&o->config, optarg, why, why_len) != 0)
+		if (option != 'c')
+			continue;
+		if (config_read(&o->config, optarg, why, why_len) != 0)
 			return -EINVAL;
+		o->config_file = optarg;
 	}
 	return 0;
 }

@@ -10,6 +10,8 @@
 
 struct options {
 	struct config config;
+	const char *config_file; /* of argv; NULL: none */
+	bool patterns_given;     /* their folder, which is not the configuration's then */
 	int control_fd;
 	int status_fd;   /* -1: none */
 	int handover_fd; /* live: where control's sockets come from; -1: dataplane.socket */

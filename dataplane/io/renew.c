@@ -4,9 +4,10 @@
  * Keeps: the set and the views that were swapped out last, and the token of that.
  *
  * A worker reads its view's pointer for each line, and says once in each turn of its loop that it
- * holds none (rte_rcu_qsbr_quiescent: one store of its own). The main lcore loads the new set,
- * makes a view for each worker, swaps the pointers, and takes a token; when all workers have said
- * so since, what was swapped out is freed. Nobody waits: it looks each second.
+ * holds none (rte_rcu_qsbr_quiescent: one store of its own). The main lcore reads from its
+ * configuration where the patterns are by now, loads the new set, makes a view for each worker,
+ * swaps the pointers, and takes a token; when all workers have said so since, what was swapped out
+ * is freed. Nobody waits: it looks each second.
  *
  * Always holds: workers see a whole set, some a turn later than others; no packet waits. While one
  * set is still to be freed no other is taken. A set that is not what control expects, is damaged
@@ -19,6 +20,7 @@
 #include <errno.h>
 #include <rte_rcu_qsbr.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "contract/hsdb.h"
@@ -73,10 +75,38 @@ swap_in(struct run *run, struct match_set *set)
 	return 0;
 }
 
+/*
+ * The folder, as the configuration has it by now: nobody tells it to us, so that control cannot
+ * choose what is loaded. One that we may not read any more counts as it did at the start. 0, or
+ * -errno with why.
+ */
+static int
+find_folder(const struct options *o, char dir[CONFIG_TEXT_MAX], char *why, size_t why_len)
+{
+	struct config *now;
+
+	snprintf(dir, CONFIG_TEXT_MAX, "%s", o->config.pattern_dir);
+	if (!o->config_file || o->patterns_given)
+		return 0;
+	now = malloc(sizeof(*now)); /* large */
+	if (!now) {
+		snprintf(why, why_len, "%s: out of memory", o->config_file);
+		return -ENOMEM;
+	}
+	config_defaults(now);
+	int r = config_read(now, o->config_file, why, why_len);
+	if (r == 0)
+		snprintf(dir, CONFIG_TEXT_MAX, "%s", now->pattern_dir);
+	config_free(now);
+	free(now);
+	return r == -EACCES ? 0 : r;
+}
+
 static int
 load(struct run *run, const struct swap *ask, char *why, size_t why_len)
 {
 	unsigned which;
+	char dir[CONFIG_TEXT_MAX];
 	struct match_set *set;
 
 	renew_look(run);
@@ -86,14 +116,17 @@ load(struct run *run, const struct swap *ask, char *why, size_t why_len)
 		snprintf(why, why_len, "workers are still about to leave the patterns of before");
 		return -EBUSY;
 	}
-	set = patterns_load(run->options->config.pattern_dir, why, why_len);
+	int r = find_folder(run->options, dir, why, why_len);
+	if (r != 0)
+		return r;
+	set = patterns_load(dir, why, why_len);
+	r = -EINVAL;
 	if (!set)
-		return -EINVAL;
-	int r = -EINVAL;
+		return r;
 	if (!is_made_of(set, ask->source, &which))
 		snprintf(why, why_len,
-			"%s was not compiled from the pattern files as they are; " HSDB_REMEDY,
-			hsdb_file_name((enum event_context)which));
+			"%s%s%s was not compiled from the pattern files as they are; " HSDB_REMEDY,
+			dir, dir[0] ? "/" : "", hsdb_file_name((enum event_context)which));
 	else if ((r = swap_in(run, set)) != 0)
 		snprintf(why, why_len, "out of memory for the patterns of %u workers",
 			run->worker_count);

@@ -21,6 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 import live_test  # noqa: E402
 from lab import Missing, b64  # noqa: E402
 from live_test import AF_PACKET, SEEN, devices  # noqa: E402
+from mmdb import COUNTRIES, SYSTEMS, database  # noqa: E402
 from pcapgen import Session, Wire  # noqa: E402
 
 
@@ -339,8 +340,8 @@ MANY = 6  # changes of patterns
 class Patterns:
     """A folder of pattern files and databases, which changes."""
 
-    def __init__(self, lab, smtap):
-        self.folder = lab.path / "patterns"
+    def __init__(self, lab, smtap, name="patterns"):
+        self.folder = lab.path / name
         self.program = pathlib.Path(smtap).parent / "patterns/smtap-patterns"
         shutil.copytree(pathlib.Path(smtap).parent / "patterns", self.folder)
         self.command = self.folder / "command.yaml"
@@ -429,6 +430,85 @@ def patterns_are_swapped_under_three_workers(tap, name, lab, smtap):
     check_patterns(tap, name, lab, smtap, "--workers", "3")
 
 
+def put(path, data):
+    """In the place of what is there, which stays whole for whoever reads it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_bytes(data)
+    os.rename(fresh, path)
+
+
+def patterns_and_databases_of_other_places_are_taken_while_packets_flow(tap, name, lab, smtap):
+    lab.cable()
+    lab.users()
+    devices(lab)
+    write_guesses(lab, 1500)
+    first, second = Patterns(lab, smtap), Patterns(lab, smtap, "others")
+    second.write(id=10001, name="a client of ours")
+    country, asn = lab.path / "country.mmdb", lab.path / "asn.mmdb"
+    damaged = {f"{live_test.ATTACKER}/32": {"country": {"iso_code": "nowhere"}}}
+    put(country, database("GeoLite2-Country", damaged))
+    put(asn, database("GeoLite2-ASN", SYSTEMS))
+    said, off = {}, []
+
+    def config(patterns, *databases):
+        return (
+            f"incident:\n  update_interval: 1s\npatterns:\n  directory: {patterns}\n"
+            "enrich:\n" + "".join(f"  {line}\n" for line in databases)
+        )
+
+    def errors(live):
+        return live.counters()["enrich_errors"]
+
+    def places(live):
+        """What the last update says of where the attacker is."""
+        last = (live.found("stuffing", live_test.ATTACKER) or [{"smtap": {}}])[-1]["smtap"]
+        return last.get("source_country"), last.get("source_asn")
+
+    def refused(live, what, text, *words):
+        answer = reload(lab, live, smtap, text, status=2)
+        off.extend(f"{what}: {answer}" for word in words if str(word) not in answer)
+
+    def meanwhile(live, process):
+        before = daemons(live)
+        old = f"country_db: {country}"
+        lab.until("damage that is counted", lambda: errors(live) > 0)
+        refused(live, "folder", config(lab.path / "none", old), lab.path / "none", "No such")
+        refused(live, "not compiled", config(second.folder, old), second.folder / "command.hsdb")
+        other = f"asn_db: {country}"
+        refused(live, "of countries", config(first.folder, old, other), "enrich.asn_db", country)
+        cut = country.read_bytes()[:-60]
+        (lab.path / "cut.mmdb").write_bytes(cut)
+        bad = f"country_db: {lab.path}/cut.mmdb"
+        refused(live, "damaged", config(first.folder, bad), lab.path / "cut.mmdb", "damaged")
+        said["quiet"] = titles(live), places(live)
+        second.compile()
+        said["new"] = reload(lab, live, smtap, config(second.folder, old, f"asn_db: {asn}"))
+        lab.until("a signature", lambda: titles(live))
+        lab.until("whose network it is", lambda: places(live) == (None, 64500))
+        said["errors"] = errors(live)
+        put(country, database("GeoLite2-Country", COUNTRIES))
+        said["same name"] = reload(lab, live, smtap, config(second.folder, old, f"asn_db: {asn}"))
+        lab.until("where it is", lambda: places(live) == ("NL", 64500))
+        said["later"] = errors(live)
+        said["none"] = reload(lab, live, smtap, config(second.folder))
+        lab.until("nothing of it", lambda: places(live) == (None, None))
+        said["last"] = errors(live)
+        if before != daemons(live) or None in before:
+            off.append("a daemon was started again")
+
+    text = config(first.folder, f"country_db: {country}")
+    _, _, lost_off, _ = run_with(lab, smtap, text, FOR_EVER, PPS // 4, meanwhile)
+    tap.point(f"{name}_and_sent_is_received_and_lost", lost_off)
+    if said["quiet"] != ({}, (None, None)):
+        off.append(f"taken of what was refused: {said['quiet']}")
+    taken = [said[k]["databases"] for k in ("new", "same name", "none")]
+    if taken != [2, 2, 0] or not said["new"]["swapped"] or said["same name"]["swapped"]:
+        off.append(f"{said}")
+    if not said["errors"] <= said["later"] <= said["last"]:
+        off.append(f"errors went from {said['errors']} to {said['later']} to {said['last']}")
+    tap.point(name, off)
+
+
 def incidents(live, smtap, *args):
     r = subprocess.run(
         [smtap, "incidents", *args, "-o", live.folder], capture_output=True, text=True, timeout=60
@@ -509,6 +589,7 @@ CASES = [
     settings_are_taken_while_packets_flow,
     patterns_are_swapped_while_packets_flow,
     patterns_are_swapped_under_three_workers,
+    patterns_and_databases_of_other_places_are_taken_while_packets_flow,
     rotated_files_hold_together_what_one_file_would,
     logrotate_moves_the_file_away_and_no_line_is_lost,
     a_signal_to_the_whole_group_ends_nobody,

@@ -18,8 +18,8 @@
 
 #define FILE_MAX 65536
 
-/* libmaxminddb 1.7 leaks what it had read of metadata that then turn out to be damaged: once, at
-   start, before an error that ends the program. */
+/* libmaxminddb 1.7 leaks what it had read of metadata that then turn out to be damaged: each
+   time that such a file is opened. */
 const char *__lsan_default_suppressions(void);
 
 const char *

@@ -52,16 +52,19 @@ what_counts_each_time_is_taken_at_once(void **state)
 {
 	struct config_reload out = reloaded("incident: {quiet: 10m}",
 		"incident: {quiet: 20m}\nbruteforce: {passwords: 9}\nstats: {loss_percent: 7}\n"
-		"site: {local_nets: [192.0.2.0/24]}\n");
+		"site: {local_nets: [192.0.2.0/24]}\npatterns: {directory: /p}\n"
+		"enrich: {country_db: /c, asn_db: /a}\n");
 
 	(void)state;
-	assert_int_equal(out.taken, 4);
+	assert_int_equal(out.taken, 7);
 	assert_int_equal(out.waits, 0);
 	assert_string_equal(out.names, "");
 	assert_int_equal(running.incident_quiet, 20 * NS_PER_MIN);
 	assert_int_equal(running.bf_passwords, 9);
 	assert_int_equal(running.loss_percent, 7);
 	assert_int_equal(running.local_nets.count, 1);
+	assert_string_equal(running.pattern_dir, "/p");
+	assert_string_equal(running.asn_db, "/a");
 	config_free(&running);
 }
 
