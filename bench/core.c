@@ -58,6 +58,33 @@ open_pipeline(struct core *core)
 	return w->pipeline ? 0 : -1;
 }
 
+/* What a reader of packets knows of one beside its bytes. */
+static void
+stamp(struct core *core, struct rte_mbuf *m)
+{
+	core->clock_ns += core->packet_ns;
+	const struct packet_meta meta = {
+		.times = {.time_ns = core->clock_ns,
+			.clock_ns = core->clock_ns,
+			.order = ++core->order},
+		.link = DECODE_LINK_ETHERNET,
+	};
+
+	packet_set_meta(m, core->worker.meta_offset, &meta);
+	if (core->options->nic_checksum)
+		m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
+}
+
+/* The mbufs that a driver takes are stamped as it hands them over: the floor's and the worker's. */
+static uint16_t
+stamp_received(__rte_unused uint16_t port, __rte_unused uint16_t queue, struct rte_mbuf *mbufs[],
+	uint16_t n, __rte_unused uint16_t max, void *arg)
+{
+	for (uint16_t i = 0; i < n; i++)
+		stamp(arg, mbufs[i]);
+	return n;
+}
+
 int
 core_open(struct core *core, struct match_set *patterns)
 {
@@ -71,6 +98,8 @@ core_open(struct core *core, struct match_set *patterns)
 	w->run = &core->run;
 	w->decode = &core->decode;
 	w->done_fd = -1;
+	if (core->options->memif)
+		core->stamper = rte_eth_add_rx_callback(core->queue.port, 0, stamp_received, core);
 	w->meta_offset = packet_meta_register();
 	if (patterns)
 		w->match = match_open(patterns);
@@ -90,6 +119,8 @@ core_close(struct core *core)
 		ring_reader_close(&core->reader);
 	if (core->worker.ring.header)
 		ring_writer_close(&core->worker.ring);
+	if (core->stamper)
+		rte_eth_remove_rx_callback(core->queue.port, 0, core->stamper);
 	match_close(core->worker.match);
 	bench_memory_give(core->memory, core->memory_bytes);
 }
@@ -115,21 +146,13 @@ core_fill(struct core *core, unsigned n, struct traffic_tally *tally)
 		uint32_t len = core->mix->next(core->mix->state, frame, tally);
 		m->data_len = (uint16_t)len;
 		m->pkt_len = len;
-		if (core->options->nic_checksum)
-			m->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD | RTE_MBUF_F_RX_IP_CKSUM_GOOD;
-		core->clock_ns += core->packet_ns;
-		const struct packet_meta meta = {
-			.times = {.time_ns = core->clock_ns,
-				.clock_ns = core->clock_ns,
-				.order = ++core->order},
-			.link = DECODE_LINK_ETHERNET,
-		};
-		packet_set_meta(m, core->worker.meta_offset, &meta);
+		if (rig->ring)
+			stamp(core, m);
 		bytes += len;
 	}
 	tally->packets += n;
 	tally->bytes += bytes;
-	return rte_ring_enqueue_bulk(rig->ring, (void **)mbufs, n, NULL) == n ? bytes : 0;
+	return rig_send(rig, mbufs, n) == 0 ? bytes : 0;
 }
 
 uint64_t

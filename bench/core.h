@@ -14,7 +14,8 @@ struct core {
 	struct queue queue;
 	struct run_control run;
 	struct worker worker;
-	struct ring_reader reader; /* in the place of control */
+	struct ring_reader reader;                   /* in the place of control */
+	const struct rte_eth_rxtx_callback *stamper; /* of a port whose driver takes mbufs */
 	void *memory;
 	size_t memory_bytes;
 	uint64_t clock_ns;

@@ -38,6 +38,7 @@ enum option_code {
 	OPTION_FRAME,
 	OPTION_HUGE,
 	OPTION_APART,
+	OPTION_MEMIF,
 	OPTION_NIC_CHECKSUM,
 	OPTION_STAGES,
 	OPTION_CPU,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{"frame", required_argument, NULL, OPTION_FRAME},
 	{"huge", no_argument, NULL, OPTION_HUGE},
 	{"apart", no_argument, NULL, OPTION_APART},
+	{"memif", no_argument, NULL, OPTION_MEMIF},
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
 	{"stages", no_argument, NULL, OPTION_STAGES},
 	{"cpu", required_argument, NULL, OPTION_CPU},
@@ -85,6 +87,8 @@ print_help(void)
 	       "  --frame BYTES     each frame of background (of all sizes)\n"
 	       "  --huge            packets and tables on hugepages\n"
 	       "  --apart           each packet in pages of its own, not one behind the other\n"
+	       "  --memif           packets come by a memif port, which takes buffers and fills "
+	       "them\n"
 	       "  --nic-checksum    a NIC has verified the checksums\n"
 	       "  --stages          what each stage of the path takes, too\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
@@ -173,6 +177,9 @@ apply_option(struct bench_options *options, int code, const char *name)
 		return;
 	case OPTION_APART:
 		options->apart = true;
+		return;
+	case OPTION_MEMIF:
+		options->memif = true;
 		return;
 	case OPTION_NIC_CHECKSUM:
 		options->nic_checksum = true;

@@ -348,6 +348,10 @@ run(const struct bench_options *options)
 	struct match_set *patterns;
 	int result = 0;
 
+	if (options->memif) {
+		fprintf(stderr, "smtap-bench: overload: has a queue of its own, not --memif\n");
+		return -1;
+	}
 	if (scan_open(options, &patterns) != 0)
 		return -1;
 	for (unsigned i = 0; i < 16 && result == 0; i++) {

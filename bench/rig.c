@@ -1,4 +1,4 @@
-/* The EAL without hugepages, devices or privileges, and a ring for a NIC. */
+/* The EAL without hugepages, devices or privileges, and a ring or a memif for a NIC. */
 #include "bench/rig.h"
 
 #include <rte_eal.h>
@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "dataplane/io/pool.h"
 
 #define POOL_CACHE 256
 #define RIG_MBUFS (RIG_CHUNK + 2 * POOL_CACHE)
 #define EAL_MEMORY_MIB "512"
+#define LINK_WAIT_MS 5000
 
 static int
 first_allowed_cpu(void)
@@ -34,12 +36,19 @@ static int
 start_eal(const struct bench_options *options)
 {
 	char lcore[32];
-	char *argv[16] = {"smtap-bench", "--no-pci", "--no-telemetry", "--log-level=error", "-m",
+	char ends[2][96];
+	char *argv[20] = {"smtap-bench", "--no-pci", "--no-telemetry", "--log-level=error", "-m",
 		EAL_MEMORY_MIB, "--lcores", lcore};
 	int argc = 8;
 
 	snprintf(lcore, sizeof(lcore), "0@%d",
 		options->cpu < 0 ? first_allowed_cpu() : options->cpu);
+	for (unsigned i = 0; i < 2 && options->memif; i++) {
+		snprintf(ends[i], sizeof(ends[i]),
+			"--vdev=net_memif%u,role=%s,bsize=2048,rsize=13,socket=smtap-bench-%d", i,
+			i ? "client" : "server", (int)getpid());
+		argv[argc++] = ends[i];
+	}
 	if (options->huge) {
 		argv[argc++] = "--in-memory";
 	} else {
@@ -68,30 +77,73 @@ start_port(uint16_t port, struct rte_mempool *pool)
 	return 0;
 }
 
+/* The driver insists on a ring to transmit to; nothing is ever sent. */
+static int
+open_ring_port(struct rig *rig)
+{
+	/* Of the size given one place stays empty. */
+	rig->ring = rte_ring_create(
+		"bench", 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+	int port = rig->ring ? rte_eth_from_rings(
+				       "bench", &rig->ring, 1, &rig->ring, 1, rte_socket_id())
+			     : -1;
+
+	rig->port = (uint16_t)port;
+	return port < 0 ? -1 : start_port(rig->port, rig->pool);
+}
+
+/* Both ends are here; they find each other through DPDK's thread for interrupts. */
+static int
+open_memif(struct rig *rig)
+{
+	const struct timespec ms = {.tv_nsec = 1000000};
+	struct rte_eth_link link = {0};
+
+	if (rte_eth_dev_get_port_by_name("net_memif0", &rig->port) != 0 ||
+		rte_eth_dev_get_port_by_name("net_memif1", &rig->peer) != 0 ||
+		start_port(rig->port, rig->pool) != 0 || start_port(rig->peer, rig->pool) != 0)
+		return -1;
+	for (unsigned i = 0; i < LINK_WAIT_MS && !link.link_status; i++) {
+		nanosleep(&ms, NULL);
+		if (rte_eth_link_get_nowait(rig->port, &link) != 0)
+			return -1;
+	}
+	return link.link_status ? 0 : -1;
+}
+
 int
 rig_open(struct rig *rig, const struct bench_options *options)
 {
+	*rig = (struct rig){0};
 	if (start_eal(options) != 0)
 		return -1;
 	rig->pool = options->apart ? rte_pktmbuf_pool_create("bench", RIG_MBUFS, POOL_CACHE, 0,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id())
 				   : pool_create("bench", RIG_MBUFS, POOL_CACHE,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
-	/* Of the size given one place stays empty. */
-	rig->ring = rte_ring_create(
-		"bench", 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
-	if (!rig->pool || !rig->ring) {
+	if (!rig->pool) {
 		fprintf(stderr, "smtap-bench: no memory for packets: %s\n",
 			rte_strerror(rte_errno));
 		return -1;
 	}
-	/* The driver insists on a ring to transmit to; nothing is ever sent. */
-	int port = rte_eth_from_rings("bench", &rig->ring, 1, &rig->ring, 1, rte_socket_id());
-	if (port < 0 || start_port((uint16_t)port, rig->pool) != 0) {
-		fprintf(stderr, "smtap-bench: no ring port: %s\n", rte_strerror(rte_errno));
+	if ((options->memif ? open_memif(rig) : open_ring_port(rig)) != 0) {
+		fprintf(stderr, "smtap-bench: no %s port: %s\n", options->memif ? "memif" : "ring",
+			rte_strerror(rte_errno));
 		return -1;
 	}
-	rig->port = (uint16_t)port;
+	return 0;
+}
+
+int
+rig_send(const struct rig *rig, struct rte_mbuf *mbufs[], unsigned n)
+{
+	if (rig->ring)
+		return rte_ring_enqueue_bulk(rig->ring, (void **)mbufs, n, NULL) == n ? 0 : -1;
+	for (unsigned sent = 0, some; sent < n; sent += some) {
+		some = rte_eth_tx_burst(rig->peer, 0, mbufs + sent, (uint16_t)(n - sent));
+		if (some == 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -100,6 +152,10 @@ rig_close(struct rig *rig)
 {
 	rte_eth_dev_stop(rig->port);
 	rte_eth_dev_close(rig->port);
+	if (!rig->ring) {
+		rte_eth_dev_stop(rig->peer);
+		rte_eth_dev_close(rig->peer);
+	}
 	rte_ring_free(rig->ring);
 	rte_mempool_free(rig->pool);
 	rte_eal_cleanup();

@@ -1,4 +1,7 @@
-/* rig: the EAL, and a port whose packets are what bench puts into its ring. */
+/*
+ * rig: the EAL, and a port whose packets are what bench sends it: through a ring, which hands over
+ * the mbufs as they are, or through a memif, whose driver takes mbufs and copies packets into them.
+ */
 #ifndef SMTAP_BENCH_RIG_H
 #define SMTAP_BENCH_RIG_H
 
@@ -9,8 +12,9 @@
 
 struct rig {
 	struct rte_mempool *pool;
-	struct rte_ring *ring; /* what the port receives */
+	struct rte_ring *ring; /* what the port receives; NULL: a memif */
 	uint16_t port;
+	uint16_t peer; /* the other end of the memif */
 };
 
 /* Packets in flight at once; as many as the ring of a NIC's queue has room for. */
@@ -19,5 +23,8 @@ struct rig {
 /* 0, or -1 after one line on stderr. */
 int rig_open(struct rig *rig, const struct bench_options *options);
 void rig_close(struct rig *rig);
+
+/* Hand n packets to the port. 0, or -1: no room. */
+int rig_send(const struct rig *rig, struct rte_mbuf *mbufs[], unsigned n);
 
 #endif

@@ -98,6 +98,18 @@ def each_stage_has_its_share(program):
         expect(attack[f"stage_{name}_ns"] > 0, f"attack takes no time in {name}")
 
 
+def a_driver_receives_all_of_it_too(program):
+    """By a memif, both ends of which are the program's own. What is no scenario of it is told."""
+    few = ["--packets", str(PACKETS), "--repeats", "2", "--sessions", "64"]
+    done = bench(program, "--json", "--memif", *few, "background", "tap-mix")
+    expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
+    for line in map(json.loads, done.stdout.splitlines()):
+        expect(line["packets"] == 2 * PACKETS, f"{line['packets']} packets")
+        check_figures(line)
+    done = bench(program, "--memif", *few, "overload")
+    expect(done.returncode == 1 and done.stderr.count("\n") == 1, f"overload: {done.stderr}")
+
+
 def each_database_has_a_cost(program):
     done = bench(program, "--json", "--packets", "1", "--repeats", "1", "patterns")
     expect(done.returncode == 0, f"exit status {done.returncode}: {done.stderr}")
@@ -159,6 +171,7 @@ def a_sweep_is_measured_and_drawn(program):
 CASES = [
     each_mix_reports_what_it_played,
     each_stage_has_its_share,
+    a_driver_receives_all_of_it_too,
     each_database_has_a_cost,
     the_list_names_each_scenario,
     overload_plays_each_load_with_and_without_shedding,
