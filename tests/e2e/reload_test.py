@@ -474,10 +474,9 @@ def patterns_and_databases_of_other_places_are_taken_while_packets_flow(tap, nam
         lab.until("damage that is counted", lambda: errors(live) > 0)
         refused(live, "folder", config(lab.path / "none", old), lab.path / "none", "No such")
         refused(live, "not compiled", config(second.folder, old), second.folder / "command.hsdb")
-        other = f"asn_db: {country}"
-        refused(live, "of countries", config(first.folder, old, other), "enrich.asn_db", country)
-        cut = country.read_bytes()[:-60]
-        (lab.path / "cut.mmdb").write_bytes(cut)
+        other = config(first.folder, old, f"asn_db: {country}")
+        refused(live, "of countries", other, "enrich.asn_db", country)
+        (lab.path / "cut.mmdb").write_bytes(country.read_bytes()[:-60])
         bad = f"country_db: {lab.path}/cut.mmdb"
         refused(live, "damaged", config(first.folder, bad), lab.path / "cut.mmdb", "damaged")
         said["quiet"] = titles(live), places(live)
