@@ -2,7 +2,7 @@
  * Theory of operation.
  *
  * Keeps: the table of who is to be blocked (table.c) and, of flowspec, what was announced to
- * whoever reads the pipe.
+ * whoever reads the pipe (flows.c).
  *
  * Always holds: a file or a page is replaced as a whole; nobody reads half of one. A dry run, which
  * is the default, writes beside: what is named is left alone. What was blocked is made anew at each
@@ -17,16 +17,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/duration.h"
 #include "config/config.h"
+#include "export/blocklist/flows.h"
 #include "export/blocklist/render.h"
 #include "export/blocklist/table.h"
 #include "export/pages/pages.h"
@@ -35,7 +33,6 @@
 
 #define MODE 0644
 #define DRY ".dry-run"
-#define PIPE_WAIT_MS 5000 /* for who reads it; below SINK_CALL_MAX_S */
 
 enum output { OUTPUT_TEXT, OUTPUT_EDL, OUTPUT_NFT, OUTPUT_FLOWSPEC }; /* as the key has them */
 
@@ -48,10 +45,7 @@ struct blocklist {
 	const struct config_ports *ports;
 	const char *nft_table;
 	char where[PATH_MAX]; /* file, pipe or page */
-	/* Of flowspec. */
-	int pipe; /* -1: nobody reads */
-	struct prefix *announced;
-	size_t announced_count;
+	struct flows *flows;  /* owned; NULL: not of flowspec, or a dry run */
 };
 
 static uint64_t
@@ -131,9 +125,11 @@ make_table(struct blocklist *b, const struct config_exporter *e, const struct co
 		add_never(&rules, n);
 	for (const char *n = NULL; (n = config_list_next(&config->local_nets, n)) != NULL;)
 		add_never(&rules, n);
+	bool announces = b->output == OUTPUT_FLOWSPEC && !b->dry;
 	b->table = table_new(&rules);
-	b->announced = calloc(rules.entries, sizeof(*b->announced));
-	if (b->table && b->announced)
+	if (announces)
+		b->flows = flows_new(rules.entries, b->where, b->ports);
+	if (b->table && (b->flows || !announces))
 		return 0;
 	snprintf(why, SINK_WHY_MAX, "out of memory");
 	return -ENOMEM;
@@ -198,104 +194,6 @@ replace_file(const char *path, const char *text, size_t len)
 	return file_put(&place, text, len);
 }
 
-/* Is who reads the pipe still the one that reads it? */
-static bool
-is_read(const struct blocklist *b)
-{
-	struct pollfd p = {.fd = b->pipe};
-
-	return b->pipe >= 0 && poll(&p, 1, 0) >= 0 && !(p.revents & (POLLERR | POLLHUP));
-}
-
-/* The pipe, if somebody reads it; who reads it anew has heard of nothing. */
-static int
-open_pipe(struct blocklist *b)
-{
-	struct stat st;
-
-	if (is_read(b))
-		return 0;
-	if (b->pipe >= 0)
-		close(b->pipe);
-	b->announced_count = 0;
-	b->pipe = open(b->where, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (b->pipe < 0)
-		return -errno;
-	if (fstat(b->pipe, &st) == 0 && S_ISFIFO(st.st_mode))
-		return 0;
-	close(b->pipe);
-	b->pipe = -1;
-	return -EINVAL;
-}
-
-static bool
-has(const struct prefix *list, size_t n, const struct prefix *p)
-{
-	for (size_t i = 0; i < n; i++)
-		if (prefix_covers(&list[i], p) && prefix_covers(p, &list[i]))
-			return true;
-	return false;
-}
-
-/* Until that time, monotonic. */
-static bool
-await_room(const struct blocklist *b, uint64_t until_ns)
-{
-	struct pollfd p = {.fd = b->pipe, .events = POLLOUT};
-	uint64_t now_ns = clock_ns(CLOCK_MONOTONIC);
-
-	return now_ns < until_ns && poll(&p, 1, (int)((until_ns - now_ns) / NS_PER_MS) + 1) > 0;
-}
-
-/* A line in one piece, or not at all: pipes take up to PIPE_BUF so. */
-static int
-say(struct blocklist *b, const struct prefix *p, bool announce, uint64_t until_ns)
-{
-	size_t len;
-	char *line = render_flow(p, b->ports, announce, &len);
-	int r = 0;
-
-	if (!line)
-		return -ENOMEM;
-	if (len > PIPE_BUF)
-		r = -EMSGSIZE;
-	else
-		while (r == 0 && write(b->pipe, line, len) != (ssize_t)len)
-			if (errno != EAGAIN || !await_room(b, until_ns))
-				r = -errno;
-	free(line);
-	return r;
-}
-
-/* What is no longer to be blocked first, then what is and was not. */
-static int
-announce(struct blocklist *b, const struct table_entry *entries, size_t n)
-{
-	uint64_t until_ns = clock_ns(CLOCK_MONOTONIC) + PIPE_WAIT_MS * NS_PER_MS;
-	int r = open_pipe(b);
-
-	for (size_t i = b->announced_count; i > 0 && r == 0; i--) {
-		struct prefix *p = &b->announced[i - 1];
-		bool stays = false;
-
-		for (size_t k = 0; k < n && !stays; k++)
-			stays = has(p, 1, &entries[k].prefix);
-		if (stays)
-			continue;
-		r = say(b, p, false, until_ns);
-		if (r == 0)
-			*p = b->announced[--b->announced_count];
-	}
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (has(b->announced, b->announced_count, &entries[i].prefix))
-			continue;
-		r = say(b, &entries[i].prefix, true, until_ns);
-		if (r == 0)
-			b->announced[b->announced_count++] = entries[i].prefix;
-	}
-	return r;
-}
-
 /* What a dry run of flowspec would say. */
 static int
 write_flows(struct blocklist *b, const struct table_entry *entries, size_t n)
@@ -326,7 +224,7 @@ put(struct blocklist *b, uint64_t now_ns)
 	int r;
 
 	if (b->output == OUTPUT_FLOWSPEC)
-		return b->dry ? write_flows(b, entries, n) : announce(b, entries, n);
+		return b->flows ? flows_say(b->flows, entries, n) : write_flows(b, entries, n);
 	text = b->output == OUTPUT_NFT ? render_nft(entries, n, b->nft_table, now_ns, &len)
 				       : render_text(entries, n, &len);
 	if (!text)
@@ -346,8 +244,7 @@ tick_blocklist(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX])
 
 	b->dirty |= table_expire(b->table, now_ns);
 	/* Whoever reads the pipe may have gone, and come again. */
-	if (b->output == OUTPUT_FLOWSPEC && !b->dry && !is_read(b))
-		b->dirty = true;
+	b->dirty |= b->flows && !flows_is_read(b->flows);
 	if (!b->dirty)
 		return SINK_DONE;
 	int r = put(b, now_ns);
@@ -386,12 +283,8 @@ close_blocklist(void *sink)
 		return;
 	if (b->output == OUTPUT_EDL && b->pages)
 		pages_remove(b->pages, b->where);
-	if (b->pipe >= 0) {
-		announce(b, NULL, 0);
-		close(b->pipe);
-	}
+	flows_free(b->flows);
 	table_free(b->table);
-	free(b->announced);
 	free(b);
 }
 
@@ -413,7 +306,6 @@ open_blocklist(void **sink, const struct config_exporter *e, const struct sink_c
 		.pages = context->pages,
 		.ports = &context->config->ports,
 		.nft_table = config_exporter_text(e, "table"),
-		.pipe = -1,
 	};
 	if (b->nft_table[strspn(b->nft_table, "abcdefghijklmnopqrstuvwxyz0123456789_")]) {
 		snprintf(why, SINK_WHY_MAX, "table: small letters, digits and _ make a name");

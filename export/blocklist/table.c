@@ -33,6 +33,8 @@ static const char *const nobodys[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10"
 struct table {
 	struct table_rules rules;
 	struct table_entry *entries; /* owned */
+	uint32_t *places;            /* owned; where the entry of a finding is, and 1; 0: free */
+	size_t mask;                 /* of places: a power of two, less 1 */
 	struct table_entry *listed;  /* owned; room for as many */
 	size_t count;
 	uint64_t evicted;
@@ -49,7 +51,12 @@ table_new(const struct table_rules *rules)
 	t->rules = *rules;
 	t->entries = calloc(rules->entries, sizeof(*t->entries));
 	t->listed = calloc(rules->entries, sizeof(*t->listed));
-	if (!t->entries || !t->listed) {
+	/* Never more than half of them taken, so that what is looked for is near. */
+	for (t->mask = 1; t->mask < 2 * rules->entries;)
+		t->mask *= 2;
+	t->places = calloc(t->mask, sizeof(*t->places));
+	t->mask--;
+	if (!t->entries || !t->listed || !t->places) {
 		table_free(t);
 		return NULL;
 	}
@@ -70,6 +77,7 @@ table_free(struct table *t)
 		return;
 	free(t->entries);
 	free(t->listed);
+	free(t->places);
 	free(t);
 }
 
@@ -156,19 +164,61 @@ is_reason(const struct table *t, const json_t *smtap, struct prefix *p)
 	return !may_never(t, p) && !is_server(smtap, p);
 }
 
+/* Findings are numbered one after another: multiplied, they lie apart (Knuth). */
+static size_t
+home_of(const struct table *t, uint64_t finding)
+{
+	return (size_t)(finding * UINT64_C(0x9e3779b97f4a7c15) >> 32) & t->mask;
+}
+
+/* Where this finding is noted, or would be. */
+static size_t
+place_of(const struct table *t, uint64_t finding)
+{
+	size_t i = home_of(t, finding);
+
+	while (t->places[i] != 0 && t->entries[t->places[i] - 1].finding != finding)
+		i = (i + 1) & t->mask;
+	return i;
+}
+
 static struct table_entry *
 find(struct table *t, uint64_t finding)
 {
-	for (size_t i = 0; i < t->count; i++)
-		if (t->entries[i].finding == finding)
-			return &t->entries[i];
-	return NULL;
+	uint32_t place = t->places[place_of(t, finding)];
+
+	return place != 0 ? &t->entries[place - 1] : NULL;
 }
 
+/* Its place is free; those behind it that were past their home for it come nearer. */
+static void
+forget_place(struct table *t, uint64_t finding)
+{
+	size_t gap = place_of(t, finding);
+
+	for (size_t i = (gap + 1) & t->mask; t->places[i] != 0; i = (i + 1) & t->mask) {
+		size_t home = home_of(t, t->entries[t->places[i] - 1].finding);
+
+		if (((i - home) & t->mask) < ((i - gap) & t->mask))
+			continue;
+		t->places[gap] = t->places[i];
+		gap = i;
+	}
+	t->places[gap] = 0;
+}
+
+/* The last one takes its room. */
 static void
 drop(struct table *t, struct table_entry *e)
 {
-	*e = t->entries[--t->count];
+	const struct table_entry *last = &t->entries[t->count - 1];
+
+	forget_place(t, e->finding);
+	if (e != last) {
+		t->places[place_of(t, last->finding)] = (uint32_t)(e - t->entries) + 1;
+		*e = *last;
+	}
+	t->count--;
 }
 
 /* Is a less worth blocking than b? */
@@ -192,7 +242,23 @@ room_for(struct table *t, const struct table_entry *want)
 		if (is_lesser(&t->entries[i], least))
 			least = &t->entries[i];
 	t->evicted++;
-	return is_lesser(least, want) ? least : NULL;
+	if (!is_lesser(least, want))
+		return NULL;
+	forget_place(t, least->finding);
+	return least;
+}
+
+/* One more, if there is room. */
+static bool
+add(struct table *t, const struct table_entry *new)
+{
+	struct table_entry *e = room_for(t, new);
+
+	if (!e)
+		return false;
+	*e = *new;
+	t->places[place_of(t, new->finding)] = (uint32_t)(e - t->entries) + 1;
+	return true;
 }
 
 bool
@@ -220,10 +286,9 @@ table_take(struct table *t, const json_t *alert, uint64_t now_ns)
 	new.severity = (unsigned)number_of(json_object_get(alert, "alert"), "severity");
 	new.until_ns = now_ns + keep_ns;
 	if (!e)
-		e = room_for(t, &new);
-	if (e)
-		*e = new;
-	return e != NULL;
+		return add(t, &new);
+	*e = new;
+	return true;
 }
 
 bool
@@ -237,20 +302,26 @@ table_expire(struct table *t, uint64_t now_ns)
 	return t->count != before;
 }
 
-/* IPv4 first; the shorter prefix first; of one prefix the one that stays longest. */
+int
+table_order(const struct prefix *a, const struct prefix *b)
+{
+	int v4 = (int)addr_is_v4(&b->addr) - (int)addr_is_v4(&a->addr);
+	int order = memcmp(&a->addr, &b->addr, sizeof(a->addr));
+
+	if (v4 != 0)
+		return v4;
+	return order != 0 ? order : (int)a->bits - (int)b->bits;
+}
+
+/* Of one prefix the one first that stays longest. */
 static int
 by_address(const void *a, const void *b)
 {
 	const struct table_entry *x = a, *y = b;
-	int v4 = (int)addr_is_v4(&y->prefix.addr) - (int)addr_is_v4(&x->prefix.addr);
-	int order = memcmp(&x->prefix.addr, &y->prefix.addr, sizeof(x->prefix.addr));
+	int order = table_order(&x->prefix, &y->prefix);
 
-	if (v4 != 0)
-		return v4;
 	if (order != 0)
 		return order;
-	if (x->prefix.bits != y->prefix.bits)
-		return x->prefix.bits < y->prefix.bits ? -1 : 1;
 	return x->until_ns > y->until_ns ? -1 : x->until_ns < y->until_ns;
 }
 

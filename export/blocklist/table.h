@@ -51,6 +51,9 @@ bool table_expire(struct table *table, uint64_t now_ns);
 /* What is to be blocked, each once, in the order of addresses; valid until the next call. */
 size_t table_list(struct table *table, const struct table_entry **entries);
 
+/* The order of addresses: IPv4 first, the shorter prefix first. <0, 0 or >0. */
+int table_order(const struct prefix *a, const struct prefix *b);
+
 /* Entries that others, graver ones, took the place of. */
 uint64_t table_evicted(const struct table *table);
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,11 +72,11 @@ opened(struct rig *s, const char *keys, struct pages *pages)
 }
 
 static void
-attack(struct rig *s, int finding, const char *source)
+tell(struct rig *s, int finding, const char *source, const char *state)
 {
 	json_t *eve = json_pack("{s:{s:i}, s:{s:i, s:s, s:s, s:s, s:s, s:i, s:i, s:i}}", "alert",
 		"severity", 1, "smtap", "finding_id", finding, "subject", source, "subject_type",
-		"source", "detector", "bruteforce", "finding_state", "open", "confidence", 95,
+		"source", "detector", "bruteforce", "finding_state", state, "confidence", 95,
 		"attempts", 100, "successes", 0);
 	const struct sink_alert alert = {.seq = (uint64_t)finding, .json = eve};
 	size_t sent = 0;
@@ -83,6 +84,12 @@ attack(struct rig *s, int finding, const char *source)
 	assert_non_null(eve);
 	assert_int_equal(blocklist_kind.send(s->sink, &alert, 1, &sent, s->why), SINK_DONE);
 	json_decref(eve);
+}
+
+static void
+attack(struct rig *s, int finding, const char *source)
+{
+	tell(s, finding, source, "open");
 }
 
 /* What is in the pipe now. */
@@ -147,6 +154,47 @@ who_reads_the_pipe_anew_hears_of_all(void **state)
 	close(fd);
 }
 
+/* What a router would have by now: no route twice, none withdrawn that is not there. */
+static void
+obey(struct rig *s, int fd, bool routes[256])
+{
+	for (char *line = strtok((char *)(uintptr_t)heard(s, fd), "\n"); line;
+		line = strtok(NULL, "\n")) {
+		const char *at = strstr(line, "source 198.51.100.");
+		bool announced = strncmp(line, "announce", 8) == 0;
+
+		assert_non_null(at);
+		long host = strtol(at + strlen("source 198.51.100."), NULL, 10);
+		assert_int_equal(routes[host], !announced);
+		routes[host] = announced;
+	}
+}
+
+static void
+routes_are_those_of_the_table_whatever_comes_and_goes(void **state)
+{
+	struct rig *s = *state;
+	char keys[KEYS_MAX / 2], source[32];
+	int fd = open(s->pipe, O_RDONLY | O_NONBLOCK);
+	bool routes[256] = {false}, wanted[256] = {false};
+	uint64_t random = 1;
+
+	snprintf(keys, sizeof(keys), "output: flowspec, hold: 0s, path: %s", s->pipe);
+	assert_int_equal(opened(s, keys, NULL), 0);
+	for (unsigned step = 0; step < 2000; step++) {
+		random = random * UINT64_C(6364136223846793005) + 1;
+		unsigned host = (unsigned)(random >> 33) % 256;
+
+		snprintf(source, sizeof(source), "198.51.100.%u", host);
+		wanted[host] = !wanted[host];
+		tell(s, (int)host + 1, source, wanted[host] ? "open" : "closed");
+		obey(s, fd, routes);
+		assert_memory_equal(routes, wanted, sizeof(routes));
+	}
+	blocklist_kind.close(s->sink);
+	close(fd);
+}
+
 static void
 no_list_takes_the_place_of_our_own_pages(void **state)
 {
@@ -170,6 +218,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(routes_are_announced_once_and_withdrawn_at_the_end),
 		TEST(who_reads_the_pipe_anew_hears_of_all),
+		TEST(routes_are_those_of_the_table_whatever_comes_and_goes),
 		TEST(no_list_takes_the_place_of_our_own_pages),
 	};
 

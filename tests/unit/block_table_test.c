@@ -190,6 +190,70 @@ the_gravest_and_latest_have_the_room(void **state)
 	assert_string_equal(list(s), "198.51.100.1\n198.51.100.4\n198.51.100.5\n");
 }
 
+/* The same by looking at each of them: who is told of last has the room. */
+struct model {
+	uint64_t told_ns[101]; /* by finding; 0: it is not listed */
+	unsigned count;
+};
+
+static void
+model_take(struct model *m, unsigned finding, bool open, uint64_t now_ns)
+{
+	unsigned least = 0;
+
+	if (!open) {
+		m->count -= m->told_ns[finding] != 0;
+		m->told_ns[finding] = 0;
+		return;
+	}
+	for (unsigned i = 1; i <= 100; i++)
+		if (m->told_ns[i] && (!least || m->told_ns[i] < m->told_ns[least]))
+			least = i;
+	if (m->told_ns[finding] == 0 && m->count == 40)
+		m->told_ns[least] = 0;
+	else
+		m->count += m->told_ns[finding] == 0;
+	m->told_ns[finding] = now_ns;
+}
+
+static void
+findings_are_found_whatever_came_and_went_before(void **state)
+{
+	const struct table_rules rules = {.confidence = 80,
+		.logins = 10,
+		.hold_ns = NS_PER_H,
+		.forget_ns = UINT64_MAX / 4,
+		.entries = 40,
+		.detectors = {"bruteforce"},
+		.detector_count = 1};
+	struct rig s = {.table = table_new(&rules)};
+	struct model model = {.count = 0};
+	char subject[32], want[101 * 16];
+	uint64_t random = 1;
+
+	(void)state;
+	for (unsigned step = 1; step <= 5000; step++) {
+		random = random * UINT64_C(6364136223846793005) + 1;
+		unsigned finding = (unsigned)(random >> 33) % 100 + 1;
+		bool open = random >> 62 != 0;
+		size_t len = 0;
+
+		snprintf(subject, sizeof(subject), "198.51.100.%u", finding);
+		/* One that is not sure enough any more goes. */
+		take(&s, &(struct told){finding, subject, .confidence = open ? 90 : 10},
+			NOW + step);
+		model_take(&model, finding, open, NOW + step);
+		want[0] = '\0';
+		for (unsigned i = 1; i <= 100; i++)
+			if (model.told_ns[i])
+				len += (size_t)snprintf(
+					want + len, sizeof(want) - len, "198.51.100.%u\n", i);
+		assert_string_equal(list(&s), want);
+	}
+	table_free(s.table);
+	free(s.text);
+}
+
 static void
 each_address_is_listed_once_and_in_order(void **state)
 {
@@ -253,6 +317,7 @@ main(void)
 		T(who_is_no_attacker_is_not_listed),
 		T(who_must_never_be_blocked_is_not),
 		T(the_gravest_and_latest_have_the_room),
+		cmocka_unit_test(findings_are_found_whatever_came_and_went_before),
 		T(each_address_is_listed_once_and_in_order),
 		T(nft_has_what_is_left_of_each),
 		T(a_flow_route_is_of_the_mail_ports),
