@@ -188,7 +188,13 @@ store_migrate(struct store *store)
 	r = read_version(store, &version);
 	if (r == 0 && version > STORE_VERSION)
 		r = version_error(store, version);
+	uint64_t before = version;
 	for (; r == 0 && version < STORE_VERSION; version++)
 		r = take_step(store, version);
-	return store_end(store, r);
+	r = store_end(store, r);
+	/* Whose it is stands in its head, not in its log alone: for when the rest is damaged. What
+	   a reader keeps from being written now is written later. */
+	if (r == 0 && before != version)
+		sqlite3_wal_checkpoint_v2(store->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return r;
 }

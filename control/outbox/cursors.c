@@ -281,15 +281,6 @@ outbox_on_change(struct outbox *o, void (*fn)(void *arg), void *arg)
 	pthread_mutex_unlock(&o->lock);
 }
 
-void
-outbox_damaged(struct outbox *o)
-{
-	pthread_mutex_lock(&o->lock);
-	o->damaged = true;
-	pthread_cond_signal(&o->more);
-	pthread_mutex_unlock(&o->lock);
-}
-
 bool
 outbox_news(struct outbox *o, char why[OUTBOX_WHY_MAX])
 {

@@ -49,14 +49,18 @@ struct outbox {
 	struct outbox_counters counters;
 	bool stop;
 	bool failing;
-	bool news;       /* of failing, not told yet */
-	bool damaged;    /* a reader says so */
-	uint64_t stored; /* the number of the last alert that was written, or was there */
+	bool news;        /* of failing, not told yet */
+	uint64_t damaged; /* a reader says so of that file; 0: of none */
+	uint64_t stored;  /* the number of the last alert that was written, or was there */
+	uint64_t lost;    /* up to here they went with a file */
 	struct outbox_cursors cursors;
 	void (*on_change)(void *arg);
 	void *on_change_arg;
 	int error;
 	char why[OUTBOX_WHY_MAX];
+	/* Under a lock of its own, which is never taken under the other; the thread changes it. */
+	pthread_mutex_t file_lock;
+	uint64_t file; /* the number of the one at path */
 	/* Of whoever puts. */
 	struct store_last last;
 	/* The thread's. */
@@ -70,6 +74,16 @@ int outbox_load_cursors(struct outbox *o);
 
 /* Write those that changed. 0, or what the store said. */
 int outbox_write_cursors(struct outbox *o);
+
+/* The thread's. Does a reader say that the file that is there makes no sense? */
+bool outbox_is_damaged(struct outbox *o);
+
+/* The thread's. A file with alerts is no more, and how that came: what went with it is counted. */
+void outbox_lose_file(struct outbox *o, const char *how);
+
+/* The thread's, with the store closed: a damaged file, with its log, out of the way, if it is ours.
+ */
+void outbox_put_aside(struct outbox *o);
 
 /* Under the lock: there may be more to be had. */
 void outbox_changed(struct outbox *o);

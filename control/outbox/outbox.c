@@ -72,28 +72,6 @@ fail(struct outbox *o, int error, const char *why)
 	o->tries++;
 }
 
-/* A damaged file, with its log, out of the way. */
-static void
-put_aside(struct outbox *o)
-{
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	uint64_t now_s = clock_ns(CLOCK_REALTIME) / NS_PER_S;
-	char from[4096], to[4096];
-
-	if (!store_file_is_ours(o->path))
-		return;
-	for (unsigned i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		snprintf(from, sizeof(from), "%s%s", o->path, ends[i]);
-		snprintf(to, sizeof(to), "%s.damaged-%llu%s", o->path, (unsigned long long)now_s,
-			ends[i]);
-		if (rename(from, to) != 0 && i == 0)
-			return;
-	}
-	pthread_mutex_lock(&o->lock);
-	o->counters.damaged++;
-	pthread_mutex_unlock(&o->lock);
-}
-
 static int store_said(struct outbox *o, int r);
 
 /* So that a new file does not begin with 1 when it is all that the next run has. */
@@ -126,7 +104,7 @@ open_store(struct outbox *o)
 	else
 		o->options.anew = false; /* what we wrote ourselves stays */
 	if (r == -EUCLEAN)
-		put_aside(o);
+		outbox_put_aside(o);
 	return r ? r : tell_given(o);
 }
 
@@ -141,7 +119,7 @@ store_said(struct outbox *o, int r)
 	snprintf(why, sizeof(why), "%s: %s", o->path, store_error(o->store));
 	fail(o, r, why);
 	if (r == -EUCLEAN)
-		put_aside(o);
+		outbox_put_aside(o);
 	return r;
 }
 
@@ -205,6 +183,7 @@ look_for_file(struct outbox *o)
 		return 0;
 	snprintf(why, sizeof(why), "%s: it was moved or removed", o->path);
 	fail(o, -ENOENT, why);
+	outbox_lose_file(o, "moved or removed");
 	return -ENOENT;
 }
 
@@ -268,13 +247,9 @@ work(struct outbox *o, bool retires)
 	int r = 0;
 
 	look_for_file(o);
-	pthread_mutex_lock(&o->lock);
-	bool damaged = o->damaged && o->store;
-	o->damaged = false;
-	pthread_mutex_unlock(&o->lock);
-	if (damaged) {
+	if (outbox_is_damaged(o)) {
 		fail(o, -EUCLEAN, "what is read from the store makes no sense");
-		put_aside(o);
+		outbox_put_aside(o);
 	}
 	if (!o->store)
 		r = open_store(o);
@@ -369,6 +344,7 @@ start(struct outbox *o)
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&o->lock, NULL);
+	pthread_mutex_init(&o->file_lock, NULL);
 	pthread_cond_init(&o->more, &attr);
 	pthread_condattr_destroy(&attr);
 	read_last(o);
@@ -390,6 +366,7 @@ outbox_open(const struct outbox_options *options)
 		return NULL;
 	o->options = *options;
 	o->end = &o->first;
+	o->file = 1;
 	o->path = strdup(options->path);
 	if (!o->path || start(o) != 0) {
 		store_close(o->store);
@@ -556,6 +533,7 @@ outbox_close(struct outbox *o, struct outbox_counters *counters)
 	store_close(o->store);
 	pthread_cond_destroy(&o->more);
 	pthread_mutex_destroy(&o->lock);
+	pthread_mutex_destroy(&o->file_lock);
 	free(o->path);
 	free(o);
 	return r;

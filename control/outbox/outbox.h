@@ -13,18 +13,19 @@
 #include "store/store.h"
 
 /* X(field, "name", COUNTER or GAUGE, "unit", "help"): outbox's own counters. */
-#define OUTBOX_COUNTERS(X)                                                                    \
-	X(written, "store_alerts", COUNTER, "alerts", "Alerts written to the store")          \
-	X(waiting, "store_waiting", GAUGE, "alerts", "Alerts in memory, still to be written") \
-	X(dropped, "store_dropped", COUNTER, "alerts",                                        \
-		"Alerts that no memory was left for while the store failed")                  \
-	X(errors, "store_errors", COUNTER, "writes",                                          \
-		"Writes that failed; what they held is tried again")                          \
-	X(failing, "store_failing", GAUGE, "boolean", "1 while the store cannot be written")  \
-	X(damaged, "store_damaged", COUNTER, "files",                                         \
-		"Damaged files that were put aside for a new one")                            \
-	X(undelivered, "store_undelivered", COUNTER, "alerts",                                \
-		"Alerts that went for age or size before each exporter had delivered them")
+#define OUTBOX_COUNTERS(X)                                                                       \
+	X(written, "store_alerts", COUNTER, "alerts", "Alerts written to the store")             \
+	X(waiting, "store_waiting", GAUGE, "alerts", "Alerts in memory, still to be written")    \
+	X(dropped, "store_dropped", COUNTER, "alerts",                                           \
+		"Alerts that no memory was left for while the store failed")                     \
+	X(errors, "store_errors", COUNTER, "writes",                                             \
+		"Writes that failed; what they held is tried again")                             \
+	X(failing, "store_failing", GAUGE, "boolean", "1 while the store cannot be written")     \
+	X(damaged, "store_damaged", COUNTER, "files",                                            \
+		"Damaged files that were put aside for a new one")                               \
+	X(undelivered, "store_undelivered", COUNTER, "alerts",                                   \
+		"Alerts that went for age or size, or with a damaged or lost file, before each " \
+		"exporter had delivered them")
 
 struct outbox_counters {
 #define X(field, name, kind, unit, help) uint64_t field;
@@ -101,12 +102,19 @@ struct outbox_view outbox_look(
 /* Called when there may be more to be had, under the lock, by any thread; NULL: nothing is. */
 void outbox_on_change(struct outbox *outbox, void (*fn)(void *arg), void *arg);
 
-/* A reader found the file damaged: it is put aside for a new one. */
-void outbox_damaged(struct outbox *outbox);
+/*
+ * Between these two no file is put aside, so that a reader which opens the store then has a whole
+ * one, with its log; the number of that file. Whoever found it damaged says so with that number: it
+ * is put aside for a new one, unless another is there by now.
+ */
+uint64_t outbox_hold_file(struct outbox *outbox);
+void outbox_release_file(struct outbox *outbox);
+void outbox_damaged(struct outbox *outbox, uint64_t file);
 
 #define OUTBOX_WHY_MAX 512
 
-/* What is to be told since the last call of exporters that are no more, a line. False: nothing. */
+/* What is to be told since the last call of exporters that are no more and of files that were lost,
+   a line. False: nothing. */
 bool outbox_news(struct outbox *outbox, char why[OUTBOX_WHY_MAX]);
 
 /*

@@ -31,7 +31,7 @@ failed(struct gather *g, int r)
 {
 	snprintf(g->why, sizeof(g->why), "%s: %s", g->path, store_error(g->store));
 	if (r == -EUCLEAN)
-		outbox_damaged(g->outbox);
+		outbox_damaged(g->outbox, g->file);
 	store_close(g->store);
 	g->store = NULL;
 	return r;
@@ -47,9 +47,11 @@ opened(struct gather *g)
 	}
 	if (g->store)
 		return 0;
+	g->file = outbox_hold_file(g->outbox);
 	int r = store_open(&g->store, g->path, STORE_READ, g->why, sizeof(g->why));
+	outbox_release_file(g->outbox);
 	if (r == -EUCLEAN)
-		outbox_damaged(g->outbox);
+		outbox_damaged(g->outbox, g->file);
 	return r;
 }
 

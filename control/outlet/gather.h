@@ -14,6 +14,7 @@ struct gather {
 	const char *path;
 	struct outbox *outbox;
 	struct store *store; /* NULL: not opened */
+	uint64_t file;       /* which one it is, or was (outbox_hold_file) */
 	char why[GATHER_WHY_MAX];
 };
 

@@ -194,6 +194,19 @@ a_store_of_version_1_is_migrated_and_keeps_what_was_acknowledged(void **state)
 	store_close(store);
 }
 
+/* While it is open: its log has not come back into it. */
+static void
+whose_a_file_is_stands_in_it_from_its_first_opening_on(void **state)
+{
+	const struct place *place = *state;
+	struct store *store = opened(place, STORE_WRITE);
+	struct store *reader = opened(place, STORE_READ);
+
+	assert_true(store_file_is_ours(place->path));
+	store_close(store);
+	store_close(reader);
+}
+
 int
 main(void)
 {
@@ -203,6 +216,7 @@ main(void)
 		TEST(a_second_connection_of_a_process_leaves_the_locks_of_the_first),
 		TEST(a_replay_begins_anew_what_a_replay_wrote_and_nothing_else),
 		TEST(what_is_no_store_is_not_written_to),
+		TEST(whose_a_file_is_stands_in_it_from_its_first_opening_on),
 		TEST(nobody_else_reads_what_is_written),
 	};
 
