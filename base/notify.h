@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define NOTIFY_LOOPS_MAX 128u
-#define NOTIFY_STATUS_MAX 200u
+#define NOTIFY_STATUS_MAX 400u
 
 struct notify {
 	bool wanted;

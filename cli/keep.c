@@ -23,6 +23,8 @@
  * Not started again: who refuses its configuration (status 2), and a dataplane that never had its
  * ports up, or that ended well because somebody told it to. Then the run ends.
  *
+ * A service manager hears of the daemons through us (vouch.c).
+ *
  * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. A
  * second one, SECOND_SIGNAL_S later or more, kills all. SIGHUP is for control (its EVE file is
  * opened anew) and smtap-export. If we are killed, the kernel tells the dataplane and smtap-export
@@ -47,7 +49,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "cli/command.h"
+#include "cli/vouch.h"
 #include "contract/handover.h"
 
 #define RESTART_MAX_S 60u /* the longest wait before control starts again */
@@ -68,6 +72,7 @@ struct run {
 	struct child dataplane;
 	struct child control;
 	struct child export;
+	struct vouch vouch;
 	int signal_fd;
 	sigset_t old_mask;
 	bool ready;    /* the dataplane's ports are up */
@@ -86,13 +91,19 @@ struct inherited {
 	int fd;
 };
 
-static time_t
-now_s(void)
+static uint64_t
+now_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static time_t
+now_s(void)
+{
+	return (time_t)(now_ns() / NS_PER_S);
 }
 
 static void
@@ -127,6 +138,7 @@ static void __attribute__((noreturn)) child_exec(
 	sigset_t mask = run->old_mask;
 	sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
+	vouch_enter(&run->vouch);
 	execv(args->v[0], args->v);
 	command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
 	_exit(COMMAND_FAILED);
@@ -206,6 +218,7 @@ static void
 end_all(struct run *run)
 {
 	run->ending = true;
+	vouch_stopping(&run->vouch);
 	if (run->dataplane.pid != 0)
 		kill(run->dataplane.pid, SIGTERM);
 	close_fd(&run->control.handover);
@@ -459,9 +472,21 @@ goes_on(const struct run *run)
 }
 
 static void
+vouch(struct run *run)
+{
+	const pid_t pids[VOUCHED_COUNT] = {
+		[VOUCHED_DATAPLANE] = run->dataplane.pid,
+		[VOUCHED_CONTROL] = run->control.pid,
+		[VOUCHED_EXPORT] = run->export.pid,
+	};
+
+	vouch_look(&run->vouch, pids, now_ns());
+}
+
+static void
 watch(struct run *run)
 {
-	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, TIMER_EXPORT, HANDOVER, FDS };
+	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, TIMER_EXPORT, HANDOVER, VOUCH, FDS };
 
 	while (goes_on(run)) {
 		struct pollfd p[FDS] = {
@@ -471,8 +496,9 @@ watch(struct run *run)
 			[TIMER_EXPORT] = {.fd = run->export.timer_fd, .events = POLLIN},
 			[HANDOVER] = {.fd = run->ready ? -1 : run->dataplane.handover,
 				.events = POLLIN},
+			[VOUCH] = {.fd = run->vouch.fd, .events = POLLIN},
 		};
-		if (poll(p, FDS, -1) < 0 && errno != EINTR)
+		if (poll(p, FDS, vouch_patience_ms(&run->vouch)) < 0 && errno != EINTR)
 			break;
 		if (p[SIGNAL].revents)
 			take_signals(run);
@@ -481,6 +507,7 @@ watch(struct run *run)
 		if (p[TIMER_DATAPLANE].revents || p[TIMER_CONTROL].revents ||
 			p[TIMER_EXPORT].revents)
 			take_timers(run);
+		vouch(run);
 	}
 }
 
@@ -516,7 +543,7 @@ keep_run(struct keep *keep)
 
 	if (keep->dataplane.failed || keep->control.failed || keep->export.failed)
 		return command_fail(COMMAND_FAILED, "out of memory");
-	if (open_fds(&run) != 0)
+	if (open_fds(&run) != 0 || vouch_open(&run.vouch) != 0)
 		return command_fail(COMMAND_FAILED, "descriptors: %s", strerror(errno));
 	if (start_dataplane(&run)) {
 		watch(&run);
@@ -529,6 +556,7 @@ keep_run(struct keep *keep)
 	close(run.control.timer_fd);
 	close(run.export.timer_fd);
 	close(run.signal_fd);
+	vouch_close(&run.vouch);
 	sigprocmask(SIG_SETMASK, &run.old_mask, NULL);
 	return run.status;
 }

@@ -142,6 +142,8 @@ answer(struct run *run, json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
 
+	notify_ready(&run->notify);
+
 	if (text && run->serve)
 		serve_put_reload(run->serve, text, strlen(text));
 	free(text);
@@ -266,6 +268,7 @@ take_draft(struct run *run, struct reload_draft *draft)
 {
 	bool same = is_of_same_sources(run->patterns, draft->patterns);
 
+	notify_reloading(&run->notify, live_now_ns());
 	if (exchange_patterns(run, draft) != 0) {
 		refuse(run, draft, FAILED, "out of memory for the patterns");
 		return;

@@ -141,7 +141,9 @@ renew_ask(struct run *run, const struct swap *ask)
 	struct swap answer;
 
 	swap_init(&answer, SWAP_ANSWER, ask->number);
+	run_notify_reloading(run);
 	answer.result = load(run, ask, answer.why, sizeof(answer.why));
+	notify_ready(&run->notify);
 	for (unsigned i = 0; i < CONTEXT_COUNT; i++)
 		answer.source[i] = match_set_source(run->patterns, (enum event_context)i);
 	/* Control that is not there to hear asks again when it is. */

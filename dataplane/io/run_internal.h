@@ -98,6 +98,7 @@ void run_peer_offer(const struct run *run, struct peer_offer *offer);
 
 /* What the service manager is told: that the ports are up; each second, whether all lcores turn. */
 void run_notify_ready(struct run *run);
+void run_notify_reloading(struct run *run);
 void run_notify_look(struct run *run);
 
 void run_tear_down(struct run *run);

@@ -31,6 +31,12 @@ run_notify_ready(struct run *run)
 	notify_status(&run->notify, "The ports are up; control has to accept the events");
 }
 
+void
+run_notify_reloading(struct run *run)
+{
+	notify_reloading(&run->notify, run_now_ns());
+}
+
 static uint64_t
 run_sum(const struct run *run, enum counter id)
 {

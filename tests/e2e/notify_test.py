@@ -21,7 +21,7 @@ DEADLINE_S = 60
 
 
 class Manager:
-    """The socket of a service manager, and who said what on it."""
+    """The socket of a service manager, and who said what on it: smtap alone, for its daemons."""
 
     def __init__(self):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -82,37 +82,54 @@ def pid_of(smtap, name):
     raise harness.Wrong(f"no {name}")
 
 
-BOTH = ("smtap-dataplane", "smtap-control")
+SMTAP = "smtap"
 
 
 @case
-def both_say_that_they_are_ready_and_that_they_are_alive_and_that_they_stop():
+def it_is_ready_when_both_are_and_alive_while_both_are_and_stops_for_both():
     with folder() as f, run(f, 2, "--workers", "2") as (smtap, manager):
-        heard = manager.await_all({(p, w) for p in BOTH for w in ("READY=1", "WATCHDOG=1")})
-        for program in BOTH:
-            words = [w for p, w in heard if p == program and not w.startswith("STATUS=")]
-            expect(words[0] == "READY=1", f"{program}: {words}")
+        heard = manager.await_all({(SMTAP, "READY=1"), (SMTAP, "WATCHDOG=1")})
+        expect({p for p, _ in heard} == {SMTAP}, f"others spoke: {heard}")
+        statuses = [w for _, w in heard if w.startswith("STATUS=")]
+        while not ("dataplane: 2 workers" in statuses[-1] and "control: 0 pack" in statuses[-1]):
+            statuses += [w for w in manager.hear()[1] if w.startswith("STATUS=")]
         smtap.send_signal(signal.SIGTERM)
-        manager.await_all({(p, "STOPPING=1") for p in BOTH})
+        manager.await_all({(SMTAP, "STOPPING=1")})
 
 
 @case
-def one_that_hangs_is_silent_and_the_other_is_not():
+def it_is_not_ready_while_control_is_not():
+    """A dataplane alone is not enough: control cannot make its folder."""
+    with folder() as f:
+        f.put("out", b"")
+        with run(f, 2, "-o", str(f.path / "out")) as (_, manager):
+            heard = manager.await_all({(SMTAP, "STOPPING=1")})
+            expect((SMTAP, "READY=1") not in heard, heard)
+
+
+@case
+def it_is_alive_while_control_is_started_again():
     with folder() as f, run(f, 2) as (smtap, manager):
-        manager.await_all({(p, "WATCHDOG=1") for p in BOTH})
-        pid = pid_of(smtap, "smtap-control")
-        os.kill(pid, signal.SIGSTOP)
-        try:
-            # What it said before may still be on its way.
-            manager.await_all({("smtap-dataplane", "WATCHDOG=1")})
-            heard = []
-            while heard.count(("smtap-dataplane", "WATCHDOG=1")) < 3:
-                program, words = manager.hear()
-                heard += [(program, w) for w in words]
-            expect(all(p != "smtap-control" for p, _ in heard), heard)
-        finally:
-            os.kill(pid, signal.SIGCONT)
-        manager.await_all({("smtap-control", "WATCHDOG=1")})
+        manager.await_all({(SMTAP, "READY=1"), (SMTAP, "WATCHDOG=1")})
+        os.kill(pid_of(smtap, "smtap-control"), signal.SIGKILL)
+        statuses = []
+        while not any("control: does not run" in w for w in statuses):
+            statuses += manager.hear()[1]
+        manager.await_all({(SMTAP, "WATCHDOG=1")})
+        expect(pid_of(smtap, "smtap-control") > 0, "it is not there")
+
+
+@case
+def a_reload_begins_and_ends():
+    with folder() as f, run(f, 2) as (_, manager):
+        manager.await_all({(SMTAP, "READY=1")})
+        r = subprocess.run([*harness.PROGRAM, "reload", "-o", f.output()], capture_output=True)
+        expect(r.returncode == 0, r.stderr)
+        words = [w for _, w in manager.await_all({(SMTAP, "READY=1")})]
+        expect(
+            "RELOADING=1" in words and words.index("RELOADING=1") < words.index("READY=1"), words
+        )
+        expect(any(w.startswith("MONOTONIC_USEC=") for w in words), words)
 
 
 @case

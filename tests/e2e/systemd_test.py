@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import sys
 
@@ -243,6 +244,34 @@ def stop_ends_all_without_a_failure_and_leaves_no_socket():
     expect(not left, left)
     last = json.loads(lines('"event_type":"stats"')[-1])["smtap"]["counters"]
     expect(last["rx_packets"] > 0, "the last line knows of no packets")
+    systemctl("start", "smtap.target")
+    until("all of them", all_active)
+
+
+@case
+def smtap_run_as_a_unit_is_ready_alive_and_stopped_for_both():
+    """One unit of smtap run, in the place of three."""
+    systemctl("stop", "smtap.target")
+    unit = (
+        "[Service]\nType=notify\nWatchdogSec=3\nRestart=on-failure\n"
+        "ExecStart=/usr/bin/smtap run -c /etc/smtap/smtap.yaml\n"
+        "StandardOutput=null\nStandardError=journal\n"
+    )
+    m = SELF["machine"]
+    (m.root / "run/systemd/system").mkdir(parents=True, exist_ok=True)
+    (m.root / "run/systemd/system/one.service").write_text(unit)
+    systemctl("daemon-reload")
+    systemctl("start", "one")
+    first = pid("one")
+    until("its words", lambda: "workers on" in show("one", "StatusText"))
+    expect("AUTH attempts" in show("one", "StatusText"), show("one", "StatusText"))
+    stopped = outside("smtap-control")
+    os.kill(int(stopped), signal.SIGSTOP)
+    until("another run", lambda: pid("one") not in (0, first))
+    until("it is ready", lambda: show("one", "SubState") == "running")
+    expect(show("one", "NRestarts") == "1", "it was not started again by itself")
+    systemctl("stop", "one")
+    expect(show("one", "Result") == "success", f"{show('one', 'Result')} {journal()[-600:]}")
     systemctl("start", "smtap.target")
     until("all of them", all_active)
 
