@@ -32,16 +32,16 @@ swap_send(int sock, const struct swap *swap)
 	return n == (ssize_t)sizeof(*swap) ? 0 : -EPROTO;
 }
 
-/* It ends within its room and may be shown on a terminal. */
-static int
-check(const struct swap *swap, enum swap_kind kind)
+/* A reason that cannot be shown, such as a path with odd bytes, is a reason all the same. */
+static void
+clean(char why[SWAP_WHY_BYTES])
 {
-	size_t len = strnlen(swap->why, sizeof(swap->why));
+	char text[SWAP_WHY_BYTES];
+	size_t len = utf8_escape((const uint8_t *)why, strnlen(why, SWAP_WHY_BYTES), text,
+		sizeof(text) - 1, NULL, NULL);
 
-	if (swap->magic != SWAP_MAGIC || swap->kind != (uint32_t)kind || len == sizeof(swap->why) ||
-		!utf8_is_printable((const uint8_t *)swap->why, len))
-		return -EPROTO;
-	return 0;
+	text[len] = '\0';
+	memcpy(why, text, len + 1);
 }
 
 int
@@ -53,5 +53,9 @@ swap_receive(int sock, enum swap_kind kind, struct swap *swap)
 		return -EAGAIN;
 	if (n <= 0)
 		return -EPIPE;
-	return n == (ssize_t)sizeof(*swap) ? check(swap, kind) : -EPROTO;
+	if (n != (ssize_t)sizeof(*swap) || swap->magic != SWAP_MAGIC ||
+		swap->kind != (uint32_t)kind)
+		return -EPROTO;
+	clean(swap->why);
+	return 0;
 }

@@ -38,8 +38,9 @@ void swap_init(struct swap *swap, enum swap_kind kind, uint32_t number);
 int swap_send(int sock, const struct swap *swap);
 
 /*
- * One message of that kind. 0; -EAGAIN: none; -EPIPE: nobody is there any more; -EPROTO: it makes
- * no sense.
+ * One message of that kind, whose why may be shown on a terminal: what may not is escaped, and cut
+ * where it has no end. 0; -EAGAIN: none; -EPIPE: nobody is there any more; -EPROTO: it makes no
+ * sense.
  */
 int swap_receive(int sock, enum swap_kind kind, struct swap *swap);
 

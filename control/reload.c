@@ -365,6 +365,13 @@ reload_answered(struct run *run, const struct swap *said)
 {
 	struct reload_draft *draft = run->reload.awaits;
 
+	/* Which patterns it has nobody knows: all of both have names. */
+	if (!said) {
+		run->reload.awaits = NULL;
+		if (draft)
+			finish(run, draft, "the dataplane's answer made no sense");
+		return;
+	}
 	if (said->number != run->reload.number)
 		return;
 	if (!draft) {

@@ -53,7 +53,7 @@ void reload_look(struct run *run);
 /* A dataplane has come: it shall scan with the patterns that are named here. */
 void reload_greet(struct run *run);
 
-/* What it says of that. */
+/* What it says of that; NULL: it made no sense. */
 void reload_answered(struct run *run, const struct swap *answer);
 
 #endif

@@ -100,6 +100,8 @@ read_peer(struct run *run)
 	r = swap_receive(run->dataplane_fd, SWAP_ANSWER, &answer);
 	if (r == 0)
 		reload_answered(run, &answer);
+	else if (r == -EPROTO)
+		reload_answered(run, NULL);
 	else if (r == -EPIPE)
 		intake_peer_gone(&run->intake);
 }

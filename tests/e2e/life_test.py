@@ -7,15 +7,29 @@ import array
 import contextlib
 import os
 import pathlib
+import select
+import shutil
 import socket
 import struct
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from formats import pcap  # noqa: E402
-from harness import PROGRAM, case, events, expect, expect_status, folder, main, replay  # noqa: E402
+from harness import (  # noqa: E402
+    PROGRAM,
+    case,
+    events,
+    expect,
+    expect_status,
+    folder,
+    main,
+    replay,
+    smtap,
+)
+from running import until  # noqa: E402
 
 HELLO = struct.Struct("<Q10I16s64Q160s")  # contract/hello.h
 FIELDS = ["magic", "version", "kind", "event_version", "event_bytes", "ring_version"]
@@ -124,6 +138,118 @@ def daemons_of_different_contracts_refuse_each_other_in_one_line():
         expect(line in said[0][0], f"control says {said[0]}, not {line}")
         expect(line in said[1][0], f"the dataplane says {said[1]}, not {line}")
         expect("control refused the rings" in said[1][0], f"{said[1]}")
+
+
+SWAP_BYTES, SWAP_RESULT, SWAP_WHY = 536, 48, 56  # contract/swap.h
+
+
+class Relay:
+    """Stands where the dataplane listens, and changes what it answers."""
+
+    def __init__(self, stack, path, to):
+        self.path, self.to, self.change = str(path), str(to), lambda data: data
+        self.server = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+        self.server.bind(self.path)
+        self.server.listen()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            control = self.server.accept()[0]
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as dataplane, control:
+                dataplane.connect(self.to)
+                while self.passed(control, dataplane):
+                    pass
+
+    def passed(self, *both):
+        for one in select.select(both, [], [])[0]:
+            data, fds = receive(one)
+            if not data:
+                return False
+            data = self.change(data) if one is both[1] and len(data) == SWAP_BYTES else data
+            rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else []
+            both[one is both[0]].sendmsg([data], rights)
+            for fd in fds:
+                os.close(fd)
+        return True
+
+
+ADDED = """
+- id: 10001
+  context: command
+  role: signature
+  name: 'a client of ours'
+  expression: '^EHLO client\\.example'
+  why: 'a test'
+  match: 'EHLO client.example'
+  no_match: 'EHLO other.example'
+  category: 'Misc activity'
+  severity: 3
+"""
+
+
+@contextlib.contextmanager
+def apart(f, stack):
+    """Each daemon alone, and a relay between them: the relay, and how to reload with patterns."""
+    built = pathlib.Path(PROGRAM[0]).parent
+    folders = [f.path / "first", f.path / "second"]
+    for folder_of in folders:
+        shutil.copytree(built / "patterns", folder_of)
+    with open(folders[1] / "command.yaml", "a", encoding="utf-8") as file:
+        file.write(ADDED)
+    files = [str(p) for p in sorted(folders[1].glob("*.yaml"))]
+    subprocess.run([built / "patterns/smtap-patterns", "-o", folders[1], *files], check=True)
+
+    def configure(which):
+        for name in ("real", "relay"):
+            f.put(
+                f"{name}.yaml",
+                f"dataplane:\n  socket: {f.path}/{name}\n  interfaces: ['net_null0,no-rx=1']\n"
+                f"output:\n  directory: {f.output()}\nstats:\n  interval: 1s\n"
+                f"patterns:\n  directory: {folders[which]}\n".encode(),
+            )
+
+    def reload(which):
+        configure(which)
+        return smtap("reload", "-o", f.output())
+
+    configure(0)
+    relay = Relay(stack, f.path / "relay", f.path / "real")
+    for name, config in (("smtap-dataplane", "real"), ("smtap-control", "relay")):
+        process = stack.enter_context(
+            subprocess.Popen(
+                [built / name, "--live", "-c", f.path / f"{config}.yaml"],
+                stdout=subprocess.DEVNULL,
+            )
+        )
+        stack.callback(process.kill)
+    eve = f.path / "out/eve.json"
+    until("both", lambda: eve.exists() and '"stats"' in eve.read_text())
+    yield relay, reload
+
+
+@case
+def an_answer_of_the_dataplane_that_cannot_be_shown_is_no_silence():
+    """Control once took it for none, and waited for 20 s."""
+    with folder() as f, contextlib.ExitStack() as stack, apart(f, stack) as (relay, reload):
+
+        def refuses(data):
+            head = data[:SWAP_RESULT] + struct.pack("<iI", -22, 0)
+            return head + b"no room in /\x1b[31m\xff".ljust(SWAP_BYTES - SWAP_WHY, b"\0")
+
+        relay.change = refuses
+        r = reload(1)
+        expect_status(r, 2)
+        expect("no room in /\\x1B[31m\\xFF" in r.stderr, r.stderr)
+        relay.change = lambda data: b"\xff" * len(data)
+        r = reload(1)
+        expect_status(r, 0)
+        expect("the dataplane's answer made no sense" in r.stdout, r.stdout)
+        relay.change = lambda data: data
+        expect_status(reload(0), 0)
+        r = reload(1)
+        expect_status(r, 0)
+        expect("are others by now" in r.stdout, r.stdout)
 
 
 if __name__ == "__main__":
