@@ -395,14 +395,33 @@ stop(struct run *run)
 
 /* A configuration may have got its first exporter. */
 static void
+look_for_exporters(struct run *run)
+{
+	if (run->export.pid == 0 && !run->ending && run->worked &&
+		run->keep->exports(run->keep->arg))
+		start_export(run);
+}
+
+static void
 hang_up(struct run *run)
 {
 	if (run->control.pid != 0)
 		kill(run->control.pid, SIGHUP);
 	if (run->export.pid != 0)
 		kill(run->export.pid, SIGHUP);
-	else if (!run->ending && run->worked && run->keep->exports(run->keep->arg))
-		start_export(run);
+	look_for_exporters(run);
+}
+
+/* Control's byte: it has reloaded, and nobody was there to take exporters. */
+static void
+take_told(struct run *run)
+{
+	char byte;
+
+	if (recv(run->control.handover, &byte, 1, MSG_DONTWAIT) == 1)
+		look_for_exporters(run);
+	else
+		close_fd(&run->control.handover); /* its end: it is about to be reaped */
 }
 
 static void
@@ -486,7 +505,7 @@ vouch(struct run *run)
 static void
 watch(struct run *run)
 {
-	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, TIMER_EXPORT, HANDOVER, VOUCH, FDS };
+	enum { SIGNAL, TIMER_DATAPLANE, TIMER_CONTROL, TIMER_EXPORT, HANDOVER, TOLD, VOUCH, FDS };
 
 	while (goes_on(run)) {
 		struct pollfd p[FDS] = {
@@ -496,6 +515,7 @@ watch(struct run *run)
 			[TIMER_EXPORT] = {.fd = run->export.timer_fd, .events = POLLIN},
 			[HANDOVER] = {.fd = run->ready ? -1 : run->dataplane.handover,
 				.events = POLLIN},
+			[TOLD] = {.fd = run->control.handover, .events = POLLIN},
 			[VOUCH] = {.fd = run->vouch.fd, .events = POLLIN},
 		};
 		if (poll(p, FDS, vouch_patience_ms(&run->vouch)) < 0 && errno != EINTR)
@@ -504,6 +524,8 @@ watch(struct run *run)
 			take_signals(run);
 		if (p[HANDOVER].revents && run->dataplane.handover >= 0)
 			take_ready(run);
+		if (p[TOLD].revents && run->control.handover == p[TOLD].fd)
+			take_told(run);
 		if (p[TIMER_DATAPLANE].revents || p[TIMER_CONTROL].revents ||
 			p[TIMER_EXPORT].revents)
 			take_timers(run);

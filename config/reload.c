@@ -11,11 +11,11 @@
  * adds a setting has to see that it is read anew before it may stand here.
  */
 static const char *const at_once[] = {"suppress", "allow", "aggregate.episode_gap", "enrich.",
-	"eve.", "incident.", "patterns.", "site.", "stats.", "store.keep", "store.memory",
-	"store.size", "detect.", "prefix.", "auth_spike.", "blocklisted.", "bounce_wave.",
-	"bruteforce.", "compromise.", "distributed.", "enumeration.", "helo_churn.",
-	"long_session.", "open_relay.", "outbound_fanout.", "relay_burst.", "slow.", "smtp_scan.",
-	"spray.", "stale_credential.", "stuffing."};
+	"eve.", "health.", "http.cert_file", "http.key_file", "incident.", "patterns.", "site.",
+	"stats.", "store.keep", "store.memory", "store.size", "detect.", "prefix.", "auth_spike.",
+	"blocklisted.", "bounce_wave.", "bruteforce.", "compromise.", "distributed.",
+	"enumeration.", "helo_churn.", "long_session.", "open_relay.", "outbound_fanout.",
+	"relay_burst.", "slow.", "smtp_scan.", "spray.", "stale_credential.", "stuffing."};
 static const char *const not_at_once[] = {"incident.table"};
 
 static bool

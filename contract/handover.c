@@ -30,6 +30,14 @@ handover_send(int sock, int fd)
 }
 
 int
+handover_tell(int sock)
+{
+	const char byte = 0;
+
+	return send(sock, &byte, 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ? 0 : -errno;
+}
+
+int
 handover_take(int sock)
 {
 	union control control;

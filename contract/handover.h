@@ -8,6 +8,10 @@
 /* fd stays the caller's. 0, or -errno. */
 int handover_send(int sock, int fd);
 
+/* The other way, without a descriptor: whoever started both may have something to start. Never
+ * waits. 0, or -errno. */
+int handover_tell(int sock);
+
 /* Never waits. The descriptor, close-on-exec; -EAGAIN: none yet; -EPIPE: who gives them has gone.
  */
 int handover_take(int sock);

@@ -14,6 +14,9 @@
  *      was made of others is made anew. So no event is counted by half of each. Databases of
  *      addresses, which were opened with the draft, take the place of those of before.
  *
+ *   4. smtap-export is told on its socket, by the outlet: it reads the same file by itself, once
+ *      control knows the exporters that it will ask for. The answer waits for what it says.
+ *
  * What needs a restart is named in the answer. Windows, counters and findings are not touched.
  *
  * Always holds: at most one draft is on its way, since serve takes no other request until it is
@@ -28,12 +31,14 @@
 
 #include "base/duration.h"
 #include "config/reload.h"
+#include "contract/handover.h"
 #include "contract/swap.h"
 #include "control/patterns.h"
 #include "control/run_internal.h"
 #include "control/serve/own.h"
 
-#define PATIENCE_NS (20 * NS_PER_S) /* with the dataplane */
+#define PATIENCE_NS (20 * NS_PER_S)       /* with the dataplane */
+#define EXPORT_PATIENCE_NS (8 * NS_PER_S) /* with smtap-export */
 
 enum { FAILED = 1, BAD = 2 }; /* exit statuses of whoever asked */
 
@@ -79,6 +84,7 @@ reload_close(struct reload *reload)
 	draft_free(reload->draft);
 	draft_free(reload->awaits);
 	free(reload->own);
+	json_decref(reload->held);
 	pthread_mutex_destroy(&reload->lock);
 	free(reload->started);
 	reload->started = NULL;
@@ -196,6 +202,48 @@ take_settings(struct run *run, struct reload_draft *draft, struct config_reload 
 	return r;
 }
 
+/*
+ * smtap-export is told. Whether it will say what it makes of that; else note is what is to be said,
+ * or as it is. Who started us starts it, where it has got something to do.
+ */
+static bool
+tell_export(struct run *run, bool others, const char **note)
+{
+	if (run->outlet && outlet_reload(run->outlet))
+		return true;
+	bool started = run->handover_fd >= 0 && !run->meets && handover_tell(run->handover_fd) == 0;
+	if (others && !(*note)[0])
+		*note = started ? "smtap-export is started if there is something to export"
+				: "smtap-export is not there: it takes exporters when it starts";
+	return false;
+}
+
+/* What smtap-export says of the last reload, or that it says nothing. */
+static void
+look_at_export(struct run *run)
+{
+	struct reload *reload = &run->reload;
+	char why[OUTLET_WHY_MAX], text[OUTLET_WHY_MAX + 80];
+	json_t *held = reload->held;
+
+	if (outlet_reloaded(run->outlet, why)) {
+		if (why[0]) {
+			snprintf(text, sizeof(text),
+				"all but smtap-export is reloaded; that goes on as before: %s",
+				why);
+			json_object_set_new(held, "error", json_string(text));
+			json_object_set_new(held, "status", json_integer(BAD));
+		}
+	} else if (live_now_ns() - reload->held_ns > EXPORT_PATIENCE_NS) {
+		json_object_set_new(held, "note",
+			json_string("smtap-export has not said so far what it makes of it"));
+	} else {
+		return;
+	}
+	reload->held = NULL;
+	answer(run, held);
+}
+
 /* note: what else is to be said; may be empty. */
 static void
 finish(struct run *run, struct reload_draft *draft, const char *note)
@@ -204,8 +252,8 @@ finish(struct run *run, struct reload_draft *draft, const char *note)
 	size_t patterns = count_patterns(run->patterns);
 	int r = take_settings(run, draft, &what);
 
-	if (what.exporters && !note[0])
-		note = "smtap-export takes exporters at SIGHUP";
+	bool waits = tell_export(run, what.exporters, &note);
+
 	if (r != 0)
 		note = r == -ENOMEM ? "out of memory: rules are as they were"
 				    : "too many rules came and went: rules are as they were";
@@ -220,8 +268,13 @@ finish(struct run *run, struct reload_draft *draft, const char *note)
 		(int)enrich_count(run->enrich), "restart", what.names, "note", note);
 	if (o && r != 0)
 		json_object_set_new(o, "error", json_string(note));
-	answer(run, o);
 	draft_free(draft);
+	if (o && waits) {
+		run->reload.held = o;
+		run->reload.held_ns = live_now_ns();
+	} else {
+		answer(run, o);
+	}
 }
 
 /* The draft's patterns name what comes, those of before are the draft's. 0 or -ENOMEM. */
@@ -343,6 +396,8 @@ reload_look(struct run *run)
 			run->away.on ? "the next dataplane begins with these patterns"
 				     : "the dataplane has not answered so far");
 	}
+	if (reload->held)
+		look_at_export(run);
 	if (!atomic_load_explicit(&reload->ready, memory_order_acquire))
 		return;
 	pthread_mutex_lock(&reload->lock);

@@ -5,6 +5,7 @@
 #ifndef SMTAP_CONTROL_RELOAD_H
 #define SMTAP_CONTROL_RELOAD_H
 
+#include <jansson.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -32,6 +33,8 @@ struct reload {
 	struct reload_draft *awaits; /* the dataplane's answer; owned; NULL: nothing does */
 	uint32_t number;             /* of the last question to the dataplane */
 	uint64_t asked_ns;
+	json_t *held;     /* the answer, until smtap-export has said its part; owned; NULL: none */
+	uint64_t held_ns; /* since when */
 };
 
 /* 0 or -ENOMEM. Live only. */

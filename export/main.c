@@ -17,6 +17,7 @@
 #include "base/notify.h"
 #include "base/stdfds.h"
 #include "confine/confine.h"
+#include "export/asked.h"
 #include "export/metrics/metrics.h"
 #include "export/options.h"
 #include "export/pages/pages.h"
@@ -36,8 +37,8 @@ struct program {
 	struct runners *runners; /* NULL: none run now */
 	struct pages *pages;     /* NULL: none */
 	struct metrics *metrics; /* the same */
+	struct asked *asked;
 	struct notify notify;
-	struct sink_context context;
 	char sensor[256];
 };
 
@@ -55,24 +56,37 @@ forget_config(struct config *config)
 	free(config);
 }
 
-static int
-start(struct program *p, struct config *config, const struct runners *before)
+/* The exporters of a configuration, which do not run yet. NULL: why says. */
+static struct runners *
+open_runners(struct program *p, struct config *config, char why[SINK_WHY_MAX])
 {
-	const struct runners_options options = {.exporters = &config->exporters,
-		.socket = p->options.socket,
-		.context = &p->context,
-		.before = before};
-	char why[SINK_WHY_MAX];
+	const struct sink_context context = {
+		.pages = p->pages, .sensor = p->sensor, .config = config};
+	const struct runners_options options = {
+		.exporters = &config->exporters, .socket = p->options.socket, .context = &context};
 	struct runners *runners;
 
-	p->context.config = config;
-	int r = runners_start(&runners, &options, why);
+	return runners_open(&runners, &options, why) == 0 ? runners : NULL;
+}
 
-	if (r != 0)
-		say(why);
+static void
+set_runners(struct program *p, struct runners *runners)
+{
 	pthread_mutex_lock(&p->lock);
 	p->runners = runners;
 	pthread_mutex_unlock(&p->lock);
+}
+
+static int
+start(struct program *p)
+{
+	char why[SINK_WHY_MAX];
+	struct runners *runners = open_runners(p, p->config, why);
+	int r = runners ? runners_start(runners, NULL, why) : -EINVAL;
+
+	if (r != 0)
+		say(why);
+	set_runners(p, runners);
 	return r;
 }
 
@@ -100,17 +114,16 @@ confine(const struct program *p)
 	return r;
 }
 
-/* NULL: it is wrong, which is told. */
+/* NULL: it is wrong, as why says. */
 static struct config *
-read_config(struct program *p)
+read_config(struct options *options, char why[SINK_WHY_MAX])
 {
 	struct config *config = malloc(sizeof(*config));
-	char why[512] = "out of memory";
 
-	if (config && options_read_config(&p->options, config, why, sizeof(why)) == 0)
+	snprintf(why, SINK_WHY_MAX, "out of memory");
+	if (config && options_read_config(options, config, why, SINK_WHY_MAX) == 0)
 		return config;
 	free(config);
-	say(why);
 	return NULL;
 }
 
@@ -162,58 +175,98 @@ open_pages(struct program *p)
 		say(why);
 		return EXIT_BAD_INPUT;
 	}
-	p->context.pages = metrics.pages = p->pages;
+	metrics.pages = p->pages;
 	if (metrics_start(&p->metrics, &metrics) == 0)
 		return 0;
 	say("out of memory, or of threads");
 	return EXIT_FAILED;
 }
 
+/* What it began with stays so until it is started again. */
 static void
-tell_http(const struct config *old, const struct config *new)
+tell_waiting(const struct config *old, const struct config *new)
 {
-	if (strcmp(old->http_listen, new->http_listen) != 0 ||
-		strcmp(old->http_cert, new->http_cert) != 0 ||
-		strcmp(old->http_key, new->http_key) != 0)
-		say("http.*: what has changed there counts from the next start");
+	const bool others[] = {strcmp(old->http_listen, new->http_listen) != 0,
+		!old->http_cert[0] != !new->http_cert[0],
+		strcmp(old->export_socket, new->export_socket) != 0,
+		strcmp(old->export_user, new->export_user) != 0,
+		old->confine_calls != new->confine_calls};
+	static const char *const names[] = {"http.listen", "http.cert_file, http.key_file",
+		"export.socket", "export.user", "confine.system_calls"};
+	char list[256] = "";
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (others[i])
+			snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+				list[0] ? ", " : "", names[i]);
+	if (list[0])
+		fprintf(stderr, PROGRAM ": needs a restart: %s\n", list);
 }
 
-/* Those that ran are no more; the configuration that they were made of may go. */
-static void
-forget_runners(struct program *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->runners = NULL;
-	pthread_mutex_unlock(&p->lock);
-}
-
-/* The configuration anew, and with it the files that it names. A bad one leaves all as it is. */
+/* The certificate as it is by now. A key that only root may read was read before we were confined:
+ * that is no fault of the configuration. 0, or -errno with why. */
 static int
-reload(struct program *p)
+renew_certificate(struct program *p, const struct config *config, char why[SINK_WHY_MAX])
 {
-	struct config *config = read_config(p), *old = p->config;
-	struct runners *before = p->runners;
+	int r = p->pages ? pages_renew(
+				   p->pages, config->http_cert, config->http_key, why, SINK_WHY_MAX)
+			 : 0;
 
-	if (!config)
-		return 0;
-	notify_reloading(&p->notify, now_ns());
-	tell_http(old, config);
+	if (r != -EACCES)
+		return r;
+	fprintf(stderr, PROGRAM ": %s; the certificate stays as it is until a restart\n", why);
+	return 0;
+}
+
+/* Those of before end, and others, which are open, go on from there. */
+static int
+exchange_runners(struct program *p, struct runners *runners)
+{
+	struct runners *before = p->runners;
+	char why[SINK_WHY_MAX];
+
 	/* No call of a sink is longer than that. */
 	if (!runners_end(before, SINK_CALL_MAX_S + END_S)) {
 		say("an exporter does not end: it cannot be started again");
 		return -ETIMEDOUT;
 	}
-	forget_runners(p);
-	int r = start(p, config, before);
-	if (r == 0)
-		p->config = config;
-	else /* What ran before was right. */
-		r = start(p, old, before);
-	/* A sink may have looked at its configuration until now. */
+	int r = runners_start(runners, before, why);
+	if (r != 0)
+		say(why);
+	set_runners(p, runners);
 	runners_free(before);
-	forget_config(p->config == config ? old : config);
-	notify_ready(&p->notify);
 	return r;
+}
+
+/*
+ * The configuration anew, and with it the files that it names. One that is wrong leaves all as it
+ * is: why says what, else it is "". Not 0: it cannot go on.
+ */
+static int
+reload(struct program *p, char why[SINK_WHY_MAX])
+{
+	struct options options = p->options; /* its socket stays control's */
+	struct config *old = p->config, *config = read_config(&options, why);
+	struct runners *runners = config ? open_runners(p, config, why) : NULL;
+
+	if (!runners || renew_certificate(p, config, why) != 0) {
+		runners_free(runners);
+		forget_config(config);
+		say(why);
+		return 0;
+	}
+	why[0] = '\0';
+	notify_reloading(&p->notify, now_ns());
+	tell_waiting(old, config);
+	int r = exchange_runners(p, runners);
+	if (r != 0)
+		return r;
+	if (p->metrics)
+		metrics_reload(p->metrics, config);
+	p->config = config;
+	forget_config(old);
+	notify_ready(&p->notify);
+	return 0;
 }
 
 /* This loop turns, and that of the pages does. */
@@ -227,24 +280,39 @@ tell_manager(struct program *p)
 		p->pages ? "; HTTP at " : "", p->config->http_listen);
 }
 
+/* A signal: is it to end? */
+static bool
+take_signal(int signal_fd, bool *hangs_up)
+{
+	struct signalfd_siginfo info;
+
+	if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return false;
+	*hangs_up = info.ssi_signo == SIGHUP;
+	return !*hangs_up;
+}
+
 static int
 watch(struct program *p, int signal_fd)
 {
-	struct pollfd signals = {.fd = signal_fd, .events = POLLIN};
-	struct signalfd_siginfo info;
+	struct pollfd fds[2] = {
+		{.fd = signal_fd, .events = POLLIN}, {.fd = asked_fd(p->asked), .events = POLLIN}};
+	char why[SINK_WHY_MAX];
 
 	for (;;) {
+		bool hangs_up = false;
+
 		tell_manager(p);
-		if (poll(&signals, 1, LOOK_MS) <= 0)
+		if (poll(fds, 2, LOOK_MS) <= 0)
 			continue;
-		if (read(signal_fd, &info, sizeof(info)) != (ssize_t)sizeof(info))
-			break;
-		if (info.ssi_signo != SIGHUP)
+		if (fds[0].revents && take_signal(signal_fd, &hangs_up))
 			return EXIT_DONE;
-		if (reload(p) != 0)
-			break;
+		bool asked = fds[1].revents && asked_take(p->asked);
+		if ((hangs_up || asked) && reload(p, why) != 0)
+			return EXIT_FAILED;
+		if (asked)
+			asked_done(p->asked, why);
 	}
-	return EXIT_FAILED;
 }
 
 /* Before any thread is there: they have the mask of whoever starts them. */
@@ -265,6 +333,7 @@ open_signals(void)
 static int
 run(struct program *p)
 {
+	char why[SINK_WHY_MAX] = "";
 	int signal_fd = open_signals();
 	int status = EXIT_FAILED;
 
@@ -272,10 +341,11 @@ run(struct program *p)
 		say(strerror(errno));
 		return EXIT_FAILED;
 	}
-	p->context.sensor = p->sensor;
-	p->config = read_config(p);
-	if (!p->config)
+	p->config = read_config(&p->options, why);
+	if (!p->config) {
+		say(why);
 		return EXIT_BAD_INPUT;
+	}
 	if (p->config->exporters.count == 0 && !p->config->http_listen[0]) {
 		say("there is nothing to do: no exporters are configured, and no http.listen");
 		/* A service manager takes an end before that for a failure, and starts us again. */
@@ -287,20 +357,25 @@ run(struct program *p)
 	status = open_pages(p);
 	if (status == 0 && confine(p) != 0)
 		status = EXIT_BAD_INPUT;
-	if (status == 0 && start(p, p->config, NULL) != 0)
+	if (status == 0 && start(p) != 0)
 		status = EXIT_BAD_INPUT;
+	if (status == 0 && asked_start(&p->asked, p->options.socket) != 0) {
+		say("out of memory, or of threads");
+		status = EXIT_FAILED;
+	}
 	if (status != 0)
 		return status;
 	notify_begin(&p->notify);
 	notify_ready(&p->notify);
 	status = watch(p, signal_fd);
 	notify_stopping(&p->notify);
+	asked_stop(p->asked);
 	if (!runners_end(p->runners, END_S)) {
 		say("an exporter is busy: what it has in hand comes again after the next start");
 		_exit(status);
 	}
 	struct runners *ended = p->runners;
-	forget_runners(p);
+	set_runners(p, NULL);
 	runners_free(ended);
 	pages_close(p->pages);
 	metrics_stop(p->metrics);

@@ -152,19 +152,22 @@ run(void *arg)
 	return NULL;
 }
 
-/* The counters that an exporter of that name had before. */
+/* It goes on from the one of that name before. */
 static void
-inherit(struct runner *runner, const struct runners *before)
+begin(struct runner *runner, const struct runners *before)
 {
 	const char *name = config_exporter_name(runner_exporter(runner));
+	struct runner *same = NULL;
 	struct sink_counters counters;
 
-	for (unsigned i = 0; before && i < before->count; i++) {
-		if (strcmp(config_exporter_name(runners_exporter(before, i)), name) != 0)
-			continue;
-		runners_counters(before, i, &counters);
+	for (unsigned i = 0; before && i < before->count; i++)
+		if (strcmp(config_exporter_name(runners_exporter(before, i)), name) == 0)
+			same = before->ones[i].runner;
+	if (same) {
+		runner_counters(same, &counters);
 		runner_inherit(runner, &counters);
 	}
+	runner_begin(runner, same);
 }
 
 static int
@@ -193,10 +196,7 @@ open_one(struct runners *all, const struct runners_options *options, unsigned i,
 		snprintf(why, SINK_WHY_MAX, "out of memory");
 		return -ENOMEM;
 	}
-	int r = runner_new(&one->runner, &runner, why);
-	if (r == 0)
-		inherit(one->runner, options->before);
-	return r;
+	return runner_new(&one->runner, &runner, why);
 }
 
 /* Signals are for the main thread. */
@@ -218,7 +218,7 @@ start_threads(struct runners *all)
 }
 
 int
-runners_start(struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX])
+runners_open(struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX])
 {
 	struct runners *all = calloc(1, sizeof(*all));
 	int r = all ? 0 : -ENOMEM;
@@ -234,18 +234,22 @@ runners_start(struct runners **out, const struct runners_options *options, char 
 	}
 	for (; r == 0 && all->count < options->exporters->count; all->count += r == 0)
 		r = open_one(all, options, all->count, why);
-	if (r == 0) {
-		r = start_threads(all);
-		if (r != 0)
-			snprintf(why, SINK_WHY_MAX, "threads: %s", strerror(-r));
-	}
-	if (r != 0) {
-		runners_end(all, SINK_CALL_MAX_S);
+	if (r == 0)
+		*out = all;
+	else
 		runners_free(all);
-		return r;
-	}
-	*out = all;
-	return 0;
+	return r;
+}
+
+int
+runners_start(struct runners *all, struct runners *before, char why[SINK_WHY_MAX])
+{
+	for (unsigned i = 0; i < all->count; i++)
+		begin(all->ones[i].runner, before);
+	int r = start_threads(all);
+	if (r != 0)
+		snprintf(why, SINK_WHY_MAX, "threads: %s", strerror(-r));
+	return r;
 }
 
 unsigned
@@ -283,8 +287,6 @@ runners_end(struct runners *all, unsigned wait_s)
 		if (o->runs && pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
 			o->runs = false;
 		ended &= !o->runs;
-		if (!o->runs && o->runner)
-			runner_close(o->runner);
 	}
 	return ended;
 }

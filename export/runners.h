@@ -8,16 +8,20 @@
 struct runners;
 
 struct runners_options {
-	const struct config_exporters *exporters; /* borrowed, until runners_end */
+	const struct config_exporters *exporters; /* borrowed, until runners_free */
 	const char *socket;                       /* control's export.sock */
 	const struct sink_context *context;
-	/* Those before, ended: exporters of the same name go on counting. NULL: none. */
-	const struct runners *before;
 };
 
-/* Opens all sinks; then all of them run. 0, or -errno with a sentence: nothing runs. */
-int runners_start(
+/* Opens all sinks; none runs yet. 0, or -errno with a sentence. */
+int runners_open(
 	struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX]);
+
+/*
+ * All of them run. before: those before, ended; exporters of the same name go on from there. NULL:
+ * none. 0, or -errno with a sentence.
+ */
+int runners_start(struct runners *runners, struct runners *before, char why[SINK_WHY_MAX]);
 
 unsigned runners_count(const struct runners *runners);
 const struct config_exporter *runners_exporter(const struct runners *runners, unsigned index);
@@ -29,7 +33,7 @@ void runners_counters(const struct runners *runners, unsigned index, struct sink
  * seconds have gone. False: one of them still runs, and nothing of it may be freed. */
 bool runners_end(struct runners *runners, unsigned wait_s);
 
-/* After they ended; NULL is nothing. */
+/* After they ended, or were never started; NULL is nothing. */
 void runners_free(struct runners *runners);
 
 #endif

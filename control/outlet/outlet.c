@@ -8,13 +8,18 @@
  * for alerts waits until there is one: the outbox wakes us for each. To count a long backlog costs
  * time, so it is done once in COUNT_NS for each exporter, and reckoned meanwhile.
  *
+ * Who asks for reloads waits until there is one more than it knows, and asks again at once: so one
+ * that has not asked for longer than that is not there.
+ *
  * What an attacker would try: whoever may open the socket can read alerts and can say that they
- * were delivered, so that an exporter leaves them out; nothing else of ours changes by it, and the
- * store keeps them.
+ * were delivered, so that an exporter leaves them out, or what a reload came to, which is shown to
+ * whoever asked for it; nothing else of ours changes by it, and the store keeps them.
  */
 #include "control/outlet/outlet.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +37,14 @@ struct backlog {
 	uint64_t counted_ns; /* monotonic; 0: never */
 };
 
+/* Of the configuration. */
+struct reloads {
+	uint64_t count;
+	uint64_t asked_ns; /* monotonic: when somebody last waited for one more; 0: never */
+	uint64_t told;     /* what came of it there is known up to this one */
+	char why[OUTLET_WHY_MAX];
+};
+
 struct outlet {
 	struct outlet_options options;
 	struct served *served;
@@ -41,6 +54,8 @@ struct outlet {
 	struct gather gather;
 	struct backlog backlogs[OUTBOX_EXPORTERS_MAX];
 	unsigned next; /* backlog to be given away when there is no other */
+	pthread_mutex_t lock;
+	struct reloads reloads; /* under it */
 };
 
 /* A question for alerts. */
@@ -222,11 +237,84 @@ look_for_counters(void *arg, struct served_client *c, bool late)
 	kept_look(&o->counters, c, late);
 }
 
+/* A question for reloads: the number of the one that is known. */
+struct seen {
+	bool any; /* at once: none is known */
+	uint64_t reload;
+};
+
+_Static_assert(sizeof(struct seen) <= SERVED_STATE_BYTES, "a question is kept with its client");
+
+static void
+look_for_reload(void *arg, struct served_client *c, bool late)
+{
+	const struct seen *seen = served_state(c);
+	struct outlet *o = arg;
+
+	pthread_mutex_lock(&o->lock);
+	uint64_t count = o->reloads.count;
+	o->reloads.asked_ns = served_now_ns();
+	pthread_mutex_unlock(&o->lock);
+	if (late || seen->any || count != seen->reload)
+		served_give_object(c, json_pack("{s:I}", "reload", (json_int_t)count));
+}
+
+static void
+take_reload(void *arg, struct served_client *c, const json_t *request)
+{
+	const json_t *known = json_object_get(request, "seen");
+	struct seen *seen = served_state(c);
+
+	seen->any = !json_is_integer(known);
+	seen->reload = (uint64_t)json_integer_value(known);
+	served_wait(c, WAIT_MAX_MS * NS_PER_MS);
+	look_for_reload(arg, c, false);
+}
+
+static void
+take_reloaded(void *arg, struct served_client *c, const json_t *request)
+{
+	const char *why = json_string_value(json_object_get(request, "why"));
+	json_int_t number = json_integer_value(json_object_get(request, "reload"));
+	struct outlet *o = arg;
+
+	pthread_mutex_lock(&o->lock);
+	if (number > 0 && (uint64_t)number == o->reloads.count) {
+		o->reloads.told = o->reloads.count;
+		snprintf(o->reloads.why, sizeof(o->reloads.why), "%s", why ? why : "");
+	}
+	pthread_mutex_unlock(&o->lock);
+	served_give_object(c, json_pack("{s:b}", "ok", 1));
+}
+
+bool
+outlet_reload(struct outlet *o)
+{
+	pthread_mutex_lock(&o->lock);
+	uint64_t asked_ns = o->reloads.asked_ns;
+	o->reloads.count++;
+	pthread_mutex_unlock(&o->lock);
+	served_wake(o->served);
+	return asked_ns != 0 && served_now_ns() - asked_ns < WAIT_MAX_MS * NS_PER_MS + NS_PER_S;
+}
+
+bool
+outlet_reloaded(struct outlet *o, char why[OUTLET_WHY_MAX])
+{
+	pthread_mutex_lock(&o->lock);
+	bool told = o->reloads.told == o->reloads.count;
+	strcpy(why, o->reloads.why);
+	pthread_mutex_unlock(&o->lock);
+	return told;
+}
+
 static const struct served_verb verbs[] = {
 	{"alerts", take_alerts, look_for_alerts},
 	{"delivered", take_delivered, NULL},
 	{"open", take_open, NULL},
 	{"counters", take_counters, look_for_counters},
+	{"reload", take_reload, look_for_reload},
+	{"reloaded", take_reloaded, NULL},
 };
 
 static void
@@ -257,6 +345,7 @@ outlet_open(struct outlet **out, const struct outlet_options *options, char *why
 	o->options = *options;
 	o->gather = (struct gather){.path = o->store, .outbox = options->outbox};
 	kept_init(&o->counters);
+	pthread_mutex_init(&o->lock, NULL);
 	int r = served_open(&o->served, &served, why, why_len);
 	if (r == 0) {
 		outbox_on_change(options->outbox, on_change, o->served);
@@ -289,6 +378,7 @@ outlet_close(struct outlet *o)
 	served_close(o->served);
 	gather_end(&o->gather);
 	kept_free(&o->counters);
+	pthread_mutex_destroy(&o->lock);
 	free(o->store);
 	free(o);
 }

@@ -1,7 +1,7 @@
 /*
  * outlet: control's socket for exporters (doc/export.md): alerts by number, how far each exporter
- * has come, what is open, the counters. A thread of its own answers, with a connection to the store
- * that can only read; detection never waits for an exporter.
+ * has come, what is open, the counters, whether there was a reload. A thread of its own answers,
+ * with a connection to the store that can only read; detection never waits for an exporter.
  */
 #ifndef SMTAP_CONTROL_OUTLET_OUTLET_H
 #define SMTAP_CONTROL_OUTLET_OUTLET_H
@@ -31,6 +31,15 @@ bool outlet_wants_counters(struct outlet *outlet);
 
 /* The counters from now on: JSON, no newline. Copied. */
 void outlet_put_counters(struct outlet *outlet, const char *json, size_t len);
+
+#define OUTLET_WHY_MAX 512
+
+/* The configuration was read again. True: smtap-export waits for that, and says what it makes of
+ * it; false: it is not there. */
+bool outlet_reload(struct outlet *outlet);
+
+/* Has it said so, of the last one? why: "", it took the configuration too; else a sentence. */
+bool outlet_reloaded(struct outlet *outlet, char why[OUTLET_WHY_MAX]);
 
 /* NULL is nothing. */
 void outlet_close(struct outlet *outlet);

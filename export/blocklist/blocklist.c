@@ -4,11 +4,15 @@
  * Keeps: the table of who is to be blocked (table.c) and, of flowspec, what was announced to
  * whoever reads the pipe (flows.c).
  *
- * Always holds: a file or a page is replaced as a whole; nobody reads half of one. A dry run, which
- * is the default, writes beside: what is named is left alone. What was blocked is made anew at each
- * start from the alerts of open incidents; a reader of the pipe that is another one than before
- * hears of all again. What was announced is withdrawn at the end: routes have no time limit, and
- * the next start does not know of those whose incidents closed meanwhile.
+ * Always holds: a file or a page is replaced as a whole; nobody reads half of one, nor a list that
+ * has some of what is open only. A dry run, which is the default, writes beside: what is named is
+ * left alone. What was blocked is made anew at each start from the alerts of open incidents; a
+ * reader of the pipe that is another one than before hears of all again. What was announced is
+ * withdrawn at the end: routes have no time limit, and the next start does not know of those whose
+ * incidents closed meanwhile.
+ *
+ * A reload takes over what is there: the page and the routes of the same place, and, where nothing
+ * that chooses entries has changed, the table, with what is held though it has closed.
  *
  * Limits: it names addresses, and runs nothing: who loads a file or a list is for others to say.
  */
@@ -41,7 +45,10 @@ struct blocklist {
 	bool dry;
 	bool dirty; /* what is out there is not what the table says */
 	struct table *table;
+	const struct config_exporter *e; /* borrowed, as the next two */
+	const struct config *config;
 	struct pages *pages;
+	char token[SECRET_MAX]; /* of readers of the page, until it is claimed; "": everybody */
 	const struct config_ports *ports;
 	const char *nft_table;
 	char where[PATH_MAX]; /* file, pipe or page */
@@ -165,21 +172,20 @@ find_place(struct blocklist *b, const struct config_exporter *e, char why[SINK_W
 }
 
 static int
-guard(struct blocklist *b, const struct config_exporter *e, char why[SINK_WHY_MAX])
+read_token(struct blocklist *b, char why[SINK_WHY_MAX])
 {
-	const char *file = config_exporter_text(e, "token_file");
-	char token[SECRET_MAX];
+	const char *file = config_exporter_text(b->e, "token_file");
 
 	if (b->output != OUTPUT_EDL || !file[0])
 		return 0;
-	int r = secret_read("token_file", file, token, why);
+	int r = secret_read("token_file", file, b->token, why);
 	if (r != 0)
 		return r;
-	r = pages_guard(b->pages, b->where, token);
-	explicit_bzero(token, sizeof(token));
-	if (r != 0)
-		snprintf(why, SINK_WHY_MAX, "token_file: the token is too long");
-	return r;
+	if (strlen(b->token) < PAGES_TOKEN_MAX)
+		return 0;
+	snprintf(why, SINK_WHY_MAX, "token_file %.300s: the token is longer than %u bytes", file,
+		PAGES_TOKEN_MAX - 1);
+	return -EINVAL;
 }
 
 /* In the place of the file that was there, as a whole. */
@@ -274,6 +280,50 @@ send_blocklist(
 	return r;
 }
 
+static enum sink_result
+show_state(void *sink, const struct sink_alert *alerts, size_t n, char why[SINK_WHY_MAX])
+{
+	struct blocklist *b = sink;
+	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+
+	table_begin_again(b->table, now_ns);
+	for (size_t i = 0; i < n; i++)
+		table_take(b->table, alerts[i].json, now_ns);
+	b->dirty = true;
+	return tick_blocklist(b, now_ns, why);
+}
+
+/* Would the same alerts make the same table? */
+static bool
+chooses_as(const struct blocklist *b, const struct blocklist *before)
+{
+	return config_exporter_same(b->e, before->e) &&
+	       memcmp(&b->config->local_nets, &before->config->local_nets,
+		       sizeof(b->config->local_nets)) == 0;
+}
+
+static void
+begin_blocklist(void *sink, void *before)
+{
+	struct blocklist *b = sink, *old = before;
+
+	/* There is room for all pages: it can only be this one's from now on. */
+	if (b->output == OUTPUT_EDL)
+		pages_claim(b->pages, b->where, b, b->token[0] ? b->token : NULL);
+	explicit_bzero(b->token, sizeof(b->token));
+	if (!old)
+		return;
+	if (b->flows && old->flows && strcmp(b->where, old->where) == 0 &&
+		memcmp(b->ports, old->ports, sizeof(*b->ports)) == 0)
+		flows_take_over(b->flows, old->flows);
+	if (chooses_as(b, old)) {
+		struct table *table = b->table;
+
+		b->table = old->table;
+		old->table = table;
+	}
+}
+
 static void
 close_blocklist(void *sink)
 {
@@ -282,7 +332,8 @@ close_blocklist(void *sink)
 	if (!b)
 		return;
 	if (b->output == OUTPUT_EDL && b->pages)
-		pages_remove(b->pages, b->where);
+		pages_remove(b->pages, b->where, b);
+	explicit_bzero(b->token, sizeof(b->token));
 	flows_free(b->flows);
 	table_free(b->table);
 	free(b);
@@ -303,6 +354,8 @@ open_blocklist(void **sink, const struct config_exporter *e, const struct sink_c
 		.output = (enum output)config_exporter_number(e, "output"),
 		.dry = config_exporter_number(e, "dry_run") != 0,
 		.dirty = true,
+		.e = e,
+		.config = context->config,
 		.pages = context->pages,
 		.ports = &context->config->ports,
 		.nft_table = config_exporter_text(e, "table"),
@@ -316,9 +369,8 @@ open_blocklist(void **sink, const struct config_exporter *e, const struct sink_c
 	if (r == 0)
 		r = make_table(b, e, context->config, why);
 	if (r == 0)
-		r = guard(b, e, why);
+		r = read_token(b, why);
 	if (r != 0) {
-		b->pages = NULL; /* it may be another's page */
 		close_blocklist(b);
 		return r;
 	}
@@ -332,8 +384,9 @@ open_blocklist(void **sink, const struct config_exporter *e, const struct sink_c
 
 const struct sink_kind blocklist_kind = {
 	.type = CONFIG_EXPORTER_BLOCKLIST,
-	.shows_state = true,
 	.open = open_blocklist,
+	.begin = begin_blocklist,
+	.state = show_state,
 	.send = send_blocklist,
 	.tick = tick_blocklist,
 	.close = close_blocklist,

@@ -29,6 +29,7 @@ struct flows {
 	struct prefix *announced; /* owned */
 	struct prefix *next;      /* owned; room for as many, which it becomes */
 	size_t count;
+	size_t most;
 };
 
 struct flows *
@@ -38,7 +39,7 @@ flows_new(size_t entries, const char *path, const struct config_ports *ports)
 
 	if (!f)
 		return NULL;
-	*f = (struct flows){.path = path, .ports = ports, .pipe = -1};
+	*f = (struct flows){.path = path, .ports = ports, .pipe = -1, .most = entries};
 	f->announced = calloc(entries, sizeof(*f->announced));
 	f->next = calloc(entries, sizeof(*f->next));
 	if (f->announced && f->next)
@@ -171,6 +172,18 @@ flows_say(struct flows *f, const struct table_entry *entries, size_t n)
 	if (r == 0)
 		r = withdraw(f, entries, n, until_ns);
 	return r == 0 ? announce(f, entries, n, until_ns) : r;
+}
+
+void
+flows_take_over(struct flows *f, struct flows *before)
+{
+	if (before->count > f->most || before->pipe < 0 || f->pipe >= 0)
+		return;
+	memcpy(f->announced, before->announced, before->count * sizeof(*f->announced));
+	f->count = before->count;
+	f->pipe = before->pipe;
+	before->pipe = -1;
+	before->count = 0;
 }
 
 void

@@ -291,6 +291,14 @@ table_take(struct table *t, const json_t *alert, uint64_t now_ns)
 	return true;
 }
 
+void
+table_begin_again(struct table *t, uint64_t now_ns)
+{
+	for (size_t i = 0; i < t->count; i++)
+		if (t->entries[i].until_ns > now_ns + t->rules.hold_ns)
+			t->entries[i].until_ns = now_ns + t->rules.hold_ns;
+}
+
 bool
 table_expire(struct table *t, uint64_t now_ns)
 {

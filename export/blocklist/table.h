@@ -45,6 +45,9 @@ void table_free(struct table *table);
 /* An alert at that wall time. True: what is to be blocked may have changed. */
 bool table_take(struct table *table, const json_t *alert, uint64_t now_ns);
 
+/* What is open comes anew; what does not come with it closed meanwhile, and stays for hold_ns. */
+void table_begin_again(struct table *table, uint64_t now_ns);
+
 /* Time goes on: true: something went. */
 bool table_expire(struct table *table, uint64_t now_ns);
 

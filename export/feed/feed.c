@@ -377,35 +377,68 @@ feed_open_alerts(struct feed *feed, struct feed_batch *out, char why[SINK_WHY_MA
 	return given(feed, ask_for_alerts(feed, json_pack("{s:s}", "verb", "open"), 0, out, why));
 }
 
+/* A question whose answer is one line; NULL: r says why not. */
+static json_t *
+answer_of(struct feed *feed, json_t *question, unsigned wait_ms, int *r, char why[SINK_WHY_MAX])
+{
+	json_t *answer = NULL;
+
+	*r = ended(feed, ask(feed, question, wait_ms, &answer), why);
+	if (*r == 0)
+		*r = refused(feed, answer, why);
+	if (*r == 0)
+		return answer;
+	json_decref(answer);
+	return NULL;
+}
+
 int
 feed_delivered(struct feed *feed, uint64_t seq, char why[SINK_WHY_MAX])
 {
-	json_t *answer = NULL, *question;
+	int r;
 
 	/* The control that is there now may have lost its store, and count from 1 again: the same
 	   numbers are then other alerts. */
 	if (!feed->gave)
 		return ended(feed, -ECONNRESET, why);
-	question = json_pack("{s:s, s:s, s:I}", "verb", "delivered", "exporter", feed->exporter,
-		"seq", (json_int_t)seq);
-	int r = ended(feed, ask(feed, question, 0, &answer), why);
-
-	if (r == 0)
-		r = refused(feed, answer, why);
-	json_decref(answer);
+	json_decref(answer_of(feed,
+		json_pack("{s:s, s:s, s:I}", "verb", "delivered", "exporter", feed->exporter, "seq",
+			(json_int_t)seq),
+		0, &r, why));
 	return r;
 }
 
 int
 feed_counters(struct feed *feed, json_t **out, char why[SINK_WHY_MAX])
 {
-	json_t *answer = NULL;
-	int r = ended(feed, ask(feed, json_pack("{s:s}", "verb", "counters"), 0, &answer), why);
+	int r;
 
-	if (r == 0)
-		r = refused(feed, answer, why);
-	if (r != 0)
-		json_decref(answer);
-	*out = r == 0 ? answer : NULL;
+	*out = answer_of(feed, json_pack("{s:s}", "verb", "counters"), 0, &r, why);
+	return r;
+}
+
+int
+feed_reload(struct feed *feed, uint64_t seen, uint64_t *number, char why[SINK_WHY_MAX])
+{
+	json_t *question = json_pack("{s:s}", "verb", "reload");
+	int r;
+
+	if (question && seen != FEED_NO_RELOAD)
+		json_object_set_new(question, "seen", json_integer((json_int_t)seen));
+	json_t *answer = answer_of(feed, question, FEED_WAIT_MAX_MS, &r, why);
+	*number = number_of(answer, "reload");
+	json_decref(answer);
+	return r;
+}
+
+int
+feed_reloaded(struct feed *feed, uint64_t number, const char *result, char why[SINK_WHY_MAX])
+{
+	int r;
+
+	json_decref(answer_of(feed,
+		json_pack("{s:s, s:I, s:s}", "verb", "reloaded", "reload", (json_int_t)number,
+			"why", result),
+		0, &r, why));
 	return r;
 }

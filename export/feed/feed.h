@@ -19,7 +19,7 @@ struct feed;
 
 struct feed_options {
 	const char *path;     /* of the socket */
-	const char *exporter; /* whose; "": of none, for feed_counters alone */
+	const char *exporter; /* whose; "": of none, for what is of no exporter */
 	int stop_fd;
 };
 
@@ -50,6 +50,15 @@ int feed_delivered(struct feed *feed, uint64_t seq, char why[SINK_WHY_MAX]);
 
 /* Counters of dataplane and control: a JSON object, to be decref'd. */
 int feed_counters(struct feed *feed, json_t **out, char why[SINK_WHY_MAX]);
+
+#define FEED_NO_RELOAD UINT64_MAX
+
+/*
+ * The number of control's last reload, once it is another than seen, or after a while;
+ * FEED_NO_RELOAD: at once. And what came of it here: "", it was done too; else a sentence.
+ */
+int feed_reload(struct feed *feed, uint64_t seen, uint64_t *number, char why[SINK_WHY_MAX]);
+int feed_reloaded(struct feed *feed, uint64_t number, const char *result, char why[SINK_WHY_MAX]);
 
 void feed_batch_free(struct feed_batch *batch);
 

@@ -23,12 +23,12 @@
 
 struct metrics {
 	struct metrics_options options;
-	uint64_t silence_ns;
-	uint64_t failing_ns;
 	struct feed *feed;
 	int stop;
 	pthread_t thread;
 	pthread_mutex_t lock; /* of what follows */
+	uint64_t silence_ns;
+	uint64_t failing_ns;
 	struct watch watch;
 };
 
@@ -92,15 +92,15 @@ static void
 make_health(void *arg, const char *accept, struct pages_answer *answer)
 {
 	struct metrics *m = arg;
-	const struct health_view view = {.watch = &m->watch,
-		.silence_ns = m->silence_ns,
-		.failing_ns = m->failing_ns,
+	struct health_view view = {.watch = &m->watch,
 		.now_ns = clock_ns(CLOCK_MONOTONIC),
 		.wall_ns = clock_ns(CLOCK_REALTIME)};
 	bool ok = false;
 
 	(void)accept;
 	pthread_mutex_lock(&m->lock);
+	view.silence_ns = m->silence_ns;
+	view.failing_ns = m->failing_ns;
 	answer->body = health_make(&view, &ok, &answer->len);
 	pthread_mutex_unlock(&m->lock);
 	answer->type = "application/json";
@@ -145,6 +145,15 @@ give_up(struct metrics *m)
 	free(m);
 }
 
+void
+metrics_reload(struct metrics *m, const struct config *config)
+{
+	pthread_mutex_lock(&m->lock);
+	m->silence_ns = config->health_silence;
+	m->failing_ns = config->health_failing;
+	pthread_mutex_unlock(&m->lock);
+}
+
 int
 metrics_start(struct metrics **out, const struct metrics_options *options)
 {
@@ -155,10 +164,9 @@ metrics_start(struct metrics **out, const struct metrics_options *options)
 	if (!m)
 		return -ENOMEM;
 	m->options = *options;
-	m->silence_ns = options->config->health_silence;
-	m->failing_ns = options->config->health_failing;
 	m->stop = -1;
 	pthread_mutex_init(&m->lock, NULL);
+	metrics_reload(m, options->config);
 	r = start(m);
 	if (r == 0)
 		*out = m;

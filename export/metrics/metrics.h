@@ -34,6 +34,9 @@ struct metrics_options {
 /* 0, or -errno. */
 int metrics_start(struct metrics **out, const struct metrics_options *options);
 
+/* health.* are those of this one from now on. */
+void metrics_reload(struct metrics *metrics, const struct config *config);
+
 /* Ends the thread. pages_close comes first: they ask for what is known. NULL is nothing. */
 void metrics_stop(struct metrics *metrics);
 

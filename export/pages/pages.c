@@ -2,7 +2,9 @@
  * Theory of operation.
  *
  * Keeps: up to PAGES_MAX paths, each with a body or with who makes one, and a token if it is not
- * for everyone; and when each connection began. One thread answers, with libmicrohttpd's epoll set.
+ * for everyone; and when each connection began. One thread answers, with libmicrohttpd's epoll set
+ * (server.c). A renewed certificate is another server at the same socket: the one before takes no
+ * more connections, and ends with its last one, which has PAGES_CONNECTION_S at most.
  *
  * Always holds: a body never changes. pages_put makes another, and the last answer that sends the
  * old one frees it. Nothing in the thread waits but for sockets: who makes a body has it ready.
@@ -30,15 +32,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/duration.h"
 #include "export/pages/listen.h"
-
-#define TURN_MS 1000
-#define TLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+#include "export/pages/server.h"
 
 struct body {
 	_Atomic unsigned users;
@@ -50,40 +47,27 @@ struct body {
 struct page {
 	char path[PAGES_PATH_MAX];
 	char token[PAGES_TOKEN_MAX]; /* empty: everyone may */
+	const void *owner;           /* who claimed it last; NULL: nobody */
 	struct body *body;           /* NULL: none, or it is made */
 	pages_make_fn *make;         /* NULL: none */
 	void *arg;
 };
 
-struct connection {
-	int fd; /* -1: free */
-	uint64_t since_ns;
-	bool cut;
-};
-
 struct pages {
 	int listener;
 	int wake;
-	struct MHD_Daemon *daemon;
+	struct tls_files tls; /* of the server that was started last */
 	pthread_t thread;
-	struct connection connections[PAGES_CONNECTIONS]; /* the thread's */
-	bool ended;                                       /* the same: one of them did, just now */
+	struct server *server;  /* the thread's, as is the next */
+	struct server *leaving; /* it has the certificate of before; NULL: none */
 	_Atomic uint64_t turns;
 	pthread_mutex_t lock; /* of what follows */
 	bool stop;
+	struct server *next; /* to take the place of the one that runs; NULL: none */
 	struct page pages[PAGES_MAX];
 	unsigned count;
 	struct pages_counters counters;
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static struct body *
 body_make(const char *type, const void *bytes, size_t len)
@@ -153,13 +137,13 @@ pages_put(struct pages *p, const char *path, const char *type, const void *bytes
 }
 
 void
-pages_remove(struct pages *p, const char *path)
+pages_remove(struct pages *p, const char *path, const void *owner)
 {
 	struct body *old = NULL;
 
 	pthread_mutex_lock(&p->lock);
 	struct page *page = find(p, path);
-	if (page) {
+	if (page && page->owner == owner) {
 		old = page->body;
 		*page = p->pages[--p->count];
 		explicit_bzero(&p->pages[p->count], sizeof(*page));
@@ -182,14 +166,18 @@ pages_make(struct pages *p, const char *path, pages_make_fn *make, void *arg)
 }
 
 int
-pages_guard(struct pages *p, const char *path, const char *token)
+pages_claim(struct pages *p, const char *path, const void *owner, const char *token)
 {
-	if (!token[0] || strlen(token) >= PAGES_TOKEN_MAX)
+	if (token && (!token[0] || strlen(token) >= PAGES_TOKEN_MAX))
 		return -EINVAL;
 	pthread_mutex_lock(&p->lock);
 	struct page *page = find_or_add(p, path);
-	if (page)
-		strcpy(page->token, token);
+	if (page) {
+		page->owner = owner;
+		/* Nothing of another, longer one stays. */
+		explicit_bzero(page->token, sizeof(page->token));
+		strcpy(page->token, token ? token : "");
+	}
 	pthread_mutex_unlock(&p->lock);
 	return page ? 0 : -ENOSPC;
 }
@@ -314,130 +302,72 @@ answer(void *arg, struct MHD_Connection *c, const char *path, const char *method
 	return refuse(p, c, MHD_HTTP_NOT_FOUND, "there is no such page\n");
 }
 
-/* What is read from it next is its end. */
-static void
-cut(struct pages *p, struct connection *c)
-{
-	c->cut = true;
-	shutdown(c->fd, SHUT_RDWR);
-	pthread_mutex_lock(&p->lock);
-	p->counters.cut++;
-	pthread_mutex_unlock(&p->lock);
-}
-
-static void
-make_room(struct pages *p)
-{
-	struct connection *oldest = NULL;
-
-	for (unsigned i = 0; i < PAGES_CONNECTIONS; i++) {
-		struct connection *c = &p->connections[i];
-
-		if (c->fd < 0)
-			return;
-		if (!c->cut && (!oldest || c->since_ns < oldest->since_ns))
-			oldest = c;
-	}
-	if (oldest)
-		cut(p, oldest);
-}
-
-static void
-begins_or_ends(void *arg, struct MHD_Connection *connection, void **context,
-	enum MHD_ConnectionNotificationCode code)
-{
-	struct pages *p = arg;
-	struct connection *mine = *context;
-
-	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
-		if (mine)
-			mine->fd = -1;
-		p->ended = true;
-		return;
-	}
-	for (unsigned i = 0; i < PAGES_CONNECTIONS && !mine; i++)
-		if (p->connections[i].fd < 0)
-			mine = &p->connections[i];
-	if (!mine)
-		return;
-	*mine = (struct connection){
-		.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-			      ->connect_fd,
-		.since_ns = now_ns()};
-	*context = mine;
-	make_room(p);
-}
-
-static void
-cut_old(struct pages *p)
-{
-	uint64_t now = now_ns();
-
-	for (unsigned i = 0; i < PAGES_CONNECTIONS; i++) {
-		struct connection *c = &p->connections[i];
-
-		if (c->fd >= 0 && !c->cut && now - c->since_ns > PAGES_CONNECTION_S * NS_PER_S)
-			cut(p, c);
-	}
-}
-
+/* Is it to stop? Meanwhile another server may have come, in the place of the one that runs. */
 static bool
-is_stopped(struct pages *p)
+look_around(struct pages *p)
 {
+	struct server *next;
+
 	pthread_mutex_lock(&p->lock);
 	bool stop = p->stop;
+	next = p->next;
+	p->next = NULL;
 	pthread_mutex_unlock(&p->lock);
+	if (next) {
+		server_leave(p->server);
+		server_stop(p->leaving);
+		p->leaving = p->server;
+		p->server = next;
+	}
+	if (p->leaving && server_is_idle(p->leaving)) {
+		server_stop(p->leaving);
+		p->leaving = NULL;
+	}
 	return stop;
+}
+
+static void
+count_cut(struct pages *p, unsigned n)
+{
+	if (n == 0)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->counters.cut += n;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void *
 run(void *arg)
 {
 	struct pages *p = arg;
-	struct pollfd fds[2] = {
-		{.fd = MHD_get_daemon_info(p->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-			.events = POLLIN},
-		{.fd = p->wake, .events = POLLIN}};
+	eventfd_t times;
 
-	while (!is_stopped(p)) {
-		MHD_UNSIGNED_LONG_LONG ms;
+	while (!look_around(p)) {
+		struct pollfd fds[3] = {{.fd = server_fd(p->server), .events = POLLIN},
+			{.fd = p->wake, .events = POLLIN},
+			{.fd = p->leaving ? server_fd(p->leaving) : -1, .events = POLLIN}};
+		int ms = server_wait_ms(p->server);
+		int also_ms = p->leaving ? server_wait_ms(p->leaving) : ms;
 
-		if (MHD_get_timeout(p->daemon, &ms) != MHD_YES || ms > TURN_MS)
-			ms = TURN_MS;
-		/* When all places were taken, libmicrohttpd looks for new connections only in its
-		   next turn, and nothing else may wake us for that. */
-		if (p->ended)
-			ms = 0;
-		p->ended = false;
-		if (poll(fds, 2, (int)ms) < 0 && errno != EINTR)
+		if (poll(fds, 3, ms < also_ms ? ms : also_ms) < 0 && errno != EINTR)
 			break;
-		MHD_run(p->daemon);
-		cut_old(p);
+		if (fds[1].revents)
+			eventfd_read(p->wake, &times);
+		count_cut(p, server_turn(p->server));
+		if (p->leaving)
+			count_cut(p, server_turn(p->leaving));
 		atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
 	}
 	return NULL;
 }
 
 static int
-start_daemon(struct pages *p, const struct tls_files *tls)
+start_server(struct pages *p, const struct tls_files *tls, struct server **out)
 {
-	struct MHD_OptionItem options[] = {{MHD_OPTION_LISTEN_SOCKET, p->listener, NULL},
-		{MHD_OPTION_CONNECTION_LIMIT, PAGES_CONNECTIONS, NULL},
-		{MHD_OPTION_CONNECTION_MEMORY_LIMIT, PAGES_MEMORY, NULL},
-		{MHD_OPTION_CONNECTION_TIMEOUT, PAGES_SILENCE_S, NULL},
-		{MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)begins_or_ends, p},
-		{tls->key ? MHD_OPTION_HTTPS_MEM_CERT : MHD_OPTION_END, 0, tls->cert},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key},
-		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_VERSIONS},
-		{MHD_OPTION_END, 0, NULL}};
-	unsigned flags = MHD_USE_EPOLL | (tls->key ? MHD_USE_TLS : 0u);
+	const struct server_options options = {
+		.listener = p->listener, .tls = tls, .answer = answer, .arg = p};
 
-	p->daemon = MHD_start_daemon(
-		flags, 0, NULL, NULL, answer, p, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-	if (!p->daemon)
-		return -EIO;
-	p->listener = -1; /* the daemon's */
-	return 0;
+	return server_start(out, &options);
 }
 
 static int
@@ -460,8 +390,10 @@ start_thread(struct pages *p)
 static void
 give_up(struct pages *p)
 {
-	if (p->daemon)
-		MHD_stop_daemon(p->daemon);
+	server_stop(p->server);
+	server_stop(p->leaving);
+	server_stop(p->next);
+	tls_files_free(&p->tls);
 	if (p->listener >= 0)
 		close(p->listener);
 	if (p->wake >= 0)
@@ -477,7 +409,6 @@ int
 pages_open(struct pages **out, const struct pages_options *options, char *why, size_t why_len)
 {
 	struct pages *p = calloc(1, sizeof(*p));
-	struct tls_files tls = {0};
 	int r;
 
 	*out = NULL;
@@ -486,26 +417,54 @@ pages_open(struct pages **out, const struct pages_options *options, char *why, s
 		return -ENOMEM;
 	}
 	p->wake = p->listener = -1;
-	for (unsigned i = 0; i < PAGES_CONNECTIONS; i++)
-		p->connections[i].fd = -1;
 	pthread_mutex_init(&p->lock, NULL);
-	r = tls_files_read(&tls, options->cert_file, options->key_file, why, why_len);
+	r = tls_files_read(&p->tls, options->cert_file, options->key_file, why, why_len);
 	if (r == 0)
 		p->listener = r = listen_open(options->listen, why, why_len);
 	if (r >= 0) {
-		r = start_daemon(p, &tls);
+		r = start_server(p, &p->tls, &p->server);
 		if (r == 0)
 			r = start_thread(p);
 		if (r != 0)
 			snprintf(
 				why, why_len, "http.listen: %s: %s", options->listen, strerror(-r));
 	}
-	tls_files_free(&tls);
 	if (r == 0)
 		*out = p;
 	else
 		give_up(p);
 	return r;
+}
+
+int
+pages_renew(struct pages *p, const char *cert_file, const char *key_file, char *why, size_t why_len)
+{
+	struct tls_files tls;
+	struct server *next = NULL;
+	int r = tls_files_read(&tls, cert_file, key_file, why, why_len);
+
+	if (r != 0)
+		return r;
+	if (!tls.key || !p->tls.key ||
+		(strcmp(tls.cert, p->tls.cert) == 0 && strcmp(tls.key, p->tls.key) == 0)) {
+		tls_files_free(&tls);
+		return 0;
+	}
+	r = start_server(p, &tls, &next);
+	if (r != 0) {
+		tls_files_free(&tls);
+		snprintf(why, why_len, "http.cert_file: %s: %s", cert_file, strerror(-r));
+		return r;
+	}
+	tls_files_free(&p->tls);
+	p->tls = tls;
+	pthread_mutex_lock(&p->lock);
+	struct server *before = p->next;
+	p->next = next;
+	pthread_mutex_unlock(&p->lock);
+	server_stop(before);
+	eventfd_write(p->wake, 1);
+	return 0;
 }
 
 void
@@ -525,7 +484,7 @@ pages_turns(const struct pages *p)
 unsigned
 pages_port(const struct pages *p)
 {
-	return listen_port(MHD_get_daemon_info(p->daemon, MHD_DAEMON_INFO_LISTEN_FD)->listen_fd);
+	return listen_port(p->listener);
 }
 
 void

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGES_MAX 64u          /* paths */
+#define PAGES_MAX 96u          /* paths: of all exporters before a reload and after it */
 #define PAGES_PATH_MAX 128u    /* bytes, with the NUL */
 #define PAGES_TYPE_MAX 96u     /* the same, of a content type */
 #define PAGES_TOKEN_MAX 256u   /* the same, of a token */
@@ -49,8 +49,9 @@ int pages_open(struct pages **out, const struct pages_options *options, char *wh
 int pages_put(
 	struct pages *pages, const char *path, const char *type, const void *body, size_t len);
 
-/* There is no such page any more, and nobody needs a token for it. Thread-safe. */
-void pages_remove(struct pages *pages, const char *path);
+/* There is no such page any more, and nobody needs a token for it; unless somebody else than owner
+ * claimed it since. Thread-safe. */
+void pages_remove(struct pages *pages, const char *path, const void *owner);
 
 /* What is made anew for each request; body: from malloc, given away. */
 struct pages_answer {
@@ -68,11 +69,19 @@ typedef void pages_make_fn(void *arg, const char *accept, struct pages_answer *a
 int pages_make(struct pages *pages, const char *path, pages_make_fn *make, void *arg);
 
 /*
- * From now on, and before there is such a page as well, only who knows the token reads that path:
- * as a bearer token, or as the password of any user. Copied. 0, -ENOMEM, -ENOSPC, or -EINVAL: the
- * token is empty or too long.
+ * The page is owner's from now on; what is there stays until another body is put. token: from now
+ * on, and before there is a body as well, only who knows it reads that path: as a bearer token, or
+ * as the password of any user; NULL: everybody does. Copied. 0, -ENOSPC, or -EINVAL: the token is
+ * empty or too long. Thread-safe.
  */
-int pages_guard(struct pages *pages, const char *path, const char *token);
+int pages_claim(struct pages *pages, const char *path, const void *owner, const char *token);
+
+/*
+ * New connections get the certificate that is in these files by now; it stays what it was if they
+ * are wrong, which why says, and where there is no TLS. 0, or -errno. From one thread.
+ */
+int pages_renew(struct pages *pages, const char *cert_file, const char *key_file, char *why,
+	size_t why_len);
 
 void pages_counters(struct pages *pages, struct pages_counters *out);
 

@@ -98,10 +98,12 @@ runner_new(struct runner **out, const struct runner_options *options, char why[S
 }
 
 void
-runner_close(struct runner *r)
+runner_begin(struct runner *r, struct runner *before)
 {
-	r->options.kind->close(r->sink);
-	r->sink = NULL;
+	bool same = before && before->options.kind == r->options.kind;
+
+	if (r->options.kind->begin)
+		r->options.kind->begin(r->sink, same ? before->sink : NULL);
 }
 
 void
@@ -252,6 +254,17 @@ say_delivered(struct runner *r, uint64_t seq)
 	return status;
 }
 
+static void
+note_sent(struct runner *r, size_t n)
+{
+	if (n == 0)
+		return;
+	add(&r->counters.sent, n);
+	set(&r->counters.last_sent_s, r->options.source.now_ns(r->options.source.arg) / NS_PER_S);
+	r->refused = 0;
+	r->tries = 0;
+}
+
 /* One try. How many of them are done with, one way or the other. */
 static size_t
 try_to_send(struct runner *r, const struct sink_alert *alerts, size_t n)
@@ -264,13 +277,7 @@ try_to_send(struct runner *r, const struct sink_alert *alerts, size_t n)
 	if (result == SINK_DONE)
 		sent = given;
 	sent = sent < given ? sent : given;
-	if (sent > 0) {
-		add(&r->counters.sent, sent);
-		set(&r->counters.last_sent_s,
-			r->options.source.now_ns(r->options.source.arg) / NS_PER_S);
-		r->refused = 0;
-		r->tries = 0;
-	}
+	note_sent(r, sent);
 	if (result == SINK_DONE || result == SINK_REFUSED)
 		works(r);
 	if (result == SINK_RETRY)
@@ -301,30 +308,65 @@ pick(struct runner *r, struct sink_alert *wanted, const struct feed_batch *batch
 	return n;
 }
 
-/* Until all are done with, or it is over; what was delivered is said as it comes, if it is to be
- * said. */
-static void
-deliver(struct runner *r, const struct feed_batch *batch, bool say)
+/* Those of a batch that are wanted, to be freed, and how many; NULL: out of memory, which is told.
+ */
+static struct sink_alert *
+pick_of(struct runner *r, const struct feed_batch *batch, size_t *n)
 {
 	struct sink_alert *wanted = calloc(batch->n + 1, sizeof(*wanted));
-	size_t n = wanted ? pick(r, wanted, batch) : 0, done = 0;
 
 	if (!wanted) {
 		failed(r, "out of memory");
-		return;
+		return NULL;
 	}
+	*n = pick(r, wanted, batch);
 	/* Nobody waits for these: they are counted once though they may come again. */
-	add(&r->counters.left_out, batch->n - n);
+	add(&r->counters.left_out, batch->n - *n);
+	return wanted;
+}
+
+/* Until all are done with, or it is over; what was delivered is said as it comes. */
+static void
+deliver(struct runner *r, const struct feed_batch *batch)
+{
+	size_t n = 0, done = 0;
+	struct sink_alert *wanted = pick_of(r, batch, &n);
+
+	if (!wanted)
+		return;
 	while (done < n && !r->over) {
 		size_t now = try_to_send(r, wanted + done, n - done);
 
 		done += now;
-		if (now > 0 && done < n && say)
+		if (now > 0 && done < n)
 			say_delivered(r, wanted[done - 1].seq);
 	}
 	free(wanted);
-	if (done == n && say)
+	if (done == n)
 		say_delivered(r, batch->alerts[batch->n - 1].seq);
+}
+
+/* All that is open, as often as it takes. False: it is over, or has to be asked for again. */
+static bool
+deliver_state(struct runner *r, const struct feed_batch *batch)
+{
+	enum sink_result result = SINK_RETRY;
+	size_t n = 0;
+	struct sink_alert *wanted = pick_of(r, batch, &n);
+
+	while (wanted && result != SINK_DONE && !r->over) {
+		char why[SINK_WHY_MAX] = "";
+
+		result = r->options.kind->state(r->sink, wanted, n, why);
+		if (result != SINK_DONE)
+			failed(r, why);
+	}
+	free(wanted);
+	if (result != SINK_DONE)
+		return false;
+	note_sent(r, n);
+	works(r);
+	return true;
 }
 
 /* What a state is made of. False: it is to be asked for again. */
@@ -339,11 +381,11 @@ begin_with_open(struct runner *r)
 		r->over |= status == -ECANCELED;
 		return false;
 	}
-	deliver(r, &batch, false);
-	if (!r->over)
-		status = say_delivered(r, batch.up_to);
+	bool good = deliver_state(r, &batch);
+	if (good)
+		good = say_delivered(r, batch.up_to) == 0;
 	feed_batch_free(&batch);
-	return status == 0;
+	return good;
 }
 
 static void
@@ -372,7 +414,7 @@ work(struct runner *r)
 	if (status == 0) {
 		set(&r->counters.backlog, batch.backlog);
 		if (batch.n > 0)
-			deliver(r, &batch, true);
+			deliver(r, &batch);
 		else if (ticks)
 			tick(r);
 		if (batch.n > 0 && !load(&r->counters.failing))
@@ -387,7 +429,7 @@ work(struct runner *r)
 void
 runner_run(struct runner *r)
 {
-	bool begun = !r->options.kind->shows_state;
+	bool begun = !r->options.kind->state;
 	unsigned away = 0;
 
 	while (!r->over) {

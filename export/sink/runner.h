@@ -45,8 +45,8 @@ void runner_counters(const struct runner *runner, struct sink_counters *out);
 /* It goes on from those of an earlier runner of the same name; before it runs. */
 void runner_inherit(struct runner *runner, const struct sink_counters *counters);
 
-/* Once it has ended: what the sink holds is another's to have. Counters stay. */
-void runner_close(struct runner *runner);
+/* Before it runs. before: an earlier one of the same name, ended; NULL: none. */
+void runner_begin(struct runner *runner, struct runner *before);
 
 const struct config_exporter *runner_exporter(const struct runner *runner);
 

@@ -44,17 +44,25 @@ struct sink_kind {
 	enum config_exporter_type type;
 
 	/*
-	 * Is it started from the alerts of all open incidents, at each start, and not from where it
-	 * was? For what shows a state, as a blocklist does.
-	 */
-	bool shows_state;
-
-	/*
 	 * Read files, check values, take memory; no network yet: that the destination is away is no
 	 * failure. 0, or -errno with one sentence that says what would be right.
 	 */
 	int (*open)(void **sink, const struct config_exporter *e,
 		const struct sink_context *context, char why[SINK_WHY_MAX]);
+
+	/*
+	 * It is to run now. before: what another sink of the same exporter held until now, which
+	 * has ended and is closed next; NULL: none. NULL: nothing is to be taken over.
+	 */
+	void (*begin)(void *sink, void *before);
+
+	/*
+	 * For what shows a state, as a blocklist does: each time that it begins, it is given the
+	 * last alerts of all open incidents, all at once, maybe none; send goes on from there.
+	 * SINK_DONE or SINK_RETRY. NULL: it goes on where its cursor is.
+	 */
+	enum sink_result (*state)(
+		void *sink, const struct sink_alert *alerts, size_t n, char why[SINK_WHY_MAX]);
 
 	/* n >= 1 alerts. *sent is 0 before. why: a sentence without secrets, when not SINK_DONE. */
 	enum sink_result (*send)(void *sink, const struct sink_alert *alerts, size_t n,

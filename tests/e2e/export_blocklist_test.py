@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -149,6 +150,37 @@ def firewall_fetches_the_list_over_http_with_the_token():
             expect(fetch(url, "other")[0] == 401, fetch(url, "other"))
             status, body = fetch(url, SECRET)
             expect((status, body.split()) == (200, [V4, V6, PREFIX]), f"{status} {body}")
+
+
+@case
+def page_is_there_all_the_time_that_a_hang_up_takes():
+    with scratch() as folder:
+        port = free_port()
+        words = keys(output="edl", page="/blocklist", hold="0s")
+        words += f"http:\n  listen: 127.0.0.1:{port}\n"
+        url = f"http://127.0.0.1:{port}/blocklist"
+        with exporting(harness.PROGRAM[0], words, 0) as (control, export):
+            control.add(attackers())
+            control.wait_delivered("block")
+            asked = control.opens
+            control.open = list(enumerate(attackers()[:2], 1))
+            control.open_up_to = len(control.alerts)
+            # What is open now is not known until control says it.
+            control.set_silent(True)
+            export.process.send_signal(signal.SIGHUP)
+            control.wait(lambda: control.opens > asked, lambda: "it begins anew")
+            status, body = fetch(url)
+            expect((status, body.split()) == (200, [V4, V6, PREFIX]), f"{status} {body}")
+            control.set_silent(False)
+            control.add([alert(4, "203.0.113.99")])
+            control.wait_delivered("block")
+            status, body = fetch(url)
+            expect((status, body.split()) == (200, [V4, "203.0.113.99", V6]), f"{status} {body}")
+            # Without it, it goes.
+            config = export.command[2]
+            config.write_text(f"http:\n  listen: 127.0.0.1:{port}\n")
+            export.process.send_signal(signal.SIGHUP)
+            export.wait(lambda: fetch(url)[0] == 404, lambda: fetch(url))
 
 
 class Neighbour(Told):

@@ -155,6 +155,62 @@ def hanging_up_reads_the_exporters_again_unless_they_are_wrong():
         other.down()
 
 
+def reload(r):
+    command = [harness.PROGRAM[0], "reload", "-c", r.config]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+@case
+def reload_reaches_smtap_export_and_says_what_is_wrong_there():
+    with listening() as (r, listener):
+        listener.up()
+        r.attack(1)
+        await_all(r, listener)
+        pid = r.pid("smtap-export")
+        # What control cannot know: a file that an exporter names.
+        bad = "{type: syslog, server: localhost, transport: tls, ca_file: /nonexistent}"
+        r.configure(f"  soc: {KEYS % listener.path}\n  log: {bad}\n")
+        done = reload(r)
+        lines = done.stderr.splitlines()
+        expect(done.returncode == 2 and len(lines) == 1, f"{done.returncode}: {done.stderr!r}")
+        expect("smtap-export is reloaded; that goes on as before: exporters.log" in lines[0], lines)
+        expect("/nonexistent: No such file" in lines[0], lines)
+        r.attack(1)
+        await_all(r, listener)
+        # What control knows to be wrong changes nothing anywhere.
+        r.configure(f"  soc: {KEYS % listener.path}\n".replace("batch", "bacth"))
+        done = reload(r)
+        expect(done.returncode == 2 and "unknown key 'bacth'" in done.stderr, done.stderr)
+        other = Listener(f"{listener.path}.other")
+        other.up()
+        r.configure(f"  soc: {KEYS % other.path}\n  new: {KEYS % listener.path}\n")
+        done = reload(r)
+        expect(done.returncode == 0, done.stderr)
+        before = len(r.alerts())
+        r.attack(1)
+        # The cursor of the one that was there is where it was; the new one begins now.
+        r.until("the other socket", lambda: all_of(r.alerts()[before:], other.got))
+        r.until("the new one", lambda: all_of(r.alerts(), listener.got))
+        expect(r.pid("smtap-export") == pid, "it was started again")
+        other.down()
+
+
+@case
+def first_exporter_is_started_by_a_reload():
+    path = f"/tmp/smtap-e2e-{os.getpid()}.sock"
+    listener = Listener(path)
+    listener.up()
+    with running("") as r:
+        expect(r.pid("smtap-export") is None, "there is nothing to export")
+        r.configure(f"  soc: {KEYS % path}\n")
+        done = reload(r)
+        expect(done.returncode == 0 and "smtap-export is started" in done.stdout, done)
+        r.until("it runs", lambda: r.pid("smtap-export"))
+        r.attack(2)
+        await_all(r, listener)
+    listener.down()
+
+
 @case
 def exporters_that_come_and_go_with_the_configuration():
     with listening() as (r, listener):

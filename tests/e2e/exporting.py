@@ -52,6 +52,9 @@ class Control(Told):
         self.alerts = []  # (seq, line)
         self.open = []  # the same, of open incidents, for exporters that show a state
         self.cursors = {}
+        self.open_up_to = 0  # number of the last alert that these took account of
+        self.opens = 0  # how often it was asked for what is open
+        self.silent = False  # that is not answered
         control = self
 
         class Handler(socketserver.StreamRequestHandler):
@@ -84,7 +87,10 @@ class Control(Told):
                 self.changed.notify_all()
                 return '{"ok":true}\n'
             if question["verb"] == "open":
-                return self.rows(self.open, 0, 0)
+                self.opens += 1
+                self.changed.notify_all()
+                self.changed.wait_for(lambda: not self.silent, WAIT_S)
+                return self.rows(self.open, 0, self.open_up_to)
             if question["verb"] != "alerts":
                 return '{"error":"there is none in this test"}\n'
             name = question["exporter"]
@@ -98,6 +104,11 @@ class Control(Told):
     def rows(given, backlog, last):
         head = json.dumps({"alerts": len(given), "backlog": backlog, "seq": last})
         return "\n".join([head, *(f'{{"seq":{seq},"alert":{line}}}' for seq, line in given), ""])
+
+    def set_silent(self, silent):
+        with self.changed:
+            self.silent = silent
+            self.changed.notify_all()
 
     def wait_delivered(self, *exporters):
         """All of them have come to the last alert."""

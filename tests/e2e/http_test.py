@@ -210,6 +210,42 @@ def certificate(f, name):
     return cert, key
 
 
+@case
+def a_renewed_certificate_is_taken_at_a_reload():
+    if not shutil.which("certtool"):
+        raise Skip("there is no certtool: scripts/deps --tests")
+    with folder() as f:
+        cert, key = certificate(f, "own")
+        other, other_key = certificate(f, "other")
+        with sensor(f, f"  cert_file: {cert}\n  key_file: {key}\n") as s:
+            reload = [harness.PROGRAM[0], "reload", "-o", f.output()]
+            until("a certificate", lambda: presented(s) == pem(cert))
+            before = pem(cert)
+            # Who was there before has its answer still.
+            context = ssl._create_unverified_context()
+            slow = context.wrap_socket(socket.create_connection(("127.0.0.1", s.port)))
+            slow.sendall(b"GET /healthz HTTP/1.1\r\n")
+            shutil.copy(other, cert)
+            r = subprocess.run(reload, capture_output=True, text=True, timeout=60)
+            expect(r.returncode == 2 and "the key is not that of the certificate" in r.stderr, r)
+            expect(presented(s) == before, "the certificate without its key")
+            shutil.copy(other_key, key)
+            r = subprocess.run(reload, capture_output=True, text=True, timeout=60)
+            expect(r.returncode == 0, r)
+            until("the new one", lambda: presented(s) == pem(other))
+            slow.sendall(b"Host: x\r\n\r\n")
+            expect(slow.recv(12) == b"HTTP/1.1 200", "its answer")
+            expect(s.get("/healthz")[0] == 200, "not well")
+
+
+def pem(path):
+    return ssl.PEM_cert_to_DER_cert(pathlib.Path(path).read_text())
+
+
+def presented(s):
+    return ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", s.port)))
+
+
 def exports(f, text):
     program = os.path.join(os.path.dirname(harness.PROGRAM[0]), "smtap-export")
     config = f.put("bad.yaml", text.encode())

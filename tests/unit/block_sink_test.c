@@ -195,6 +195,64 @@ routes_are_those_of_the_table_whatever_comes_and_goes(void **state)
 	close(fd);
 }
 
+/* Another sink of the same keys takes the place of this one, as at a reload. */
+static void
+reloaded(struct rig *s, struct rig *after, const char *keys, struct pages *pages)
+{
+	assert_int_equal(opened(after, keys, pages), 0);
+	blocklist_kind.begin(after->sink, s->sink);
+	blocklist_kind.close(s->sink);
+	assert_int_equal(blocklist_kind.state(after->sink, NULL, 0, after->why), SINK_DONE);
+}
+
+static void
+routes_stay_announced_over_a_reload(void **state)
+{
+	struct rig *s = *state, after = {.sink = NULL};
+	char keys[KEYS_MAX / 2];
+	int fd = open(s->pipe, O_RDONLY | O_NONBLOCK);
+
+	snprintf(keys, sizeof(keys), "output: flowspec, path: %s", s->pipe);
+	assert_int_equal(opened(s, keys, NULL), 0);
+	attack(s, 1, "198.51.100.7");
+	heard(s, fd);
+	/* What closed meanwhile is held, as it would have been. */
+	reloaded(s, &after, keys, NULL);
+	assert_string_equal(heard(s, fd), "");
+	attack(&after, 2, "198.51.100.8");
+	heard(s, fd);
+	assert_non_null(strstr(s->heard, "announce flow route { match { source 198.51.100.8/32"));
+	assert_null(strstr(s->heard, "198.51.100.7"));
+	blocklist_kind.close(after.sink);
+	heard(s, fd);
+	assert_non_null(strstr(s->heard, "withdraw flow route { match { source 198.51.100.7/32"));
+	assert_non_null(strstr(s->heard, "withdraw flow route { match { source 198.51.100.8/32"));
+	config_free(&after.config);
+	close(fd);
+}
+
+static void
+rules_that_changed_choose_anew_at_a_reload(void **state)
+{
+	struct rig *s = *state, after = {.sink = NULL};
+	char keys[KEYS_MAX / 2];
+	int fd = open(s->pipe, O_RDONLY | O_NONBLOCK);
+
+	snprintf(keys, sizeof(keys), "output: flowspec, path: %s", s->pipe);
+	assert_int_equal(opened(s, keys, NULL), 0);
+	attack(s, 1, "198.51.100.7");
+	heard(s, fd);
+	snprintf(keys, sizeof(keys), "output: flowspec, path: %s, never: [198.51.100.0/24]",
+		s->pipe);
+	reloaded(s, &after, keys, NULL);
+	assert_ptr_equal(
+		strstr(heard(s, fd), "withdraw flow route { match { source 198.51.100.7/32"),
+		s->heard);
+	blocklist_kind.close(after.sink);
+	config_free(&after.config);
+	close(fd);
+}
+
 static void
 no_list_takes_the_place_of_our_own_pages(void **state)
 {
@@ -219,6 +277,8 @@ main(void)
 		TEST(routes_are_announced_once_and_withdrawn_at_the_end),
 		TEST(who_reads_the_pipe_anew_hears_of_all),
 		TEST(routes_are_those_of_the_table_whatever_comes_and_goes),
+		TEST(routes_stay_announced_over_a_reload),
+		TEST(rules_that_changed_choose_anew_at_a_reload),
 		TEST(no_list_takes_the_place_of_our_own_pages),
 	};
 

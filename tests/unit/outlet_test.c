@@ -303,6 +303,53 @@ counters_are_what_control_made_last(void **state)
 }
 
 static void
+reload_is_told_to_who_waits_and_what_came_of_it_comes_back(void **state)
+{
+	struct place *p = *state;
+	char why[SINK_WHY_MAX], said[OUTLET_WHY_MAX];
+	uint64_t number, next;
+
+	assert_false(outlet_reload(p->outlet));
+	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &number, why), 0);
+	assert_true(outlet_reload(p->outlet));
+	assert_false(outlet_reloaded(p->outlet, said));
+	assert_int_equal(feed_reload(p->feed, number, &next, why), 0);
+	assert_int_equal(next, number + 1);
+	/* Of an earlier one: nothing of this one is known. */
+	assert_int_equal(feed_reloaded(p->feed, number, "old", why), 0);
+	assert_false(outlet_reloaded(p->outlet, said));
+	assert_int_equal(feed_reloaded(p->feed, next, "line 3: no", why), 0);
+	assert_true(outlet_reloaded(p->outlet, said));
+	assert_string_equal(said, "line 3: no");
+	assert_true(outlet_reload(p->outlet));
+	assert_false(outlet_reloaded(p->outlet, said));
+}
+
+static void *
+reload_later(void *arg)
+{
+	struct place *p = arg;
+
+	outlet_reload(p->outlet);
+	return NULL;
+}
+
+static void
+question_for_a_reload_waits_for_one(void **state)
+{
+	struct place *p = *state;
+	char why[SINK_WHY_MAX];
+	uint64_t number, next;
+	pthread_t thread;
+
+	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &number, why), 0);
+	assert_int_equal(pthread_create(&thread, NULL, reload_later, p), 0);
+	assert_int_equal(feed_reload(p->feed, number, &next, why), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(next, number + 1);
+}
+
+static void
 waiting_ends_when_it_is_to_end(void **state)
 {
 	struct place *p = *state;
@@ -333,6 +380,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			open_incidents_are_known_while_the_store_fails, set_up, tear_down),
 		TEST(counters_are_what_control_made_last),
+		TEST(reload_is_told_to_who_waits_and_what_came_of_it_comes_back),
+		TEST(question_for_a_reload_waits_for_one),
 		TEST(waiting_ends_when_it_is_to_end),
 	};
 

@@ -146,13 +146,32 @@ a_page_that_was_removed_is_not_there(void **state)
 
 	put(s, "/one", "1");
 	put(s, "/two", "2");
-	assert_int_equal(pages_guard(s->pages, "/one", "s3cret"), 0);
-	pages_remove(s->pages, "/one");
-	pages_remove(s->pages, "/none");
+	assert_int_equal(pages_claim(s->pages, "/one", s, "s3cret"), 0);
+	pages_remove(s->pages, "/one", s);
+	pages_remove(s->pages, "/none", s);
 	assert_status(ask(s, "GET", "/one", ""), "404");
 	assert_string_equal(body_of(ask(s, "GET", "/two", "")), "2");
 	put(s, "/one", "new");
 	assert_string_equal(body_of(ask(s, "GET", "/one", "")), "new");
+}
+
+static void
+a_page_stays_when_another_claims_it_before_its_owner_goes(void **state)
+{
+	struct site *s = *state;
+	const char before = 0, after = 0;
+
+	assert_int_equal(pages_claim(s->pages, "/list", &before, "s3cret-of-before"), 0);
+	put(s, "/list", "192.0.2.1\n");
+	assert_int_equal(pages_claim(s->pages, "/list", &after, "other"), 0);
+	pages_remove(s->pages, "/list", &before);
+	assert_status(ask(s, "GET", "/list", "Authorization: Bearer s3cret-of-before\r\n"), "401");
+	assert_status(ask(s, "GET", "/list", "Authorization: Bearer other\r\n"), "200");
+	assert_string_equal(body_of(s->heard), "192.0.2.1\n");
+	assert_int_equal(pages_claim(s->pages, "/list", &after, NULL), 0);
+	assert_status(ask(s, "GET", "/list", ""), "200");
+	pages_remove(s->pages, "/list", &after);
+	assert_status(ask(s, "GET", "/list", ""), "404");
 }
 
 static void
@@ -215,8 +234,8 @@ a_guarded_page_needs_its_token(void **state)
 {
 	struct site *s = *state;
 
-	assert_int_equal(pages_guard(s->pages, "/list", ""), -EINVAL);
-	assert_int_equal(pages_guard(s->pages, "/list", "s3cret"), 0);
+	assert_int_equal(pages_claim(s->pages, "/list", s, ""), -EINVAL);
+	assert_int_equal(pages_claim(s->pages, "/list", s, "s3cret"), 0);
 	put(s, "/list", "192.0.2.1\n");
 	assert_status(ask(s, "GET", "/list", ""), "401");
 	assert_non_null(strstr(s->heard, "WWW-Authenticate: Basic"));
@@ -372,6 +391,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_page_is_what_was_put_there_last),
 		T(a_page_that_was_removed_is_not_there),
+		T(a_page_stays_when_another_claims_it_before_its_owner_goes),
 		T(head_has_the_length_and_no_body),
 		T(only_what_is_there_is_read_and_nothing_is_written),
 		T(a_page_may_be_made_for_each_request),

@@ -98,6 +98,18 @@ fake_send(
 }
 
 static enum sink_result
+fake_state(void *sink, const struct sink_alert *alerts, size_t n, char why[SINK_WHY_MAX])
+{
+	struct world *w = sink;
+	size_t sent = 0;
+
+	if (n > 0)
+		return fake_send(sink, alerts, n, &sent, why);
+	append(w->got, "none ", 0);
+	return SINK_DONE;
+}
+
+static enum sink_result
 fake_tick(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX])
 {
 	struct world *w = sink;
@@ -248,13 +260,14 @@ static void
 run(struct world *w)
 {
 	const struct sink_context context = {.sensor = "s"};
-	struct sink_kind kind = {
-		.shows_state = w->state, .open = fake_open, .send = fake_send, .close = fake_close};
+	struct sink_kind kind = {.open = fake_open, .send = fake_send, .close = fake_close};
 	struct runner *runner;
 	char why[SINK_WHY_MAX];
 
 	if (w->ticks)
 		kind.tick = fake_tick;
+	if (w->state)
+		kind.state = fake_state;
 	w->ticks = 0;
 	sink_world = w;
 	const struct runner_options options = options_of(w, &kind, &context);
@@ -464,7 +477,7 @@ state_begins_with_what_is_open_and_goes_on_after_it(void **state)
 }
 
 static void
-open_alerts_come_in_batches_too(void **state)
+open_alerts_come_all_at_once(void **state)
 {
 	struct world *w = world_of(", batch: 4");
 
@@ -472,8 +485,23 @@ open_alerts_come_in_batches_too(void **state)
 	w->state = true;
 	w->told = w->open = 9;
 	run(w);
-	assert_int_equal(w->most, 4);
+	assert_int_equal(w->most, 9);
 	assert_string_equal(w->got, "1 2 3 4 5 6 7 8 9 ");
+	end(w);
+}
+
+/* A list that was left full by an earlier start has to become empty. */
+static void
+state_of_which_nothing_is_open_is_told_too(void **state)
+{
+	struct world *w = world_of("");
+
+	(void)state;
+	w->state = true;
+	w->told = 5;
+	run(w);
+	assert_string_equal(w->got, "none ");
+	assert_int_equal(w->cursor, 5);
 	end(w);
 }
 
@@ -529,7 +557,8 @@ main(void)
 		cmocka_unit_test(alert_that_is_refused_and_then_taken_is_not_left_out),
 		cmocka_unit_test(many_that_are_refused_are_told_in_few_lines),
 		cmocka_unit_test(state_begins_with_what_is_open_and_goes_on_after_it),
-		cmocka_unit_test(open_alerts_come_in_batches_too),
+		cmocka_unit_test(open_alerts_come_all_at_once),
+		cmocka_unit_test(state_of_which_nothing_is_open_is_told_too),
 		cmocka_unit_test(ticks_come_while_there_is_nothing_to_send),
 		cmocka_unit_test(sink_that_cannot_be_opened_is_named_with_its_line),
 	};

@@ -92,7 +92,8 @@ exporter_that_control_does_not_know_is_told_though_another_is_served(void **stat
 		.exporters = &config.exporters, .socket = p.path, .context = &context};
 	assert_int_equal(pipe(ends), 0);
 	dup2(ends[1], STDERR_FILENO);
-	assert_int_equal(runners_start(&runners, &options, why), 0);
+	assert_int_equal(runners_open(&runners, &options, why), 0);
+	assert_int_equal(runners_start(runners, NULL, why), 0);
 
 	pthread_join(p.thread, NULL);
 	read_line(ends[0], line, sizeof(line));
@@ -112,12 +113,72 @@ exporter_that_control_does_not_know_is_told_though_another_is_served(void **stat
 	rmdir(p.folder);
 }
 
+static void *begun_after; /* begin() has no other way to it */
+
+static int
+fake_open(void **sink, const struct config_exporter *e, const struct sink_context *context,
+	char why[SINK_WHY_MAX])
+{
+	(void)e, (void)why;
+	*sink = (void *)(uintptr_t)context->sensor;
+	return 0;
+}
+
+static void
+fake_begin(void *sink, void *before)
+{
+	assert_non_null(sink);
+	begun_after = before;
+}
+
+static void
+fake_close(void *sink)
+{
+	(void)sink;
+}
+
+static void
+sink_begins_with_what_another_of_its_kind_held(void **state)
+{
+	static const char text[] = "exporters: {a: {type: unix, path: /nowhere}}";
+	const struct config_source source = {"f", (char *)text, sizeof(text) - 1};
+	const struct sink_kind kind = {.open = fake_open, .begin = fake_begin, .close = fake_close};
+	const struct sink_kind other = kind;
+	const struct sink_context contexts[] = {{.sensor = "1"}, {.sensor = "2"}};
+	struct runner *runner[3];
+	struct config config;
+	char why[SINK_WHY_MAX];
+
+	(void)state;
+	config_defaults(&config);
+	assert_int_equal(config_parse(&config, &source, why, sizeof(why)), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct runner_options options = {
+			.exporter = config_exporter_at(&config.exporters, 0),
+			.kind = i < 2 ? &kind : &other,
+			.context = &contexts[i > 0]};
+
+		assert_int_equal(runner_new(&runner[i], &options, why), 0);
+	}
+	runner_begin(runner[1], runner[0]);
+	assert_string_equal(begun_after, "1");
+	runner_begin(runner[2], runner[1]);
+	assert_null(begun_after);
+	begun_after = why;
+	runner_begin(runner[0], NULL);
+	assert_null(begun_after);
+	for (unsigned i = 0; i < 3; i++)
+		runner_free(runner[i]);
+	config_free(&config);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			exporter_that_control_does_not_know_is_told_though_another_is_served),
+		cmocka_unit_test(sink_begins_with_what_another_of_its_kind_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
