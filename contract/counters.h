@@ -39,6 +39,8 @@
 	X(TCP_GAPS, "tcp_gaps", "gaps", "Holes in a byte stream that were skipped")                \
 	X(TCP_GAP_BYTES, "tcp_gap_bytes", "bytes", "Bytes in those holes")                         \
 	X(TCP_HOLD_FULL, "tcp_hold_full", "packets", "Segments dropped: no memory to hold them")   \
+	X(TCP_DOUBTFUL, "tcp_doubtful", "packets",                                                 \
+		"Segments ignored that the server may never get: few hops left, or signed")        \
 	X(TCP_IGNORED, "tcp_ignored", "packets", "Segments outside any window, or a false RST")    \
 	X(FLOW_NEW, "sessions", "sessions", "Sessions opened")                                     \
 	X(FLOW_MIDSTREAM, "sessions_midstream", "sessions", "Sessions whose start was not seen")   \

@@ -33,9 +33,19 @@
 
 #define ETHERNET_BYTES 14
 #define VLAN_BYTES 4
+#define PBB_BYTES 4
 #define IPV4_BYTES_MIN 20
 #define TCP_BYTES_MIN 20
 #define COMMON_BYTES_MIN (ETHERNET_BYTES + IPV4_BYTES_MIN + TCP_BYTES_MIN)
+
+/* TCP's options (IANA): two without a length, and two that sign the segment. */
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOTHING 1
+#define TCP_OPTION_MD5 19
+#define TCP_OPTION_AO 29
+/* Nothing, nothing, timestamps of ten bytes: the options of nearly all segments (RFC 7323 A). */
+#define TCP_OPTIONS_STAMPED 0x0101080au
+#define TCP_BYTES_STAMPED (TCP_BYTES_MIN + 12)
 
 /* No packet is longer (2^30); offsets can then be added without overflow. */
 #define PACKET_BYTES_MAX (1u << 30)
@@ -67,6 +77,12 @@ decode_layer_of_ethertype(uint16_t type)
 	case 0x8847: /* RFC 3032 */
 	case 0x8848:
 		return LAYER_MPLS;
+	case 0x8926: /* Cisco VN-Tag */
+	case 0x893f: /* IEEE 802.1BR E-TAG */
+	case 0x8909: /* Cisco TrustSec's metadata */
+		return type == 0x8926 ? LAYER_TAG4 : LAYER_TAG6;
+	case 0x88e7: /* IEEE 802.1ah, a service instance and a whole frame */
+		return LAYER_PBB;
 	case 0x8864: /* RFC 2516, session stage */
 		return LAYER_PPPOE;
 	case 0x880b:
@@ -98,6 +114,45 @@ decode_vlan(struct decode_cursor *c)
 	return decode_layer_of_ethertype(type);
 }
 
+/* A tag of so many bytes, and the EtherType of what follows it. */
+static enum decode_layer
+decode_tag(struct decode_cursor *c, uint32_t bytes)
+{
+	if (!decode_has(c, bytes + 2))
+		return decode_stop_short(c, bytes + 2);
+	uint16_t type = load_be16(decode_at(c) + bytes);
+	c->offset += bytes + 2;
+	return decode_layer_of_ethertype(type);
+}
+
+static enum decode_layer
+decode_pbb(struct decode_cursor *c)
+{
+	if (!decode_has(c, PBB_BYTES))
+		return decode_stop_short(c, PBB_BYTES);
+	c->offset += PBB_BYTES;
+	return LAYER_ETHERNET;
+}
+
+/* Is there an option that only who shares a key with the sender accepts? */
+static inline bool
+tcp_is_signed(const uint8_t *tcp, uint32_t header_len)
+{
+	uint32_t at = TCP_BYTES_MIN;
+
+	if (header_len == TCP_BYTES_MIN ||
+		(header_len == TCP_BYTES_STAMPED && load_be32(tcp + at) == TCP_OPTIONS_STAMPED))
+		return false;
+	while (at + 1 < header_len && tcp[at] != TCP_OPTION_END) {
+		if (tcp[at] == TCP_OPTION_MD5 || tcp[at] == TCP_OPTION_AO)
+			return true;
+		if (tcp[at] != TCP_OPTION_NOTHING && tcp[at + 1] < 2)
+			return false;
+		at += tcp[at] == TCP_OPTION_NOTHING ? 1 : tcp[at + 1];
+	}
+	return false;
+}
+
 static inline enum decode_layer
 decode_tcp(struct decode_cursor *c)
 {
@@ -123,6 +178,7 @@ decode_tcp(struct decode_cursor *c)
 	out->ack = load_be32(tcp + 8);
 	out->tcp_flags = tcp[13];
 	out->window = load_be16(tcp + 14);
+	out->is_signed = tcp_is_signed(tcp, header_len);
 	out->l4_offset = c->offset;
 	out->payload_offset = c->offset + header_len;
 	out->payload_len = c->end - out->payload_offset;
@@ -196,6 +252,7 @@ decode_ipv4(struct decode_cursor *c)
 	out->l3_len = total_len;
 	out->src = addr_from_v4(ip + 12);
 	out->dst = addr_from_v4(ip + 16);
+	out->hops = ip[8];
 	if (load_be16(ip + 6) & 0x3fff) /* RFC 791 3.1: more fragments, or an offset */
 		return decode_stop(c, DECODE_FRAGMENT);
 	uint8_t protocol = ip[9];
@@ -232,6 +289,12 @@ decode_step(struct decode_cursor *c, enum decode_layer layer)
 		return decode_llc(c);
 	case LAYER_VLAN:
 		return decode_vlan(c);
+	case LAYER_TAG4:
+		return decode_tag(c, 4);
+	case LAYER_TAG6:
+		return decode_tag(c, 6);
+	case LAYER_PBB:
+		return decode_pbb(c);
 	case LAYER_MPLS:
 		return decode_mpls(c);
 	case LAYER_PPPOE:
@@ -277,12 +340,14 @@ decode_common_mail(const struct decode_config *cfg, const uint8_t *data, uint32_
 	out->l3_len = total_len;
 	out->src = addr_from_v4(ip + 12);
 	out->dst = addr_from_v4(ip + 16);
+	out->hops = ip[8];
 	out->src_port = src_port;
 	out->dst_port = dst_port;
 	out->seq = load_be32(tcp + 4);
 	out->ack = load_be32(tcp + 8);
 	out->window = load_be16(tcp + 14);
 	out->tcp_flags = tcp[13];
+	out->is_signed = tcp_is_signed(tcp, headers_len - IPV4_BYTES_MIN);
 	out->l4_offset = ETHERNET_BYTES + IPV4_BYTES_MIN;
 	out->payload_offset = ETHERNET_BYTES + headers_len;
 	out->payload_len = total_len - headers_len;

@@ -57,6 +57,9 @@ decode_extensions(struct decode_cursor *c, uint8_t next)
 		case IPPROTO_NUM_ROUTING:
 		case IPPROTO_NUM_FRAGMENT:
 		case IPPROTO_NUM_DSTOPTS:
+		case IPPROTO_NUM_MOBILITY:
+		case IPPROTO_NUM_HIP:
+		case IPPROTO_NUM_SHIM6:
 			if (c->out->is_v6)
 				break;
 			return LAYER_NONE;
@@ -104,6 +107,7 @@ decode_ipv6(struct decode_cursor *c)
 	out->l3_len = total_len;
 	memcpy(out->src.bytes, ip + 8, 16);
 	memcpy(out->dst.bytes, ip + 24, 16);
+	out->hops = ip[7];
 	uint8_t next = ip[6];
 	c->offset += IPV6_BYTES;
 	return decode_extensions(c, next);

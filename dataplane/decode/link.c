@@ -141,15 +141,33 @@ may_be_ethernet(const struct decode_cursor *c, uint32_t ahead)
 	return layer != LAYER_NONE;
 }
 
+/* What may follow an IPv6 header and be of use here; below 64 (IANA). */
+#define IPV6_NEXT_OURS                                                                             \
+	(1ull << IPPROTO_NUM_HOPOPTS | 1ull << IPPROTO_NUM_IPV4 | 1ull << IPPROTO_NUM_TCP |        \
+		1ull << IPPROTO_NUM_UDP | 1ull << IPPROTO_NUM_IPV6 | 1ull << IPPROTO_NUM_ROUTING | \
+		1ull << IPPROTO_NUM_FRAGMENT | 1ull << IPPROTO_NUM_GRE | 1ull << IPPROTO_NUM_AH |  \
+		1ull << IPPROTO_NUM_DSTOPTS)
+
+/*
+ * Is it an IP header beyond doubt? The addresses of a frame, of which the first begins with 4 or
+ * 6, are none: IPv4 has a checksum, IPv6 a length that is exactly what is left.
+ */
 static bool
-may_be_ip(const struct decode_cursor *c)
+is_ip(const struct decode_cursor *c)
 {
 	const uint8_t *ip = decode_at(c);
-	uint32_t room = c->wire_end - c->offset;
+	uint32_t left = c->end - c->offset;
 
 	if (ip[0] >> 4 == 6)
-		return !decode_has(c, 6) || load_be16(ip + 4) + 40u <= room;
-	return decode_ipv4_is_sane(ip) && (!decode_has(c, 4) || load_be16(ip + 2) <= room);
+		return left >= 40 && load_be16(ip + 4) + 40u == left && ip[6] < 64 &&
+		       (IPV6_NEXT_OURS >> ip[6] & 1);
+	uint32_t header_len = (ip[0] & 0xfu) * 4;
+	uint32_t sum = 0;
+	if (header_len < 20 || header_len > left)
+		return false;
+	for (uint32_t i = 0; i < header_len; i += 2)
+		sum += load_be16(ip + i);
+	return (sum & 0xffff) + (sum >> 16) == 0xffff; /* of ten to thirty words: one carry */
 }
 
 /*
@@ -163,7 +181,10 @@ guess_mpls_payload(struct decode_cursor *c)
 	if (!decode_has(c, 1))
 		return decode_stop_short(c, 1);
 	uint8_t nibble = decode_at(c)[0] >> 4;
-	if ((nibble == 4 || nibble == 6) && (may_be_ip(c) || !may_be_ethernet(c, 0)))
+	bool like_ip = nibble == 4 || nibble == 6;
+	if (like_ip && !decode_has(c, ETHERNET_BYTES + 1)) /* less than either needs */
+		return decode_stop_short(c, ETHERNET_BYTES + 1);
+	if (like_ip && (is_ip(c) || !may_be_ethernet(c, 0)))
 		return LAYER_IP;
 	if (!decode_has(c, PSEUDOWIRE_CONTROL_BYTES))
 		return decode_stop_short(c, PSEUDOWIRE_CONTROL_BYTES);

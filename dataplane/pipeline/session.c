@@ -8,6 +8,9 @@
 
 /* Two of an Ethernet's frames do not fit in one: an offload merged them. */
 #define WIRE_L3_MAX 1500u
+/* What may go on for so few hops may end between the tap and the servers behind it. Hosts begin
+   with 32 at least, and the longest paths have some thirty hops. */
+#define HOPS_FEW 10u
 /* Segments below this are not worth skipping, and end most messages. */
 #define SKIMMED_MIN 1024u
 
@@ -223,6 +226,7 @@ segment_of(const struct pipeline_packet *pkt)
 		.flags = d->tcp_flags,
 		.checksum = pkt->checksum,
 		.oversize = d->l3_len > WIRE_L3_MAX,
+		.doubtful = d->hops <= HOPS_FEW || d->is_signed,
 		.data = pkt->data + d->payload_offset,
 		.len = d->payload_len,
 		.wire_len = d->payload_wire_len,

@@ -9,6 +9,10 @@
  * then on they are ignored. When wrong ones were accepted before, and bytes of theirs
  * delivered, it takes two right ones in a row: one in 65536 wrong frames looks right by
  * chance. When none were delivered the first right one starts the side afresh.
+ *
+ * Doubts. A segment whose hops end before its peer, or with a signature that the peer has no key
+ * for, is seen here and never taken there. All of a side may look so (a tap far away from both),
+ * so it is judged as if its checksum were wrong: accepted until another verifies without doubt.
  */
 #include "dataplane/tcp/private.h"
 
@@ -45,6 +49,8 @@ checksum_pass(
 	case TCP_CHECKSUM_UNKNOWN:
 		return true;
 	case TCP_CHECKSUM_GOOD:
+		if (segment->doubtful)
+			break;
 		if (!stream_is(s, CSUM_GOOD))
 			checksum_good(ctx, conn, dir, segment);
 		return true;
@@ -57,13 +63,15 @@ checksum_pass(
 	case TCP_CHECKSUM_BAD:
 		break;
 	}
+	bool doubt = segment->checksum == TCP_CHECKSUM_GOOD;
 	if (stream_is(s, CSUM_GOOD)) {
-		counter_add(ctx->counters, COUNTER_TCP_CSUM_BAD, 1);
+		counter_add(ctx->counters, doubt ? COUNTER_TCP_DOUBTFUL : COUNTER_TCP_CSUM_BAD, 1);
 		return false;
 	}
 	s->flags &= (uint16_t)~CSUM_ONCE;
 	s->flags |= CSUM_BAD;
-	counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
+	if (!doubt)
+		counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
 	return true;
 }
 
@@ -171,6 +179,15 @@ input_compare(
 		stream_conflict(ctx, s);
 }
 
+/* Bytes that come with a SYN wait for the answer, which says whether they were taken. */
+static uint8_t
+segment_ack(const struct tcp_segment *segment)
+{
+	if (segment->flags & TCP_ACK)
+		return ACK_IS;
+	return segment->flags & TCP_SYN ? ACK_ANSWER : ACK_NONE;
+}
+
 /* Put what is new into the hand. span: bytes on the wire and FIN. */
 static void
 input_take(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
@@ -187,7 +204,7 @@ input_take(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 		.len = segment->len,
 		.missing = span - fin - segment->len,
 		.dir = (uint8_t)dir,
-		.has_ack = !!(segment->flags & TCP_ACK),
+		.has_ack = segment_ack(segment),
 		.mark = fin ? TCP_FIN : 0,
 	};
 }
@@ -289,8 +306,10 @@ input_other(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 		return input_stray(ctx, conn, dir);
 	input_late_side(&conn->stream[dir], seq);
 	input_note(conn, dir, seq + span);
-	if (has_ack)
+	if (has_ack) {
 		ack_note(conn, dir, segment->ack);
+		open_answered(ctx, conn, dir, segment);
+	}
 	return input_payload(ctx, conn, dir, segment, span);
 }
 
@@ -310,10 +329,11 @@ input_is_expected(const struct tcp_conn *conn, unsigned dir, const struct tcp_se
 	const struct tcp_stream *peer = &conn->stream[!dir];
 	unsigned mask = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK;
 	bool summed = segment->checksum == TCP_CHECKSUM_UNKNOWN ||
-		      (segment->checksum == TCP_CHECKSUM_GOOD && stream_is(s, CSUM_GOOD));
+		      (segment->checksum == TCP_CHECKSUM_GOOD && stream_is(s, CSUM_GOOD) &&
+			      !segment->doubtful);
 	uint32_t differs = (s->flags & (FLAGS_EXPECTED | FLAGS_NOT_EXPECTED)) ^ FLAGS_EXPECTED;
 
-	differs |= (peer->flags & (FLAGS_EXPECTED | STREAM_ABSENT)) ^ FLAGS_EXPECTED;
+	differs |= (peer->flags & (FLAGS_EXPECTED | STREAM_ABSENT | STREAM_ASKED)) ^ FLAGS_EXPECTED;
 	differs |= (segment->flags & mask) ^ TCP_ACK;
 	differs |= segment->seq ^ s->next_seq;
 	differs |= segment->wire_len ^ segment->len;

@@ -4,7 +4,8 @@
  *
  * A SYN on an open connection changes nothing for its peer, which answers with a
  * challenge ACK (RFC 5961 4.2); only a SYN-ACK that acknowledges it proves that a new
- * connection took the ports. So it is noted, and believed when that answer comes. Where
+ * connection took the ports. So it is noted, and believed when that answer comes. So is a second
+ * SYN-ACK with another number: its answer is the client's first acknowledgment. Where
  * the other side is not visible a SYN outside the window must do.
  *
  * A RST counts when it is exactly where the stream stands (RFC 5961 3.2; RFC 9293
@@ -59,6 +60,29 @@ open_ask(struct tcp_conn *conn, unsigned dir, uint32_t first)
 	conn->syn_seq = first;
 }
 
+/*
+ * A SYN-ACK acknowledges ack: does it answer the SYN that peer was seen to send? What does not is
+ * nothing to the peer (RFC 9293 3.10.7.3), unless the SYN was not its. It may acknowledge bytes
+ * that came with the SYN (RFC 7413); when it does not they were not taken, and other bytes may come
+ * in their place.
+ */
+static bool
+open_answers(struct tcp_ctx *ctx, struct tcp_stream *peer, uint32_t ack)
+{
+	if (!stream_is(peer, STREAM_SYN)) {
+		open_begin(ctx, peer, ack);
+		return true;
+	}
+	if (ack - peer->base_seq > peer->shown_seq - peer->base_seq)
+		return false;
+	while (ack == peer->base_seq && peer->held_head &&
+		held_head(ctx, peer)->has_ack == ACK_ANSWER) {
+		held_drop_head(ctx, peer);
+		peer->shown_seq = peer->held_head ? peer->shown_seq : ack;
+	}
+	return true;
+}
+
 /* Nothing was delivered in either direction. */
 static enum tcp_verdict
 open_handshake(
@@ -74,14 +98,30 @@ open_handshake(
 		open_ask(conn, dir, first);
 		return TCP_IGNORED;
 	}
-	if (segment->flags & TCP_ACK) {
-		/* It may acknowledge bytes that came with the SYN (RFC 7413). */
-		if (!stream_is(peer, STREAM_SYN) ||
-			segment->ack - peer->base_seq > peer->shown_seq - peer->base_seq)
-			open_begin(ctx, peer, segment->ack);
+	if (segment->flags & TCP_ACK && !open_answers(ctx, peer, segment->ack)) {
+		open_ask(conn, dir, first);
+		return TCP_IGNORED;
 	}
 	open_begin(ctx, s, first);
 	return TCP_ACCEPTED;
+}
+
+void
+open_answered(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	struct tcp_stream *peer = &conn->stream[!dir];
+
+	if (!stream_is(peer, STREAM_ASKED) || stream_is(peer, STREAM_MOVED) ||
+		segment->ack != conn->syn_seq)
+		return;
+	peer->flags &= (uint16_t)~STREAM_ASKED;
+	open_late(ctx, peer, segment->ack);
+	peer->flags |= STREAM_SEEN;
+	/* What ends the handshake stands where its sender begins. */
+	if (segment->len == 0 && !stream_is(s, STREAM_MOVED) && !s->held_head)
+		open_late(ctx, s, segment->seq);
 }
 
 enum tcp_verdict

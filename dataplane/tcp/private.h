@@ -31,6 +31,13 @@ enum {
 	CSUM_BAD = 1 << 15,       /* bad ones were accepted as offloaded */
 };
 
+/* What a segment's bytes wait for: hand.has_ack, held.has_ack. */
+enum {
+	ACK_NONE,
+	ACK_IS,     /* the bytes of the other side that it acknowledges */
+	ACK_ANSWER, /* that the other side's first byte is known: they came with a SYN */
+};
+
 enum held_kind { HELD_DATA, HELD_MISSING, HELD_FIN, HELD_RST };
 
 /* The head of an arena block; what follows are its bytes. */
@@ -43,7 +50,7 @@ struct held {
 	uint32_t tick;        /* when it came */
 	uint16_t segments[2]; /* how many each side had sent then, this side's first */
 	uint8_t kind;         /* enum held_kind */
-	uint8_t has_ack;
+	uint8_t has_ack;      /* ACK_* */
 	uint8_t reserved[6];
 	uint8_t bytes[];
 };
@@ -130,7 +137,7 @@ enum stream_state stream_state(
 	const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir);
 
 /* May what carries ack go to the owner before more of the other side does? */
-bool stream_ack_due(const struct tcp_conn *conn, unsigned dir, bool has_ack, uint32_t ack);
+bool stream_ack_due(const struct tcp_conn *conn, unsigned dir, uint8_t has_ack, uint32_t ack);
 
 /* Which of two heads goes first: a direction. Both hold something. */
 unsigned stream_first(const struct tcp_ctx *ctx, const struct tcp_conn *conn);
@@ -173,6 +180,9 @@ enum stall_result stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct 
 
 /* open.c: connections that begin, and those that are cut off */
 enum tcp_verdict open_syn(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment);
+/* The segment acknowledges something: the SYN-ACK that was not believed? */
+void open_answered(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 	const struct tcp_segment *segment);
 bool open_rst(struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment);
 

@@ -98,6 +98,8 @@ stall_wait_silent(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsign
 
 	if (!stream_is(peer, STREAM_SEEN))
 		return force || stall_started(ctx, conn, dir) ? STALL_FORGET_PEER : STALL_NONE;
+	if (held_head(ctx, s)->has_ack == ACK_ANSWER)
+		return force || stall_started(ctx, conn, dir) ? STALL_RELEASE : STALL_NONE;
 	if (!stream_is(peer, STREAM_PLACED))
 		return force || stall_started(ctx, conn, dir) ? STALL_SKIP_PEER : STALL_NONE;
 	if (conn_draining(conn))
@@ -194,7 +196,7 @@ stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_a
 		conn->stream[!dir].flags |= STREAM_ABSENT;
 		return STALL_MOVED;
 	case STALL_RELEASE:
-		held_head(ctx, s)->has_ack = 0;
+		held_head(ctx, s)->has_ack = ACK_NONE;
 		return STALL_MOVED;
 	case STALL_DROP_HEAD:
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
@@ -260,6 +262,10 @@ stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 		return STALL_WAIT;
 	if (!stream_is(peer, STREAM_SEEN)) {
 		peer->flags |= STREAM_ABSENT;
+		return STALL_MOVED;
+	}
+	if (hand->has_ack == ACK_ANSWER) {
+		ctx->hand.has_ack = ACK_NONE;
 		return STALL_MOVED;
 	}
 	if (!stream_is(peer, STREAM_PLACED)) {

@@ -64,7 +64,8 @@
  *   jump before the peer does. If the peer is blind to us (one-sided) we must.
  * - A false RST or SYN, so that we forget: open.c.
  * - Junk far ahead, or one byte a block, to eat the arena: held.c.
- * What remains: segments that expire between tap and peer (TTL), and PAWS, MD5 and urgent
+ * - Segments that end between tap and peer, or that the peer has no key for: input.c, doubts.
+ * What remains: such segments of a peer more than ten hops behind the tap, PAWS and urgent
  * data, which are not looked at. More than 2 GiB missed in a row of one side lose that side
  * until the session ends.
  *
@@ -141,13 +142,14 @@ stream_place(struct tcp_stream *s, uint32_t seq)
 }
 
 bool
-stream_ack_due(const struct tcp_conn *conn, unsigned dir, bool has_ack, uint32_t ack)
+stream_ack_due(const struct tcp_conn *conn, unsigned dir, uint8_t has_ack, uint32_t ack)
 {
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
-	if (!has_ack || stream_is(peer, STREAM_ABSENT))
+	if (has_ack == ACK_NONE || stream_is(peer, STREAM_ABSENT))
 		return true;
-	return stream_is(peer, STREAM_PLACED) && seq_past(ack, peer->next_seq) <= 0;
+	return stream_is(peer, STREAM_PLACED) &&
+	       (has_ack == ACK_ANSWER || seq_past(ack, peer->next_seq) <= 0);
 }
 
 enum stream_state
@@ -172,8 +174,8 @@ stream_first(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 {
 	const struct held *a = held_head(ctx, &conn->stream[0]);
 	const struct held *b = held_head(ctx, &conn->stream[1]);
-	bool a_saw_b = a->has_ack && seq_past(a->ack, b->seq) > 0;
-	bool b_saw_a = b->has_ack && seq_past(b->ack, a->seq) > 0;
+	bool a_saw_b = a->has_ack == ACK_IS && seq_past(a->ack, b->seq) > 0;
+	bool b_saw_a = b->has_ack == ACK_IS && seq_past(b->ack, a->seq) > 0;
 
 	if (a_saw_b != b_saw_a)
 		return a_saw_b;
@@ -252,11 +254,11 @@ stream_fin(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 
 /* Bytes of dir that acknowledge ack went out: what the other side sent before is past. */
 static void
-stream_place_peer(struct tcp_conn *conn, unsigned dir, bool has_ack, uint32_t ack)
+stream_place_peer(struct tcp_conn *conn, unsigned dir, uint8_t has_ack, uint32_t ack)
 {
 	struct tcp_stream *peer = &conn->stream[!dir];
 
-	if (!has_ack)
+	if (has_ack != ACK_IS)
 		return;
 	if (!stream_is(peer, STREAM_PLACED)) {
 		stream_place(peer, ack);

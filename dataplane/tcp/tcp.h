@@ -42,6 +42,7 @@ struct tcp_segment {
 	uint8_t flags;
 	uint8_t checksum; /* enum tcp_checksum */
 	uint8_t oversize; /* larger than any frame on a wire: merged by an offload */
+	bool doubtful;    /* the peer may never get it, or would not take it */
 	const uint8_t *data;
 	uint32_t len;      /* bytes at data */
 	uint32_t wire_len; /* bytes that were on the wire, >= len */
@@ -62,7 +63,7 @@ struct tcp_hand {
 	uint32_t len;     /* bytes at data */
 	uint32_t missing; /* bytes after those that the capture cut off */
 	uint8_t dir;
-	uint8_t has_ack;
+	uint8_t has_ack; /* ACK_* of private.h */
 	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
 	uint8_t counted; /* already counted as held */
 	bool expected;   /* nothing is held, and all of it is due */

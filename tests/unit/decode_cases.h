@@ -123,6 +123,55 @@ DECODE_CASE(pseudowire_mac_like_ip)
 	build_ethernet(b, 0x8847);
 }
 
+/* The same, and all of a header might be one. */
+DECODE_CASE(pseudowire_mac_like_sane_ipv4)
+{
+	build_mail_v4(b);
+	build_ethernet(b, 0x0800);
+	b->data[0] = 0x4c;
+	BUILD_PUSH(b, 0, 1, 0x01, 64);
+	build_ethernet(b, 0x8847);
+}
+
+DECODE_CASE(pseudowire_mac_like_ipv6)
+{
+	build_mail_v6(b);
+	build_ethernet(b, 0x86dd);
+	b->data[0] = 0x6c;
+	BUILD_PUSH(b, 0, 1, 0x01, 64);
+	build_ethernet(b, 0x8847);
+}
+
+DECODE_CASE(vn_tag)
+{
+	build_mail_v4(b);
+	BUILD_PUSH(b, 0, 0, 0, 1, 0x08, 0x00);
+	build_ethernet(b, 0x8926);
+}
+
+DECODE_CASE(e_tag)
+{
+	build_mail_v6(b);
+	BUILD_PUSH(b, 0, 1, 0, 2, 0, 0, 0x86, 0xdd);
+	build_ethernet(b, 0x893f);
+}
+
+DECODE_CASE(trustsec_metadata)
+{
+	build_mail_v4(b);
+	BUILD_PUSH(b, 1, 1, 0, 1, 0, 5, 0x08, 0x00);
+	build_ethernet(b, 0x8909);
+}
+
+DECODE_CASE(provider_backbone_bridge)
+{
+	build_mail_v4(b);
+	build_ethernet(b, 0x0800);
+	BUILD_PUSH(b, 0, 0, 1, 2);
+	BUILD_PUSH(b, 0, 9, 0x88, 0xe7);
+	build_ethernet(b, 0x88a8);
+}
+
 DECODE_CASE(pppoe_v4)
 {
 	build_mail_v4(b);
@@ -144,7 +193,8 @@ DECODE_CASE(v6_extensions)
 	build_mail_v6(b);
 	b->data += 40;
 	b->len -= 40;
-	BUILD_PUSH(b, 6, 0, 0, 0, 0, 0, 0, 1);              /* atomic fragment */
+	BUILD_PUSH(b, 6, 0, 0x80, 0, 0, 0, 0, 0);           /* shim6 */
+	BUILD_PUSH(b, 140, 0, 0, 0, 0, 0, 0, 1);            /* atomic fragment */
 	BUILD_PUSH(b, 44, 0, 1, 4, 0, 0, 0, 0);             /* destination options */
 	BUILD_PUSH(b, 60, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2); /* AH: 12 bytes */
 	BUILD_PUSH(b, 51, 0, 4, 0, 0, 0, 0, 0);             /* routing, no segments left */
@@ -372,6 +422,12 @@ static const struct decode_case decode_cases[] = {
 	CASE(pseudowire_control_word, ETHERNET),
 	CASE(pseudowire, ETHERNET),
 	CASE(pseudowire_mac_like_ip, ETHERNET),
+	CASE(pseudowire_mac_like_sane_ipv4, ETHERNET),
+	CASE(pseudowire_mac_like_ipv6, ETHERNET),
+	CASE(vn_tag, ETHERNET),
+	CASE(e_tag, ETHERNET),
+	CASE(trustsec_metadata, ETHERNET),
+	CASE(provider_backbone_bridge, ETHERNET),
 	CASE(pppoe_v4, ETHERNET),
 	CASE(pppoe_v6_short_protocol, ETHERNET),
 	CASE(v6_extensions, ETHERNET),

@@ -201,6 +201,42 @@ sums_of_large_values_do_not_lose_a_carry(void **state)
 	}
 }
 
+/* RFC 2385, RFC 5925: among other options, at the very end, and a length that leads nowhere. */
+static void
+a_signature_among_the_options_is_seen(void **state)
+{
+	static const struct {
+		uint8_t options[12];
+		bool is_signed;
+	} cases[] = {
+		{{1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2}, false},
+		{{1, 1, 8, 9, 0, 0, 0, 1, 0, 0, 0, 19}, false},
+		{{19, 12}, true},
+		{{1, 1, 1, 2, 4, 5, 0xb4, 29, 4}, true},
+		{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 19, 2}, true},
+		{{1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 19}, false},
+		{{0, 19, 2}, false},
+		{{8, 200, 19, 2}, false},
+	};
+	struct decode_packet p;
+	struct packet_build b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		build_start(&b, "x", 1);
+		uint8_t *tcp = build_tcp(&b, 25, 12);
+		memcpy(tcp + 20, cases[i].options, 12);
+		build_ipv4(&b, 6, build_tunnel_v4, 0);
+		decode(&b, &p);
+		assert_int_equal(p.is_signed, cases[i].is_signed);
+		build_ethernet(&b, 0x0800); /* which takes the short way */
+		assert_int_equal(
+			decode_packet(&config, DECODE_LINK_ETHERNET, b.data, (uint32_t)b.len, &p),
+			DECODE_MAIL);
+		assert_int_equal(p.is_signed, cases[i].is_signed);
+	}
+}
+
 int
 main(void)
 {
@@ -213,6 +249,7 @@ main(void)
 		cmocka_unit_test(an_offloaded_checksum_is_partial),
 		cmocka_unit_test(a_bad_ip_header_is_bad_whatever_the_segment_says),
 		cmocka_unit_test(sums_of_large_values_do_not_lose_a_carry),
+		cmocka_unit_test(a_signature_among_the_options_is_seen),
 	};
 
 	decode_config_add_port(&config, 25);

@@ -41,6 +41,8 @@ assert_mail_segment(const struct packet_build *b, const struct decode_packet *p)
 	assert_int_equal(p->ack, BUILD_ACK);
 	assert_int_equal(p->window, BUILD_WINDOW);
 	assert_int_equal(p->tcp_flags, 0x18);
+	assert_int_equal(p->hops, 64);
+	assert_false(p->is_signed);
 	assert_int_equal(p->payload_wire_len, 10);
 	assert_int_equal(p->payload_len, 10);
 	assert_memory_equal(b->data + p->payload_offset, "EHLO tap\r\n", 10);

@@ -14,6 +14,8 @@ a_second_connection_on_the_ports_is_told(void **state)
 	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 70000, 0, ""), TCP_NEW_CONN);
 	f->conn = (struct tcp_conn){0};
 	assert_int_equal(FEED(CLIENT, TCP_SYN, C + 70000, 0, "hi"), TCP_ACCEPTED);
+	SAW(""); /* the server's answer says whether it took them */
+	FEED(SERVER, TCP_SYN | TCP_ACK, S + 70000, C + 70003, "");
 	SAW("^c:hi ");
 }
 
@@ -191,6 +193,105 @@ a_right_frame_undoes_wrong_ones_while_nothing_was_delivered(void **state)
 	SAW("^s:220 ");
 }
 
+/* Few hops left, or a signature. */
+static void
+doubtful_segments_are_ignored_where_others_are_not(void **state)
+{
+	struct fixture *f = *state;
+
+	f->doubtful = true;
+	FEED(CLIENT, TCP_SYN, 77, 0, "");
+	f->doubtful = false;
+	handshake(f);
+	f->doubtful = true;
+	assert_int_equal(DATA(CLIENT, C, S, "QUIT"), TCP_IGNORED);
+	assert_int_equal(FEED(CLIENT, TCP_RST, C, 0, ""), TCP_IGNORED);
+	assert_int_equal(FEED(CLIENT, TCP_FIN | TCP_ACK, C, S, ""), TCP_IGNORED);
+	assert_int_equal(count(f, COUNTER_TCP_DOUBTFUL), 3);
+	f->doubtful = false;
+	DATA(CLIENT, C, S, "AUTH");
+	SAW("^c:AUTH ");
+}
+
+static void
+a_side_that_is_doubtful_all_along_is_heard(void **state)
+{
+	struct fixture *f = *state;
+
+	f->doubtful = true;
+	handshake(f);
+	DATA(CLIENT, C, S, "AUTH");
+	DATA(SERVER, S, C + 4, "535");
+	SAW("^c:AUTH ^s:535 ");
+	assert_int_equal(count(f, COUNTER_TCP_DOUBTFUL), 0);
+	assert_int_equal(count(f, COUNTER_TCP_CSUM_OFFLOAD), 0);
+}
+
+static void
+a_syn_ack_to_no_syn_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	assert_int_equal(FEED(SERVER, TCP_SYN | TCP_ACK, 12345, C + 7, ""), TCP_IGNORED);
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	ACK(CLIENT, C, S);
+	DATA(SERVER, S, C, "220");
+	SAW("^s:220 ");
+}
+
+static void
+of_two_syn_acks_the_client_says_which_was_the_right_one(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S + 999999, C, "");
+	assert_int_equal(FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, ""), TCP_IGNORED);
+	ACK(CLIENT, C, S);
+	DATA(SERVER, S, C, "220");
+	DATA(CLIENT, C, S + 3, "EHLO");
+	SAW("^s:220 ^c:EHLO ");
+	assert_int_equal(count(f, COUNTER_TCP_GAPS), 0);
+}
+
+static void
+bytes_with_a_syn_count_when_they_were_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "EHLO");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C + 4, "");
+	DATA(SERVER, S, C + 4, "220");
+	DATA(CLIENT, C + 4, S + 3, " x");
+	SAW("^c:EHLO ^s:220 c: x ");
+}
+
+static void
+bytes_with_a_syn_that_were_not_taken_give_way_to_others(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "junk");
+	FEED(SERVER, TCP_SYN | TCP_ACK, S - 1, C, "");
+	ACK(CLIENT, C, S);
+	DATA(SERVER, S, C, "220");
+	DATA(CLIENT, C, S + 3, "EHLO x");
+	SAW("^s:220 ^c:EHLO x ");
+	assert_int_equal(count(f, COUNTER_TCP_CONFLICT), 0);
+}
+
+static void
+bytes_with_a_syn_of_a_client_alone_are_heard(void **state)
+{
+	struct fixture *f = *state;
+
+	FEED(CLIENT, TCP_SYN, C - 1, 0, "EHLO ");
+	f->now_ns += 6000 * MS;
+	DATA(CLIENT, C + 5, S, "x");
+	SAW("^c:EHLO  c:x ");
+}
+
 /* Twelve segments and 300 ms of one side. Returns its next sequence number. */
 static uint32_t
 client_alone(struct fixture *f, uint32_t seq, uint32_t ack)
@@ -252,6 +353,13 @@ main(void)
 		T(a_second_connection_on_the_ports_is_told),
 		T(a_syn_on_an_open_connection_needs_the_servers_answer),
 		T(the_syn_ack_says_which_syn_was_the_right_one),
+		T(a_syn_ack_to_no_syn_changes_nothing),
+		T(of_two_syn_acks_the_client_says_which_was_the_right_one),
+		T(bytes_with_a_syn_count_when_they_were_taken),
+		T(bytes_with_a_syn_that_were_not_taken_give_way_to_others),
+		T(bytes_with_a_syn_of_a_client_alone_are_heard),
+		T(doubtful_segments_are_ignored_where_others_are_not),
+		T(a_side_that_is_doubtful_all_along_is_heard),
 		T(a_late_syn_is_not_a_new_connection),
 		T(segments_of_another_connection_from_both_sides_are_one),
 		T(only_an_exact_rst_counts),
