@@ -240,7 +240,12 @@ run_tear_down(struct run *run)
 		if (run->workers[i].match)
 			match_close(run->workers[i].match);
 	}
-	if (run->eal_started)
+	/*
+	 * Under live ports EAL's memory stays until the process ends, which is now: EAL unmaps it
+	 * beneath its own interrupts' thread, which a port that was just closed (memif) has woken.
+	 * Of nothing else is more left: no files, no hugepages that anybody else could see.
+	 */
+	if (run->eal_started && run->nics.count == 0)
 		eal_stop();
 	if (run->patterns)
 		match_set_free(run->patterns);
