@@ -178,14 +178,14 @@ class Lab:
         self.end = time.monotonic() + DEADLINE_S
         self.server, self.client = f"smtap-{os.getpid()}-s", f"smtap-{os.getpid()}-c"
 
-    def until(self, what, condition):
+    def until(self, what, condition, look_s=LOOK_S):
         while not condition():
             if time.monotonic() > self.end:
                 said = "".join(
                     self.read(n)[-800:] for n in ("postfix.out", "dovecot.out", "exim.out")
                 )
                 raise TimeoutError(f"{what}: not within {DEADLINE_S} s; {said}")
-            self.watch.wait(self.LOOK_S)
+            self.watch.wait(look_s)
 
     def read(self, name):
         with contextlib.suppress(OSError):
