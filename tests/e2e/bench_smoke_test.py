@@ -186,10 +186,10 @@ def main():
     for number, case in enumerate(CASES, 1):
         try:
             case(sys.argv[1])
-            print(f"ok {number} - {case.__name__}")
+            print(f"ok {number} - {case.__name__}", flush=True)
         except Exception as error:  # whatever it is, the next case runs
             failed += 1
-            print(f"not ok {number} - {case.__name__}\n# {error}")
+            print(f"not ok {number} - {case.__name__}\n# {error}", flush=True)
     return failed != 0
 
 

@@ -24,8 +24,7 @@ from pcapgen import ACK, PSH, Session, Wire, checksum, tcp_frame  # noqa: E402
 
 DEADLINE_S = 30
 # Where EAL and shared memory would leave something.
-PLACES = ["/dev/shm", "/dev/hugepages", "/run", "/run/dpdk", "/var/run", "/var/run/dpdk", "/tmp",
-          "/tmp/dpdk"]
+PLACES = ["/dev/shm", "/dev/hugepages", "/run", "/run/dpdk", "/tmp", "/tmp/dpdk"]
 
 
 # Bad input: one line, exit status 2, nothing written.
@@ -463,14 +462,15 @@ def until(what, condition):
 
 
 def leftovers():
-    """Names in PLACES that speak of us, but for what belongs to a live process."""
+    """Names in PLACES that speak of us; not a live process's, nor a folder of another test's."""
     out = set()
-    for place in PLACES:
-        with contextlib.suppress(OSError):
-            for name in os.listdir(place):
-                owner = re.search(r"smtap-(\d+)", name)
-                if name == "rtemap" or "smtap" in name and not (owner and alive(int(owner[1]))):
-                    out.add(f"{place}/{name}")
+    for place in filter(os.path.isdir, PLACES):
+        for name in os.listdir(place):
+            owner = re.search(r"smtap-(\d+)", name)
+            theirs = place == "/tmp" and os.path.isdir(f"/tmp/{name}")
+            theirs = theirs or owner and alive(int(owner[1]))
+            if name == "rtemap" or "smtap" in name and not theirs:
+                out.add(f"{place}/{name}")
     return out
 
 
