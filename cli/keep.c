@@ -25,15 +25,15 @@
  *
  * A service manager hears of the daemons through us (vouch.c).
  *
- * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. A
- * second one, SECOND_SIGNAL_S later or more, kills all. SIGHUP is for control (its EVE file is
- * opened anew) and smtap-export. If we are killed, the kernel tells the dataplane and smtap-export
- * to stop (PR_SET_PDEATHSIG), and control, which is told that by the rings, still reports.
+ * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. Where
+ * control waits to be started again it is started for that, before the dataplane is told. A second
+ * one, SECOND_SIGNAL_S later or more, kills all. SIGHUP is for control (its EVE file is opened
+ * anew) and smtap-export. If we are killed, the kernel tells the dataplane and smtap-export to stop
+ * (PR_SET_PDEATHSIG), and control, which is told that by the rings, still reports.
  */
 #include "cli/keep.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -41,7 +41,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
@@ -51,6 +50,7 @@
 
 #include "base/duration.h"
 #include "cli/command.h"
+#include "cli/spawn.h"
 #include "cli/vouch.h"
 #include "contract/handover.h"
 
@@ -85,11 +85,17 @@ struct run {
 	int status;
 };
 
-/* A descriptor that a program inherits, and the place of its number among the arguments. */
-struct inherited {
-	size_t place;
-	int fd;
-};
+static pid_t
+child_spawn(struct run *run, struct args *args, struct spawn_fd one, struct spawn_fd other)
+{
+	const struct spawn how = {.args = args,
+		.fds = {one, other},
+		.mask = &run->old_mask,
+		.vouch = &run->vouch,
+		.outlives_us = args == &run->keep->control};
+
+	return spawn(&how);
+}
 
 static uint64_t
 now_ns(void)
@@ -120,62 +126,13 @@ close_fd(int *fd)
 	*fd = -1;
 }
 
-static void __attribute__((noreturn)) child_exec(
-	const struct run *run, const struct args *args, const struct inherited fds[2], pid_t parent)
-{
-	/* Ctrl-C on a terminal reaches every process of the group; we pass it on. */
-	signal(SIGINT, SIG_IGN);
-	if (args != &run->keep->control) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM);
-		/* Dead before that: nobody tells us any more. */
-		if (getppid() != parent)
-			_exit(COMMAND_FAILED);
-	}
-	for (unsigned i = 0; i < 2; i++)
-		if (fds[i].fd >= 0)
-			fcntl(fds[i].fd, F_SETFD, 0);
-	/* logrotate may come at any moment: who starts reads it when it can, and is not killed. */
-	sigset_t mask = run->old_mask;
-	sigaddset(&mask, SIGHUP);
-	sigprocmask(SIG_SETMASK, &mask, NULL);
-	vouch_enter(&run->vouch);
-	execv(args->v[0], args->v);
-	command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
-	_exit(COMMAND_FAILED);
-}
-
-/* fds: those with a number go to it. Its pid, or 0. */
-static pid_t
-child_fork(struct run *run, struct args *args, const struct inherited fds[2])
-{
-	pid_t self = getpid();
-	bool numbered = true;
-
-	for (unsigned i = 0; i < 2; i++) {
-		char number[24];
-
-		if (fds[i].fd < 0)
-			continue;
-		snprintf(number, sizeof(number), "%d", fds[i].fd);
-		free(args->v[fds[i].place]);
-		args->v[fds[i].place] = strdup(number);
-		numbered &= args->v[fds[i].place] != NULL;
-	}
-	pid_t pid = numbered ? fork() : -1;
-	if (pid == 0)
-		child_exec(run, args, fds, self);
-	if (pid < 0)
-		command_fail(COMMAND_FAILED, "%s: %s", args->v[0], strerror(errno));
-	return pid < 0 ? 0 : pid;
-}
-
 /*
  * With one end of a new handover socket, whose number stands at place, and another descriptor
  * (-1: none). False: it does not run, which was told.
  */
 static bool
 child_start(struct run *run, struct child *child, struct args *args, size_t place,
-	const struct inherited *other)
+	const struct spawn_fd *other)
 {
 	int pair[2];
 
@@ -187,7 +144,7 @@ child_start(struct run *run, struct child *child, struct args *args, size_t plac
 		return false;
 	}
 	child->handover = pair[0];
-	child->pid = child_fork(run, args, (const struct inherited[2]){{place, pair[1]}, *other});
+	child->pid = child_spawn(run, args, (struct spawn_fd){place, pair[1]}, *other);
 	close(pair[1]);
 	return child->pid != 0;
 }
@@ -195,20 +152,18 @@ child_start(struct run *run, struct child *child, struct args *args, size_t plac
 static bool
 start_dataplane(struct run *run)
 {
-	const struct inherited none = {.fd = -1};
-
 	return child_start(run, &run->dataplane, &run->keep->dataplane,
-		run->keep->dataplane_handover_arg, &none);
+		run->keep->dataplane_handover_arg, &(struct spawn_fd){.fd = -1});
 }
 
 /* False: it does not run, which was told. */
 static bool
 start_export(struct run *run)
 {
-	const struct inherited none[2] = {{.fd = -1}, {.fd = -1}};
+	const struct spawn_fd none = {.fd = -1};
 
 	run->export.started_s = now_s();
-	run->export.pid = child_fork(run, &run->keep->export, none);
+	run->export.pid = child_spawn(run, &run->keep->export, none, none);
 	return run->export.pid != 0;
 }
 
@@ -224,36 +179,9 @@ end_all(struct run *run)
 	close_fd(&run->control.handover);
 }
 
-/* One end of a new socketpair to each, once the dataplane is ready; control is started for it. */
-static void
-join(struct run *run)
-{
-	int pair[2];
-
-	if (run->ending || !run->ready || run->joined ||
-		(run->control.pid == 0 && !run->control.due))
-		return;
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
-		worsen(run, command_fail(COMMAND_FAILED, "socket: %s", strerror(errno)));
-		end_all(run);
-		return;
-	}
-	const struct inherited end = {run->keep->control_dataplane_arg, pair[0]};
-	run->joined = true;
-	if (run->control.pid != 0)
-		handover_send(run->control.handover, pair[0]);
-	else if (!child_start(run, &run->control, &run->keep->control,
-			 run->keep->control_handover_arg, &end))
-		end_all(run);
-	/* When it cannot be handed over, who it is for has gone: its end is told elsewhere. */
-	if (run->control.pid != 0)
-		handover_send(run->dataplane.handover, pair[1]);
-	close(pair[0]);
-	close(pair[1]);
-}
-
-static void
-restart_later(struct child *child, int fate, const char *what, const char *meanwhile)
+/* When it may start again is set; in how many seconds that is. */
+static unsigned
+wait_longer(struct child *child, int fate)
 {
 	time_t lived_s = now_s() - child->started_s;
 	unsigned wait_s = 0;
@@ -266,9 +194,59 @@ restart_later(struct child *child, int fate, const char *what, const char *meanw
 			wait_s = 1u << (child->early < 7 ? child->early - 1 : 6);
 		wait_s = wait_s < RESTART_MAX_S ? wait_s : RESTART_MAX_S;
 	}
-	command_fail(COMMAND_FAILED, "%s; it starts again in %u s; %s", what, wait_s, meanwhile);
 	struct itimerspec when = {.it_value = {.tv_sec = wait_s, .tv_nsec = 1}};
 	timerfd_settime(child->timer_fd, 0, &when, NULL);
+	return wait_s;
+}
+
+static void
+restart_later(struct child *child, int fate, const char *what, const char *meanwhile)
+{
+	command_fail(COMMAND_FAILED, "%s; it starts again in %u s; %s", what,
+		wait_longer(child, fate), meanwhile);
+}
+
+/* Both have an end of the pair by now, or one of them is gone: its end is told elsewhere. */
+static bool
+give_ends(struct run *run, const int pair[2])
+{
+	const struct spawn_fd end = {run->keep->control_dataplane_arg, pair[0]};
+	int r = 0;
+
+	if (run->control.pid != 0)
+		r = handover_send(run->control.handover, pair[0]);
+	else if (!child_start(run, &run->control, &run->keep->control,
+			 run->keep->control_handover_arg, &end))
+		return false;
+	if (r == 0 || r == -EPIPE)
+		r = handover_send(run->dataplane.handover, pair[1]);
+	if (r != 0 && r != -EPIPE)
+		command_fail(COMMAND_FAILED, "socket: %s", strerror(-r));
+	return r == 0 || r == -EPIPE;
+}
+
+/* One end of a new socketpair to each, once the dataplane is ready; control is started for it. */
+static void
+join(struct run *run)
+{
+	int pair[2];
+
+	if (run->ending || !run->ready || run->joined ||
+		(run->control.pid == 0 && !run->control.due))
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0) {
+		run->joined = give_ends(run, pair);
+		close(pair[0]);
+		close(pair[1]);
+	} else {
+		command_fail(COMMAND_FAILED, "socket: %s", strerror(errno));
+	}
+	run->control.due &= !run->joined;
+	if (!run->joined)
+		command_fail(COMMAND_FAILED,
+			"control and the dataplane could not be brought together; it is tried "
+			"again in %u s; packets are inspected meanwhile",
+			wait_longer(&run->control, 0));
 }
 
 static void
@@ -372,20 +350,33 @@ reap(struct run *run)
 	end_export_last(run);
 }
 
+/*
+ * A control that waits to be started again is, at once: the dataplane, which is told to end after
+ * that, waits until it has the rings.
+ */
+static void
+start_for_report(struct run *run)
+{
+	if (run->stopped || !run->worked || run->control.pid != 0)
+		return;
+	run->control.due = true;
+	join(run);
+	if (run->control.pid == 0)
+		command_fail(COMMAND_FAILED, "control does not run: there is no report; what was "
+					     "told of attacks is kept");
+}
+
 static void
 stop(struct run *run)
 {
 	/* Whoever stops a group of processes may tell us twice. */
 	if (run->stopped && now_s() - run->stopped_s < SECOND_SIGNAL_S)
 		return;
-	if (run->stopped) {
-		if (run->dataplane.pid != 0)
-			kill(run->dataplane.pid, SIGKILL);
-		if (run->control.pid != 0)
-			kill(run->control.pid, SIGKILL);
-		if (run->export.pid != 0)
-			kill(run->export.pid, SIGKILL);
-	}
+	const pid_t all[] = {run->dataplane.pid, run->control.pid, run->export.pid};
+	for (unsigned i = 0; run->stopped && i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] != 0)
+			kill(all[i], SIGKILL);
+	start_for_report(run);
 	run->stopped = true;
 	run->stopped_s = now_s();
 	end_all(run);
@@ -493,11 +484,9 @@ goes_on(const struct run *run)
 static void
 vouch(struct run *run)
 {
-	const pid_t pids[VOUCHED_COUNT] = {
-		[VOUCHED_DATAPLANE] = run->dataplane.pid,
+	const pid_t pids[VOUCHED_COUNT] = {[VOUCHED_DATAPLANE] = run->dataplane.pid,
 		[VOUCHED_CONTROL] = run->control.pid,
-		[VOUCHED_EXPORT] = run->export.pid,
-	};
+		[VOUCHED_EXPORT] = run->export.pid};
 
 	vouch_look(&run->vouch, pids, now_ns());
 }
@@ -567,11 +556,10 @@ keep_run(struct keep *keep)
 		return command_fail(COMMAND_FAILED, "out of memory");
 	if (open_fds(&run) != 0 || vouch_open(&run.vouch) != 0)
 		return command_fail(COMMAND_FAILED, "descriptors: %s", strerror(errno));
-	if (start_dataplane(&run)) {
+	if (start_dataplane(&run))
 		watch(&run);
-	} else {
+	else
 		run.status = COMMAND_FAILED;
-	}
 	close_fd(&run.dataplane.handover);
 	close_fd(&run.control.handover);
 	close(run.dataplane.timer_fd);

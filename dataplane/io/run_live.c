@@ -38,6 +38,7 @@
 /* A step of the start that takes longer is told; so is control, when it does not answer. */
 #define LIVE_PATIENCE_NS NS_PER_S
 #define LIVE_PATIENCE_S 3
+#define LIVE_ANSWER_MS 10000 /* for a control that comes as all ends */
 /* Packets put together from fragments that a worker may hold in one turn, and some. */
 #define LIVE_BIG_PER_WORKER (WORKER_MAIL_MAX + 33u)
 
@@ -513,6 +514,16 @@ run_watch(struct run *run, int timer_fd)
 	}
 }
 
+/* One that came at the very end maps the rings, which go with us. */
+static void
+run_await_control(struct run *run)
+{
+	struct pollfd p = {.fd = run->control_fd, .events = POLLIN};
+
+	if (run->launched && run->control_asked && poll(&p, 1, LIVE_ANSWER_MS) > 0)
+		run_control_says(run);
+}
+
 static int
 run_lcores(struct run *run)
 {
@@ -529,6 +540,7 @@ run_lcores(struct run *run)
 	nic_set_watch(&run->nics);
 	for (unsigned i = 0; i < run->worker_count && run->launched; i++)
 		ring_writer_end(&run->workers[i].ring);
+	run_await_control(run);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,6 +36,9 @@ script(struct args *args, const char *text)
 	args_add_number(args, 0);
 }
 
+/* NULL: where ours go. */
+static const char *errors_to;
+
 /* In a process of its own: its exit status, or 128 and a signal. */
 static int
 keep_apart(const char *dataplane, const char *control, const char *export)
@@ -49,6 +53,9 @@ keep_apart(const char *dataplane, const char *control, const char *export)
 			.control_handover_arg = 4,
 			.control_dataplane_arg = 5};
 
+		if (errors_to && !freopen(errors_to, "w", stderr))
+			_exit(1);
+		setvbuf(stderr, NULL, _IONBF, 0);
 		script(&keep.dataplane, dataplane);
 		script(&keep.control, control);
 		script(&keep.export, export);
@@ -83,11 +90,84 @@ stop_while_both_wait_to_start_again_ends_the_exporter(void **state)
 	assert_int_equal(status, 0);
 }
 
+/*
+ * Control dies at once, and waits for longer and longer; the exporter stops us while it does. It is
+ * started for the report, with an end of a socket whose other end the dataplane has, which is told
+ * to end only then.
+ */
+static void
+stop_while_control_waits_to_start_again_starts_it_for_the_report(void **state)
+{
+	char folder[] = "/tmp/keep-XXXXXX", died[64], told[64];
+	char dataplane[400], control[400], export[500];
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(died, sizeof(died), "%s/died", folder);
+	snprintf(told, sizeof(told), "%s/told", folder);
+	snprintf(dataplane, sizeof(dataplane),
+		"trap 'until [ -e %s ] || [ ! -d %s ]; do :; done; exit 0' TERM;"
+		" printf x >&$1; while :; do :; done",
+		told, folder);
+	snprintf(control, sizeof(control),
+		"if [ -e %s ]; then [ -S /proc/self/fd/$2 ] && echo > %s; exit 0; fi;"
+		" echo > %s; kill -SEGV $$",
+		died, told, died);
+	snprintf(export, sizeof(export),
+		"until [ -s %s ] && { read -r all < /proc/$PPID/task/$PPID/children;"
+		" set -- $all; [ $# = 2 ]; }; do :; done; kill -TERM $PPID; while :; do :; done",
+		died);
+	int status = keep_apart(dataplane, control, export);
+	bool was_told = stat(told, &st) == 0;
+	unlink(died);
+	unlink(told);
+	rmdir(folder);
+	assert_true(was_told);
+	assert_int_equal(status, 0);
+}
+
+/* For want of a descriptor; the exporter gives it back when that was told, and stops us. */
+static void
+control_that_cannot_be_started_is_tried_again(void **state)
+{
+	static const char dataplane[] = "trap 'exit 0' TERM; printf x >&$1; while :; do :; done";
+	char folder[] = "/tmp/keep-XXXXXX", died[64], again[64], said[64];
+	char control[400], export[500];
+	struct stat st;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(died, sizeof(died), "%s/died", folder);
+	snprintf(again, sizeof(again), "%s/again", folder);
+	snprintf(said, sizeof(said), "%s/said", folder);
+	snprintf(control, sizeof(control),
+		"if [ -e %s ]; then echo > %s; exit 0; fi;"
+		" prlimit --pid $PPID --nofile=8:; echo > %s; kill -KILL $$",
+		died, again, died);
+	snprintf(export, sizeof(export),
+		"until grep -q 'brought together; it is tried again' %s; do :; done;"
+		" prlimit --pid $PPID --nofile=64:; until [ -s %s ]; do :; done;"
+		" kill -TERM $PPID; while :; do :; done",
+		said, again);
+	errors_to = said;
+	keep_apart(dataplane, control, export);
+	errors_to = NULL;
+	bool tried = stat(again, &st) == 0;
+	unlink(died);
+	unlink(again);
+	unlink(said);
+	rmdir(folder);
+	assert_true(tried);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stop_while_both_wait_to_start_again_ends_the_exporter),
+		cmocka_unit_test(stop_while_control_waits_to_start_again_starts_it_for_the_report),
+		cmocka_unit_test(control_that_cannot_be_started_is_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

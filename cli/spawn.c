@@ -1,0 +1,69 @@
+#include "cli/spawn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+
+static void __attribute__((noreturn)) spawn_exec(const struct spawn *s, pid_t parent)
+{
+	char *const *v = s->args->v;
+
+	/* Ctrl-C on a terminal reaches every process of the group; we pass it on. */
+	signal(SIGINT, SIG_IGN);
+	if (!s->outlives_us) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		/* Dead before that: nobody tells us any more. */
+		if (getppid() != parent)
+			_exit(COMMAND_FAILED);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (s->fds[i].fd >= 0)
+			fcntl(s->fds[i].fd, F_SETFD, 0);
+	/* logrotate may come at any moment: who starts reads it when it can, and is not killed. */
+	sigset_t mask = *s->mask;
+	sigaddset(&mask, SIGHUP);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	vouch_enter(s->vouch);
+	execv(v[0], v);
+	command_fail(COMMAND_FAILED, "%s: %s", v[0], strerror(errno));
+	_exit(COMMAND_FAILED);
+}
+
+/* The descriptors' numbers among the arguments; false: out of memory. */
+static bool
+spawn_number(const struct spawn *s)
+{
+	char **v = s->args->v;
+
+	for (unsigned i = 0; i < 2; i++) {
+		char number[24];
+
+		if (s->fds[i].fd < 0)
+			continue;
+		snprintf(number, sizeof(number), "%d", s->fds[i].fd);
+		free(v[s->fds[i].place]);
+		v[s->fds[i].place] = strdup(number);
+		if (!v[s->fds[i].place])
+			return false;
+	}
+	return true;
+}
+
+pid_t
+spawn(const struct spawn *s)
+{
+	pid_t self = getpid();
+	pid_t pid = spawn_number(s) ? fork() : -1;
+
+	if (pid == 0)
+		spawn_exec(s, self);
+	if (pid < 0)
+		command_fail(COMMAND_FAILED, "%s: %s", s->args->v[0], strerror(errno));
+	return pid < 0 ? 0 : pid;
+}
