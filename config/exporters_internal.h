@@ -61,4 +61,8 @@ void exporters_print(const struct config_exporters *all, FILE *out);
 /* The map of exporters into r->config, which must have none. 0; -ENOMEM, or -EINVAL with r->why. */
 int exporters_read(struct reader *r, const yaml_node_t *node);
 
+/* Once all settings are read: what they say of exporters must be possible together. 0, or -EINVAL.
+ */
+int exporters_check(struct reader *r);
+
 #endif

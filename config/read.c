@@ -387,6 +387,8 @@ config_parse(struct config *config, const struct config_source *source, char *wh
 		/* A UTF-16 file is legal YAML and surely a mistake here. */
 		yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 		status = read_documents(&r, &parser);
+		if (status == 0)
+			status = exporters_check(&r);
 		yaml_parser_delete(&parser);
 	}
 	if (status == -ENOMEM)

@@ -149,14 +149,16 @@ find_place(struct blocklist *b, const struct config_exporter *e, char why[SINK_W
 	const char *where = config_exporter_text(e, key);
 	int n = snprintf(b->where, sizeof(b->where), "%s%s", where, b->dry ? DRY : "");
 
-	if (!where[0] || n >= (int)sizeof(b->where)) {
-		snprintf(why, SINK_WHY_MAX, "%s is missing: where the list goes", key);
+	if (n >= (int)sizeof(b->where)) {
+		snprintf(why, SINK_WHY_MAX, "%s: it is too long", key);
 		return -EINVAL;
 	}
 	if (b->output != OUTPUT_EDL)
 		return 0;
 	if (!b->pages) {
-		snprintf(why, SINK_WHY_MAX, "output edl needs http.listen");
+		/* It was empty at the start. */
+		snprintf(why, SINK_WHY_MAX,
+			"output edl: nothing is served until a restart, which http.listen needs");
 		return -EINVAL;
 	}
 	if (strcmp(where, "/metrics") == 0 || strcmp(where, "/healthz") == 0) {

@@ -100,13 +100,9 @@ check_topic(struct setup *s)
 }
 
 static int
-put_tls(struct setup *s, bool tls)
+put_tls(struct setup *s)
 {
-	int error;
-
-	if (!tls && (text(s, "ca_file")[0] || text(s, "cert_file")[0] || text(s, "key_file")[0]))
-		return refuse(s, "there are files for TLS, but not tls: true");
-	error = secret_check_tls_of(s->e, s->why);
+	int error = secret_check_tls_of(s->e, s->why);
 	if (!error)
 		error = put(s, "ssl.ca.location", text(s, "ca_file"));
 	if (!error)
@@ -123,15 +119,8 @@ put_sasl(struct setup *s, bool tls)
 	char password[SECRET_MAX];
 	int error;
 
-	if (!mechanism && (username[0] || file[0]))
-		return refuse(s, "username and password_file need a sasl_mechanism");
 	if (!mechanism)
 		return put(s, "security.protocol", tls ? "ssl" : "plaintext");
-	if (!username[0] || !file[0])
-		return refuse(s, "sasl_mechanism %s needs username and password_file", mechanism);
-	if (!tls && strcmp(mechanism, "PLAIN") == 0)
-		return refuse(s, "sasl_mechanism PLAIN without tls: true would send the password "
-				 "in clear");
 	error = secret_read("password_file", file, password, s->why);
 	if (!error)
 		error = put(s, "sasl.password", password);
@@ -180,7 +169,7 @@ put_all(struct setup *s)
 	if (!error)
 		error = put_brokers(s);
 	if (!error)
-		error = put_tls(s, tls);
+		error = put_tls(s);
 	if (!error)
 		error = put_sasl(s, tls);
 	return error ? error : try_it(s);

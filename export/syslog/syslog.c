@@ -18,8 +18,7 @@
 #include "export/syslog/message.h"
 #include "export/syslog/tls.h"
 
-#define OCSF_LEAST 3072u /* bytes: it has the most that cannot be left out */
-#define SEND_MS 20000u   /* for one call: below SINK_CALL_MAX_S, with what a connect may add */
+#define SEND_MS 20000u /* for one call: below SINK_CALL_MAX_S, with what a connect may add */
 
 struct syslog {
 	struct message_options message;
@@ -74,19 +73,8 @@ check(const struct syslog *s, char why[SINK_WHY_MAX])
 			s->message.sd_id, MESSAGE_SD_ID_MAX);
 		return -EINVAL;
 	}
-	if (s->message.format == ENCODE_OCSF && s->message.max < OCSF_LEAST) {
-		snprintf(why, SINK_WHY_MAX, "max_bytes: format ocsf needs %u", OCSF_LEAST);
-		return -EINVAL;
-	}
-	if (s->server.transport != LINK_TLS) {
-		if (!s->server.ca_file[0] && !s->server.cert_file[0] && !s->server.key_file[0] &&
-			!s->server.server_name[0])
-			return 0;
-		snprintf(why, SINK_WHY_MAX,
-			"ca_file, cert_file, key_file and server_name are for "
-			"transport tls alone");
-		return -EINVAL;
-	}
+	if (s->server.transport != LINK_TLS)
+		return 0;
 	return tls_check_files(&s->server, why);
 }
 

@@ -123,11 +123,10 @@ put_password(struct http *h, const struct config_exporter *e, char why[SINK_WHY_
 	static const char start[] = "Authorization: Basic ";
 	int n, error;
 
-	if (!user[0] && !file[0])
+	if (!user[0])
 		return 0;
-	if (!user[0] || !file[0] || strchr(user, ':') || config_exporter_text(e, "token_file")[0]) {
-		snprintf(why, SINK_WHY_MAX,
-			"username (without ':') and password_file go together, without token_file");
+	if (strchr(user, ':')) {
+		snprintf(why, SINK_WHY_MAX, "username %.200s: it may have no ':'", user);
 		return -EINVAL;
 	}
 	error = secret_read("password_file", file, password, why);

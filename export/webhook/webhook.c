@@ -229,10 +229,6 @@ take_template(struct webhook *w, const struct config_exporter *e, char why[SINK_
 	o->sourcetype = config_exporter_text(e, "sourcetype");
 	if (o->template == BODY_ELASTIC && !o->index[0])
 		o->index = "smtap-alerts";
-	if ((o->template == BODY_FILE) != (file[0] != '\0')) {
-		snprintf(why, SINK_WHY_MAX, "template: file and template_file go together");
-		return -EINVAL;
-	}
 	if (o->template != BODY_FILE)
 		return 0;
 	if (template_read(&w->custom, file, why) < 0)
@@ -259,10 +255,6 @@ take_url(struct webhook *w, const struct config_exporter *e, char why[SINK_WHY_M
 		.token_scheme = schemes[w->options.template]};
 	int error = 0;
 
-	if (!file[0] == !config_exporter_text(e, "url")[0]) {
-		snprintf(why, SINK_WHY_MAX, "expected url or url_file");
-		return -EINVAL;
-	}
 	if (file[0])
 		error = secret_read("url_file", file, secret, why);
 	if (!error)

@@ -21,7 +21,7 @@ struct alerts {
 	size_t n;
 };
 
-static FILE *
+static inline FILE *
 alerts_file(const char *end, const char *mode)
 {
 	char path[4096];
@@ -34,7 +34,7 @@ alerts_file(const char *end, const char *mode)
 	return f;
 }
 
-static void
+static inline void
 alerts_read(struct alerts *a)
 {
 	FILE *f = alerts_file("eve", "r");
@@ -52,7 +52,7 @@ alerts_read(struct alerts *a)
 	fclose(f);
 }
 
-static void
+static inline void
 alerts_drop(struct alerts *a)
 {
 	for (size_t i = 0; i < a->n; i++) {

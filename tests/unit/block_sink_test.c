@@ -58,8 +58,9 @@ static int
 opened(struct rig *s, const char *keys, struct pages *pages)
 {
 	char text[KEYS_MAX];
-	int len = snprintf(
-		text, sizeof(text), "exporters: {a: {type: blocklist, dry_run: false, %s}}", keys);
+	int len = snprintf(text, sizeof(text),
+		"exporters: {a: {type: blocklist, dry_run: false, %s}}\nhttp.listen: '127.0.0.1:1'",
+		keys);
 	const struct config_source source = {"f", text, (size_t)len};
 	const struct sink_context context = {
 		.sensor = "tap1", .pages = pages, .config = &s->config};

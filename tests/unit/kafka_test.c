@@ -88,13 +88,13 @@ what_cannot_work_is_refused_with_what_would_be_right(void **state)
 		"brokers: expected HOST:PORT");
 	fixture_expect_refusal(&kafka_kind, "    brokers: ['a:9092']\n    topic: 'a b'\n",
 		"topic: expected letters");
-	fixture_expect_refusal(
-		&kafka_kind, BASE "    ca_file: /nonexistent\n", "but not tls: true");
+	fixture_expect_refusal(&kafka_kind, BASE "    ca_file: /nonexistent\n",
+		"ca_file: files for TLS, but not tls: true");
 	fixture_expect_refusal(&kafka_kind, BASE "    tls: true\n    ca_file: /nonexistent\n",
 		"/nonexistent: No such file");
 	fixture_expect_refusal(&kafka_kind, BASE "    username: u\n", "need a sasl_mechanism");
 	fixture_expect_refusal(&kafka_kind, BASE "    sasl_mechanism: SCRAM-SHA-256\n",
-		"SCRAM-SHA-256 needs username and password_file");
+		"sasl_mechanism: it needs username and password_file");
 	snprintf(keys, sizeof(keys),
 		BASE "    sasl_mechanism: PLAIN\n    username: u\n    password_file: %s\n",
 		password);
@@ -110,23 +110,19 @@ static void
 without_a_broker_it_is_to_be_tried_again(void **state)
 {
 	struct sink_alert alert = fixture_alert("bruteforce");
-	char why[SINK_WHY_MAX];
-	struct config config;
+	struct opened o;
 	size_t sent = 99;
-	void *sink;
 
 	(void)state;
-	assert_int_equal(
-		fixture_open(&sink, &kafka_kind, &config, BASE "    timeout: 1s\n", why), 0);
+	assert_int_equal(sink_open_lines(&o, &kafka_kind, BASE "    timeout: 1s\n"), 0);
 	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(kafka_kind.send(sink, &alert, 1, &sent, why), SINK_RETRY);
+		assert_int_equal(kafka_kind.send(o.sink, &alert, 1, &sent, o.why), SINK_RETRY);
 		assert_int_equal(sent, 0);
-		assert_ptr_equal(strstr(why, "no acknowledgement within 1 s: "), why);
-		assert_non_null(strstr(why, "127.0.0.1:1"));
+		assert_ptr_equal(strstr(o.why, "no acknowledgement within 1 s: "), o.why);
+		assert_non_null(strstr(o.why, "127.0.0.1:1"));
 	}
-	assert_int_equal(kafka_kind.tick(sink, 0, why), SINK_DONE);
-	kafka_kind.close(sink);
-	config_free(&config);
+	assert_int_equal(kafka_kind.tick(o.sink, 0, o.why), SINK_DONE);
+	sink_close(&o);
 	json_decref((json_t *)alert.json);
 }
 
@@ -134,20 +130,16 @@ static void
 a_message_larger_than_may_be_is_refused_alone(void **state)
 {
 	struct sink_alert alert = fixture_alert("bruteforce");
-	char why[SINK_WHY_MAX];
-	struct config config;
+	struct opened o;
 	size_t sent = 99;
-	void *sink;
 
 	(void)state;
 	assert_true(alert.line_len > 1000);
-	assert_int_equal(
-		fixture_open(&sink, &kafka_kind, &config, BASE "    message_max: 1000\n", why), 0);
-	assert_int_equal(kafka_kind.send(sink, &alert, 1, &sent, why), SINK_REFUSED);
+	assert_int_equal(sink_open_lines(&o, &kafka_kind, BASE "    message_max: 1000\n"), 0);
+	assert_int_equal(kafka_kind.send(o.sink, &alert, 1, &sent, o.why), SINK_REFUSED);
 	assert_int_equal(sent, 0);
-	assert_string_equal(why, "Broker: Message size too large");
-	kafka_kind.close(sink);
-	config_free(&config);
+	assert_string_equal(o.why, "Broker: Message size too large");
+	sink_close(&o);
 	json_decref((json_t *)alert.json);
 }
 

@@ -2,20 +2,11 @@
 #ifndef SMTAP_TESTS_SINK_FIXTURE_H
 #define SMTAP_TESTS_SINK_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "export/sink/sink.h"
+#include "tests/unit/alerts_read.h"
 
 #define SENSOR "tap1.corp.example"
 
@@ -55,49 +46,102 @@ fixture_file(const char *name, const char *text)
 	return path;
 }
 
-/* The sink of an exporter with these keys, each line indented by four; or why has the reason. */
+struct opened {
+	struct config config;
+	const struct sink_kind *kind;
+	void *sink;
+	size_t sent;
+	char why[SINK_WHY_MAX];
+};
+
+/* What the configuration says of that text, or what open() says of its first exporter. */
 static inline int
-fixture_open(void **sink, const struct sink_kind *kind, struct config *config, const char *keys,
-	char why[SINK_WHY_MAX])
+sink_open_text(struct opened *o, const struct sink_kind *kind, const char *text)
 {
 	static const struct sink_context context = {.sensor = SENSOR};
+	const struct config_source source = {"f", text, strlen(text)};
+
+	memset(o, 0, sizeof(*o));
+	o->kind = kind;
+	config_defaults(&o->config);
+	int r = config_parse(&o->config, &source, o->why, sizeof(o->why));
+	if (r != 0)
+		return r;
+	return kind->open(&o->sink, config_exporter_at(&o->config.exporters, 0), &context, o->why);
+}
+
+/* The same of `exporters: {a: {KEYS}}`. */
+static inline int
+sink_open(struct opened *o, const struct sink_kind *kind, const char *keys)
+{
+	char text[4096];
+
+	snprintf(text, sizeof(text), "exporters: {a: {%s}}", keys);
+	return sink_open_text(o, kind, text);
+}
+
+/* The same with keys that are lines, indented by four; its type is of itself. */
+static inline int
+sink_open_lines(struct opened *o, const struct sink_kind *kind, const char *keys)
+{
 	char text[4096];
 
 	snprintf(text, sizeof(text), "exporters:\n  out:\n    type: %s\n%s",
 		config_exporter_type_name(kind->type), keys);
-	config_defaults(config);
-	if (config_read(config, fixture_file("a.yaml", text), why, SINK_WHY_MAX) != 0)
-		fail_msg("%s", why);
-	why[0] = '\0';
-	return kind->open(sink, config_exporter_at(&config->exporters, 0), &context, why);
+	return sink_open_text(o, kind, text);
+}
+
+static inline void
+sink_close(struct opened *o)
+{
+	o->kind->close(o->sink);
+	config_free(&o->config);
+}
+
+/* The first n alerts, numbered from 1. */
+static inline enum sink_result
+sink_send(struct opened *o, const struct alerts *alerts, size_t n)
+{
+	struct sink_alert list[ALERTS_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		list[i] = (struct sink_alert){.seq = i + 1,
+			.line = alerts->lines[i],
+			.line_len = strlen(alerts->lines[i]),
+			.json = alerts->json[i]};
+	o->sent = 0;
+	o->why[0] = '\0';
+	return o->kind->send(o->sink, list, n, &o->sent, o->why);
+}
+
+/* One sentence, with this in it. */
+static inline void
+sink_assert_why(const struct opened *o, const char *part)
+{
+	if (!strstr(o->why, part) || strchr(o->why, '\n'))
+		fail_msg("'%s' says nothing of '%s'", o->why, part);
 }
 
 /* It opens. */
 static inline void
 fixture_expect_open(const struct sink_kind *kind, const char *keys)
 {
-	char why[SINK_WHY_MAX];
-	struct config config;
-	void *sink;
+	struct opened o;
 
-	if (fixture_open(&sink, kind, &config, keys, why) != 0)
-		fail_msg("%s", why);
-	kind->close(sink);
-	config_free(&config);
+	if (sink_open_lines(&o, kind, keys) != 0)
+		fail_msg("%s", o.why);
+	sink_close(&o);
 }
 
 /* It does not, and the reason has these words, on one line. */
 static inline void
 fixture_expect_refusal(const struct sink_kind *kind, const char *keys, const char *words)
 {
-	char why[SINK_WHY_MAX];
-	struct config config;
-	void *sink;
+	struct opened o;
 
-	assert_true(fixture_open(&sink, kind, &config, keys, why) < 0);
-	if (!strstr(why, words) || strchr(why, '\n'))
-		fail_msg("'%s' has no '%s'", why, words);
-	config_free(&config);
+	assert_true(sink_open_lines(&o, kind, keys) < 0);
+	sink_assert_why(&o, words);
+	config_free(&o.config);
 }
 
 /* An alert of a detector, as captures gave it; json is to be given back. */
@@ -105,13 +149,10 @@ static inline struct sink_alert
 fixture_alert(const char *detector)
 {
 	static char line[65536];
-	char path[4096], word[64];
-	FILE *f;
+	FILE *f = alerts_file("eve", "r");
+	char word[64];
 
-	snprintf(path, sizeof(path), "%s/tests/unit/encode/alerts.eve", getenv("SMTAP_SOURCE"));
 	snprintf(word, sizeof(word), "\"detector\":\"%s\"", detector);
-	f = fopen(path, "r");
-	assert_non_null(f);
 	do {
 		assert_non_null(fgets(line, sizeof(line), f));
 	} while (!strstr(line, word));

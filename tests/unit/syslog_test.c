@@ -22,7 +22,7 @@
 
 #include "export/syslog/message.h"
 #include "export/syslog/syslog.h"
-#include "tests/unit/sink_open.h"
+#include "tests/unit/sink_fixture.h"
 
 #define WAIT_S 20 /* a machine may be busy; nothing takes that long */
 #define GOT_MAX (1u << 20)
@@ -478,15 +478,15 @@ what_is_configured_wrong_is_told_at_once(void **state)
 		const char *part;
 	} cases[] = {
 		{", sd_id: smtap", "sd_id smtap: it has to be a name, @"},
-		{", format: ocsf, max_bytes: 3071", "max_bytes: format ocsf needs 3072"},
+		{", format: ocsf, max_bytes: 3071", ".max_bytes: format ocsf needs 3072"},
 		{", transport: tcp, ca_file: /x", "for transport tls alone"},
 		{", transport: udp, server_name: x", "for transport tls alone"},
 		{", ca_file: /nonexistent/ca.pem",
 			"ca_file /nonexistent/ca.pem: No such file or directory"},
 		{", ca_file: /dev/null", "ca_file /dev/null: there is no certificate in it"},
-		{", ca_file: /dev/null, cert_file: /dev/null",
-			"cert_file and key_file have to be set both, or none"},
-		{", key_file: /nonexistent/key.pem",
+		{", ca_file: /dev/null, cert_file: /dev/null", "cert_file: it needs key_file too"},
+		{", key_file: /nonexistent/key.pem", "key_file: it needs cert_file too"},
+		{", cert_file: /dev/null, key_file: /nonexistent/key.pem",
 			"key_file /nonexistent/key.pem: No such file or directory"},
 	};
 	struct place *p = *state;

@@ -15,7 +15,7 @@
 
 #include "export/xarf/report.h"
 #include "export/xarf/xarf.h"
-#include "tests/unit/sink_open.h"
+#include "tests/unit/sink_fixture.h"
 
 #define KEYS                                                                                   \
 	"type: xarf, folder: '%s', reporter_org: Corp, reporter_contact: abuse@corp.example, " \
