@@ -179,7 +179,8 @@ class ExporterKey:
 
     def __init__(self, row):
         self.kind, row = re.match(r"(\w+),\s*(.*)", row, re.S).groups()
-        texts = strings(row)
+        # "" would join what stands before and behind it.
+        texts = ["" if t == "<>" else t for t in strings(row.replace(' "",', ' "<>",'))]
         self.name, self.help = texts[0], texts[-1]
         self.value = texts[1] if len(texts) > 2 else None
         self.choices = self.value.split("|") if self.kind == "CHOICE" else []
@@ -368,6 +369,8 @@ def check_exporters_example(manual):
             "[192.0.2.1]" if key in lists else "https://a.example/" if key in urls else "a"
         )
 
+    # A URL and a path may stand elsewhere, but somewhere they have to.
+    text = re.sub(r'^    (url|path): ""$', r"    \1:", text, flags=re.M)
     text = re.sub(r"^    (?!type)(\w+):$", given, text, flags=re.M)
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
         f.write(text)
