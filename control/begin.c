@@ -86,6 +86,7 @@ open_eve(struct run *run)
 		.write = write_eve,
 		.write_arg = &run->eve_file,
 		.alert = stored_alert,
+		.before = o->live ? stored_await : NULL,
 		.arg = &run->stored};
 	int status = open_eve_file(run);
 

@@ -9,8 +9,9 @@
  * in the queue). Where some of it is gone, because there was much of it or because the dataplane
  * died too, the windows are as old as the snapshot; the same where settings or rules are others.
  *
- * Then ids are moved on beyond all that the store knows, and what is open there and nowhere here is
- * adopted (engine_adopt): an incident that was told goes on under its id whatever was lost.
+ * Then ids are moved on beyond all that the store knows, or, where not all was told again, beyond
+ * all that it has reserved; and what is open there and nowhere here is adopted (engine_adopt): an
+ * incident that was told goes on under its id whatever was lost.
  */
 #include "control/resume.h"
 
@@ -49,9 +50,6 @@ resume_engine(struct run *run)
 static void
 take_again(struct run *run, const struct intake_earlier *earlier)
 {
-	const struct snapshot_mark *mark = &run->resume.mark;
-
-	stored_recall(&run->stored, run->options->store, mark->seq);
 	eve_set_quiet(run->eve, true);
 	for (size_t at = 0; at < earlier->count; at += ENGINE_AHEAD) {
 		size_t left = earlier->count - at;
@@ -61,7 +59,6 @@ take_again(struct run *run, const struct intake_earlier *earlier)
 		run_take(run, n);
 	}
 	eve_set_quiet(run->eve, false);
-	stored_forget(&run->stored);
 }
 
 /* By other settings or rules the same events would say something else under the same ids, and
@@ -75,9 +72,9 @@ says_the_same(const struct run *run)
 	       mark->rules == suppress_sum(engine_rules(run->engine));
 }
 
-/* How many that were. */
+/* How many that were. *all: there are no others that the dead control took. */
 static size_t
-resume_rings(struct run *run)
+resume_rings(struct run *run, bool *all)
 {
 	const struct snapshot_mark *mark = &run->resume.mark;
 	struct intake_earlier earlier;
@@ -91,6 +88,7 @@ resume_rings(struct run *run)
 			earlier.events[earlier.count - 1].head.clock_ns);
 	}
 	free(earlier.events);
+	*all = earlier.whole;
 	return earlier.whole ? earlier.count : 0;
 }
 
@@ -121,17 +119,21 @@ resume_intake(struct run *run)
 	struct resume *resume = &run->resume;
 	unsigned adopted = 0;
 	size_t again = 0;
+	bool knows_all = false;
 
 	resume->done = true;
 	if (resume->has_mark) {
 		const struct snapshot_mark *mark = &resume->mark;
 
-		again = resume_rings(run);
+		stored_recall(&run->stored, run->options->store, mark->seq);
+		(void)stored_put_left(&run->stored);
+		again = resume_rings(run, &knows_all);
+		stored_forget(&run->stored);
 		if (run->intake.past.clock_ns != 0 && mark->clock_ns != 0)
 			run->intake.past.expect_ns =
 				run->intake.past.clock_ns + (live_now_ns() - mark->clock_ns);
 	}
-	stored_begin_ids(&run->stored, run->engine);
+	stored_begin_ids(&run->stored, run->engine, knows_all);
 	if (run->options->live && run->options->store[0])
 		adopted = recall_open(run->options->store, run->engine);
 	tell(run, again, adopted);

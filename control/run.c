@@ -228,6 +228,18 @@ run_settle(struct run *run)
 	run->told = false;
 }
 
+/*
+ * An alert is in the EVE file when the store has it: who comes after a control that died finds the
+ * incident open there, whatever else is lost. That takes some milliseconds, in which the next
+ * events are taken.
+ */
+static void
+settle_alert(struct run *run)
+{
+	if (run->told && stored_is_out(&run->stored))
+		run_settle(run);
+}
+
 /* They are looked for while somebody asks, and for the store. */
 static void
 look_for_busiest(struct run *run, uint64_t now_ns)
@@ -291,6 +303,7 @@ look_at_clock(struct run *run)
 static void
 idle(struct run *run, unsigned vain)
 {
+	stored_guard_ids(&run->stored, run->engine);
 	if (run->options->live)
 		engine_clock(run->engine, run->intake.past_ns);
 	if (vain < YIELDS) {
@@ -299,8 +312,9 @@ idle(struct run *run, unsigned vain)
 	} else {
 		/* Whoever follows the file sees what there is so far. An error is told at the end.
 		 */
-		if (vain == YIELDS)
+		if (vain == YIELDS && !run->told)
 			run_settle(run);
+		settle_alert(run);
 		look_around(run, IDLE_MS);
 	}
 }
@@ -333,10 +347,10 @@ take_batch(struct run *run, unsigned n)
 {
 	struct counters sum;
 
+	stored_guard_ids(&run->stored, run->engine);
 	run_take(run, n);
-	/* An alert is out, and what came before it: as little as possible is told twice. */
-	if (run->told)
-		run_settle(run);
+	/* As little as possible is told twice. */
+	settle_alert(run);
 	run->taken += n;
 	if (run->taken < LOOK_EVERY)
 		return;

@@ -5,7 +5,7 @@
  * copies a page when we change it first. It writes them to a new file, waits for the disk, and puts
  * it in the place of the last one. Detection waits for the fork alone. The process has threads
  * (outbox, serve), so the child calls nothing that could wait for a lock which one of them held:
- * write, fsync, rename, and what only counts.
+ * write, fsync, rename, and what only counts. The outbox stands still for the fork.
  *
  * The file is for the same program and tables of the same sizes: it holds memory as it is. What it
  * belongs to, its length and a sum of all bytes are checked before any of it is believed; whoever
@@ -131,11 +131,12 @@ read_machine(char machine[40])
 
 /* All of it, either way. */
 static void
-image_all(struct snapshot_mark *mark, struct engine *engine, struct image *image)
+image_all(struct run *run, struct snapshot_mark *mark, struct image *image)
 {
 	image_same(image, sizeof(*mark));
 	IMAGE_VALUE(image, *mark);
-	engine_image(engine, image);
+	engine_image(run->engine, image);
+	outbox_image(run->stored.outbox, image);
 	image_same(image, MAGIC);
 }
 
@@ -149,7 +150,7 @@ write_all(const struct snapshot *s, struct run *run, struct snapshot_mark *mark,
 	if (lseek(fd, sizeof(header), SEEK_SET) < 0)
 		return errno;
 	image_save(&image, fd, s->block);
-	image_all(mark, run->engine, &image);
+	image_all(run, mark, &image);
 	if (image_end(&image) != 0)
 		return -image.error;
 	header.bytes = image.bytes;
@@ -195,9 +196,6 @@ begin(struct run *run, uint64_t now_ns)
 		.holes = run->holes};
 	pid_t parent = getpid();
 
-	/* What was told before it is not told again: it must be where exporters find it. */
-	if (!stored_is_out(&run->stored, &mark.seq))
-		return;
 	int fd = open(s->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	s->hurry = false;
 	s->began_ns = now_ns;
@@ -213,9 +211,11 @@ begin(struct run *run, uint64_t now_ns)
 		intake_mark(&run->intake, &mark.intake);
 	read_machine(mark.machine);
 	uint64_t before_ns = live_now_ns();
+	mark.seq = outbox_freeze(run->stored.outbox);
 	pid_t pid = fork();
 	if (pid == 0)
 		child(s, run, &mark, fd, parent);
+	outbox_thaw(run->stored.outbox);
 	uint64_t stall_ns = live_now_ns() - before_ns;
 	s->stall_ns = stall_ns > s->stall_ns ? stall_ns : s->stall_ns;
 	if (pid < 0)
@@ -304,7 +304,7 @@ snapshot_load(struct run *run, struct snapshot_mark *mark, bool *spoilt)
 		const struct file_header *header = map;
 
 		image_load(&image, header + 1, header->bytes);
-		image_all(mark, run->engine, &image);
+		image_all(run, mark, &image);
 		*spoilt = image.bad;
 		if (image.bad)
 			why = "its tables have other sizes than the configuration says";

@@ -20,7 +20,7 @@ struct snapshot_mark {
 	struct intake_mark intake;
 	char machine[40];  /* since it was started: /proc/sys/kernel/random/boot_id */
 	uint64_t clock_ns; /* monotonic: of that machine */
-	uint64_t seq;      /* of the last alert that was told */
+	uint64_t seq;      /* of the last alert that was stored; later ones are in it */
 	uint64_t first_ns; /* as in struct run */
 	uint64_t last_ns;
 	uint64_t holes;

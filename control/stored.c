@@ -8,10 +8,12 @@
 #include "base/duration.h"
 #include "control/detect/info.h"
 #include "control/export/line.h"
+#include "control/live.h"
 
 #define SUBJECTS_EVERY_NS NS_PER_MIN
 #define RECALLED_MAX 65536u /* alerts between a snapshot and the end of a run */
 #define MEGABYTE (UINT64_C(1) << 20)
+#define IDS_BATCH (ENGINE_AHEAD * 64u) /* more than a batch of events can give */
 
 _Static_assert(
 	CONFIG_EXPORTERS_MAX == OUTBOX_EXPORTERS_MAX && CONFIG_EXPORTER_NAME_MAX == OUTBOX_NAME_MAX,
@@ -26,7 +28,7 @@ stored_open(struct stored *stored, const struct options *options)
 		.memory_bytes = config->store_memory * MEGABYTE,
 		.anew = !options->live};
 
-	*stored = (struct stored){0};
+	*stored = (struct stored){.live = options->live};
 	if (!options->store[0])
 		return 0;
 	stored->outbox = outbox_open(&o);
@@ -64,13 +66,53 @@ stored_reload(struct stored *stored, const struct config *config)
 }
 
 void
-stored_begin_ids(const struct stored *stored, struct engine *engine)
+stored_begin_ids(struct stored *stored, struct engine *engine, bool knows_all)
 {
-	struct store_last last = {0};
+	struct store_last last;
 
-	if (stored->outbox)
-		last = outbox_last(stored->outbox);
+	if (!stored->outbox)
+		return;
+	last = outbox_last(stored->outbox);
+	if (!knows_all) {
+		last.incident = last.reserved_incident;
+		last.finding = last.reserved_finding;
+	}
 	engine_begin_after(engine, last.incident, last.finding);
+	outbox_begin_ids(stored->outbox, (struct outbox_ids){last.incident, last.finding});
+	stored_guard_ids(stored, engine);
+}
+
+static bool
+reaches(const struct stored *stored, const struct engine *engine, uint64_t far)
+{
+	uint64_t incident, finding;
+
+	engine_ids(engine, &incident, &finding);
+	return incident + far <= stored->ids.incident && finding + far <= stored->ids.finding;
+}
+
+void
+stored_guard_ids(struct stored *stored, struct engine *engine)
+{
+	struct outbox_ids at;
+
+	if (!stored->live || !stored->outbox || reaches(stored, engine, OUTBOX_IDS_BLOCK / 2))
+		return;
+	engine_ids(engine, &at.incident, &at.finding);
+	const struct outbox_ids want = {
+		at.incident + OUTBOX_IDS_BLOCK, at.finding + OUTBOX_IDS_BLOCK};
+	stored->ids = outbox_reserve(stored->outbox, want);
+	if (reaches(stored, engine, IDS_BATCH))
+		return;
+	outbox_await(stored->outbox);
+	stored->ids = outbox_reserve(stored->outbox, want);
+	if (reaches(stored, engine, IDS_BATCH))
+		return;
+	const struct outbox_ids made = outbox_clock_ids(live_wall_ns());
+	engine_begin_after(engine, made.incident, made.finding);
+	engine_ids(engine, &at.incident, &at.finding);
+	stored->ids =
+		(struct outbox_ids){at.incident + OUTBOX_IDS_BLOCK, at.finding + OUTBOX_IDS_BLOCK};
 }
 
 static void
@@ -100,10 +142,18 @@ put_telling(struct store_alert *a, const struct engine_telling *telling)
 }
 
 bool
-stored_is_out(struct stored *stored, uint64_t *seq)
+stored_is_out(struct stored *stored)
 {
-	*seq = 0;
-	return !stored->outbox || outbox_is_out(stored->outbox, seq);
+	return !stored->outbox || outbox_is_out(stored->outbox);
+}
+
+void
+stored_await(void *arg)
+{
+	struct stored *stored = arg;
+
+	if (stored->outbox)
+		outbox_await(stored->outbox);
 }
 
 /* What tells an alert from others; two that are alike are told twice, and count twice. */
@@ -172,6 +222,18 @@ was_told(struct stored_told *told, const struct store_alert *alert)
 	told->count--;
 	memmove(told->keys + i, told->keys + i + 1, (told->count - i) * sizeof(*told->keys));
 	return true;
+}
+
+static bool
+skip_told(void *arg, const struct store_alert *alert)
+{
+	return was_told(arg, alert);
+}
+
+size_t
+stored_put_left(struct stored *stored)
+{
+	return stored->outbox ? outbox_put_left(stored->outbox, skip_told, &stored->told) : 0;
 }
 
 void

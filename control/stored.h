@@ -19,6 +19,8 @@ struct stored {
 	struct outbox_counters counters; /* as of the last look */
 	uint64_t next_subjects_ns;
 	struct stored_told told;
+	bool live;
+	struct outbox_ids ids; /* that may be given */
 };
 
 /*
@@ -32,11 +34,17 @@ void stored_set_exporters(struct stored *stored, const struct config *config);
 /* The settings have changed. */
 void stored_reload(struct stored *stored, const struct config *config);
 
-/* Ids go on after those of the store. */
-void stored_begin_ids(const struct stored *stored, struct engine *engine);
+/*
+ * Ids go on after those of the store: those that it has alerts of, when the engine knows all that
+ * the run before it told (knows_all), else those that were reserved for it.
+ */
+void stored_begin_ids(struct stored *stored, struct engine *engine, bool knows_all);
 
-/* Is every alert in the store that can be? *seq: the number of the last one. */
-bool stored_is_out(struct stored *stored, uint64_t *seq);
+/* Before each batch of a live run: the ids that it may give are ours alone, now and later. */
+void stored_guard_ids(struct stored *stored, struct engine *engine);
+
+/* Is every alert in the store that can be? */
+bool stored_is_out(struct stored *stored);
 
 /*
  * What is told from now on may have been stored by an earlier run, after alert number seq: that is
@@ -45,8 +53,14 @@ bool stored_is_out(struct stored *stored, uint64_t *seq);
 void stored_recall(struct stored *stored, const char *path, uint64_t seq);
 void stored_forget(struct stored *stored);
 
+/* Alerts that the snapshot of a dead control had and the store has not: after stored_recall. */
+size_t stored_put_left(struct stored *stored);
+
 /* An eve_alert_fn; its arg is the struct stored. */
 void stored_alert(void *arg, const struct eve_alert *alert);
+
+/* Wait until it is, for a moment at most: as eve_options have it; arg is the struct stored. */
+void stored_await(void *arg);
 
 /* Tell what is to be told of trouble. */
 void stored_look(struct stored *stored);

@@ -27,7 +27,9 @@
 		"attempts = ?9, failures = ?10, successes = ?11, confidence = ?12")                \
 	X(PUT_LAST, "UPDATE last SET seq = max(seq, ?1), incident = max(incident, ?2), "           \
 		    "finding = max(finding, ?3)")                                                  \
-	X(LAST, "SELECT seq, incident, finding FROM last")                                         \
+	X(LAST, "SELECT seq, incident, finding, max(incident, reserved_incident), "                \
+		"max(finding, reserved_finding) FROM last")                                        \
+	X(RESERVE, "UPDATE last SET reserved_incident = ?1, reserved_finding = ?2")                \
 	X(READ, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "                \
 		"WHERE seq > ?1 ORDER BY seq LIMIT ?2")                                            \
 	X(READ_INCIDENT, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "       \

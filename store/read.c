@@ -23,8 +23,11 @@ store_last(struct store *store, struct store_last *out)
 	*out = (struct store_last){0};
 	if (r != 1)
 		return r;
-	*out = (struct store_last){
-		.seq = store_u64(s, 0), .incident = store_u64(s, 1), .finding = store_u64(s, 2)};
+	*out = (struct store_last){.seq = store_u64(s, 0),
+		.incident = store_u64(s, 1),
+		.finding = store_u64(s, 2),
+		.reserved_incident = store_u64(s, 3),
+		.reserved_finding = store_u64(s, 4)};
 	return leave(s, 0);
 }
 

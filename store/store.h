@@ -81,12 +81,19 @@ struct store_last {
 	uint64_t seq; /* also of alerts that are gone */
 	uint64_t incident;
 	uint64_t finding;
+	/* Up to these it may have been told of others; no less than those. */
+	uint64_t reserved_incident;
+	uint64_t reserved_finding;
 };
 
 int store_last(struct store *store, struct store_last *out);
 
-/* So much was given already, though it does not have it: a new file goes on from there. */
+/* So much was given already, though it does not have it: a new file goes on from there. What is
+ * reserved stays. */
 int store_begin_after(struct store *store, const struct store_last *last);
+
+/* Who comes after us does not give ids up to these. */
+int store_reserve(struct store *store, uint64_t incident, uint64_t finding);
 
 /* Was the file moved, removed or replaced since it was opened? What is written is lost then. */
 bool store_is_gone(struct store *store);

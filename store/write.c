@@ -73,6 +73,18 @@ store_begin_after(struct store *store, const struct store_last *last)
 	return store_run(store, s);
 }
 
+int
+store_reserve(struct store *store, uint64_t incident, uint64_t finding)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_RESERVE);
+
+	if (!s)
+		return store->error;
+	store_bind_u64(s, 1, incident);
+	store_bind_u64(s, 2, finding);
+	return store_run(store, s);
+}
+
 static int
 put(struct store *store, const struct store_alert *a)
 {
@@ -82,7 +94,8 @@ put(struct store *store, const struct store_alert *a)
 		r = put_incident(store, a);
 	if (r == 0 && a->finding)
 		r = put_finding(store, a);
-	const struct store_last last = {a->seq, a->incident, a->finding};
+	const struct store_last last = {
+		.seq = a->seq, .incident = a->incident, .finding = a->finding};
 	return r ? r : store_begin_after(store, &last);
 }
 

@@ -81,6 +81,13 @@ engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding)
 }
 
 void
+engine_ids(const struct engine *engine, uint64_t *incident, uint64_t *finding)
+{
+	*incident = engine->chain.before + engine->chain.opened;
+	*finding = engine->book.before + engine->book.opened;
+}
+
+void
 engine_close_finding(struct engine *engine, struct book_entry *entry)
 {
 	struct finding *i = &entry->finding;

@@ -48,6 +48,9 @@ void engine_touch_memory(struct engine *engine);
 /* Ids go on after these, of an earlier run. */
 void engine_begin_after(struct engine *engine, uint64_t incident, uint64_t finding);
 
+/* The last ones that were given; 0: none. */
+void engine_ids(const struct engine *engine, uint64_t *incident, uint64_t *finding);
+
 /* A finding that an earlier run told of and did not close, and its incident, as last told. */
 struct engine_earlier {
 	uint64_t finding;

@@ -278,5 +278,5 @@ eve_finding(struct eve *eve, const struct engine_telling *telling)
 	json_object_set_new(line, "alert", line_alert(&rule));
 	json_object_set_new(line, "smtap", smtap);
 	line_end_alert(eve, line, telling, time_ns);
-	eve_flush(eve);
+	line_flush(eve);
 }

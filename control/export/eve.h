@@ -72,7 +72,10 @@ struct eve_options {
 	const struct pattern_set *patterns; /* borrowed until eve_close; may be empty */
 	struct enrich *enrich;              /* the same; NULL: no databases */
 	eve_alert_fn *alert;                /* told of each alert; NULL: nobody */
-	void *arg;                          /* of alert */
+	/* Live: called before an alert is written, after that. Then whoever has alerts says when
+	   they are written out (eve_flush); NULL: at once. */
+	void (*before)(void *arg);
+	void *arg; /* of both */
 };
 
 /* How often a pattern of role signature matched. */
@@ -100,7 +103,7 @@ struct eve *eve_open(const struct eve_options *options);
 
 void eve_event(struct eve *eve, const struct event *event);
 
-/* As an engine_sink has it. Flushes. */
+/* As an engine_sink has it. Flushes, unless eve_options.before says otherwise. */
 void eve_finding(struct eve *eve, const struct engine_telling *telling);
 
 /*

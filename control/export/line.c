@@ -25,6 +25,7 @@ eve_open(const struct eve_options *options)
 	eve->patterns = options->patterns;
 	eve->enrich = options->enrich;
 	eve->alert = options->alert;
+	eve->before = options->before;
 	eve->arg = options->arg;
 	eve->room = BUFFER_BYTES;
 	eve->buffer = malloc(eve->room);
@@ -56,6 +57,9 @@ write_to_fd(struct eve *eve, const char *lines, size_t len)
 int
 eve_flush(struct eve *eve)
 {
+	if (eve->holds && eve->before)
+		eve->before(eve->arg);
+	eve->holds = false;
 	if (eve->line > 0 && eve->write)
 		eve->counters.lost += eve->write(eve->write_arg, eve->buffer, eve->line);
 	else if (eve->line > 0)
@@ -64,6 +68,13 @@ eve_flush(struct eve *eve)
 	memmove(eve->buffer, eve->buffer + eve->line, eve->used);
 	eve->line = 0;
 	return eve->error;
+}
+
+void
+line_flush(struct eve *eve)
+{
+	if (!eve->before)
+		eve_flush(eve);
 }
 
 int
@@ -177,6 +188,7 @@ line_end_alert(
 	size_t len = strlen(text);
 	finish_line(eve, line_write(text, len, eve) == 0);
 	eve->counters.alerts++;
+	eve->holds |= !eve->quiet;
 	if (eve->alert)
 		eve->alert(eve->arg, &(struct eve_alert){telling, time_ns, text, len});
 	free(text);

@@ -32,6 +32,8 @@ struct eve {
 	const struct pattern_set *patterns;
 	struct enrich *enrich;
 	eve_alert_fn *alert; /* NULL: nobody is told */
+	void (*before)(void *arg);
+	bool holds; /* an alert in the buffer */
 	void *arg;
 	struct suppress *rules; /* NULL: none */
 	struct rcpt_table *rcpt;
@@ -51,6 +53,9 @@ void line_end(struct eve *eve, json_t *line);
 /* The same for an alert: whoever wants alerts is told of it. telling as in struct eve_alert. */
 void line_end_alert(
 	struct eve *eve, json_t *line, const struct engine_telling *telling, uint64_t time_ns);
+
+/* Write out what is buffered, but for who says when. */
+void line_flush(struct eve *eve);
 
 /* Text that need not end with NUL; nothing is added when it is empty. */
 void line_put_text(json_t *object, const char *key, const char *text, size_t len);

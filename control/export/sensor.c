@@ -39,7 +39,7 @@ sensor_end(struct eve *eve, json_t *line, json_t *smtap, uint64_t time_ns, const
 	if (advice)
 		line_put_string(smtap, "advice", advice);
 	line_end_alert(eve, line, NULL, time_ns);
-	eve_flush(eve);
+	line_flush(eve);
 }
 
 void

@@ -75,5 +75,5 @@ eve_hidden(struct eve *eve, const struct finding *finding, const struct suppress
 	json_object_set_new(line, "smtap", smtap);
 	line_end(eve, line);
 	eve->counters.hidden++;
-	eve_flush(eve);
+	line_flush(eve);
 }

@@ -38,6 +38,7 @@ struct outbox {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t more;
+	pthread_cond_t done; /* something was written, or it failed */
 	/* Under the lock. */
 	struct outbox_item *first;
 	struct outbox_item **end;
@@ -46,8 +47,12 @@ struct outbox {
 	struct outbox_item **searched;   /* no update before that link; NULL: not looked for */
 	struct outbox_rows *rows[KINDS]; /* NULL: nothing new */
 	struct store_last given;         /* the highest of all so far */
+	struct outbox_ids floor;         /* given before this run, by whoever */
+	struct outbox_ids wanted;        /* to be reserved */
+	struct outbox_ids reserved;      /* the store has them so */
 	struct outbox_counters counters;
 	bool stop;
+	bool slow; /* nobody waits for it */
 	bool failing;
 	bool news;        /* of failing, not told yet */
 	uint64_t damaged; /* a reader says so of that file; 0: of none */
@@ -62,6 +67,7 @@ struct outbox {
 	pthread_mutex_t file_lock;
 	uint64_t file; /* the number of the one at path */
 	/* Of whoever puts. */
+	struct outbox_item *left; /* what a dead control's snapshot had; not in the queue */
 	struct store_last last;
 	/* The thread's. */
 	struct store *store; /* NULL: closed */
@@ -84,6 +90,13 @@ void outbox_lose_file(struct outbox *o, const char *how);
 /* The thread's, with the store closed: a damaged file, with its log, out of the way, if it is ours.
  */
 void outbox_put_aside(struct outbox *o);
+
+/* The thread's: reserve what is wanted; at the end, give back what was not told. As the others. */
+int outbox_write_ids(struct outbox *o);
+int outbox_return_ids(struct outbox *o);
+
+/* Under the lock: is there something to be reserved? */
+bool outbox_wants_ids(const struct outbox *o);
 
 /* Under the lock: there may be more to be had. */
 void outbox_changed(struct outbox *o);

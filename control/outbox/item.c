@@ -78,3 +78,71 @@ outbox_rows_copy(const struct store_subject *subjects, size_t n)
 	rows->count = n;
 	return rows;
 }
+
+#define BYTES_MAX (16u << 20) /* of texts; none is near it */
+
+/* Where a text stands in the item, from 1; 0: there is none. */
+static uint32_t
+place_of(const struct outbox_item *item, const char *text)
+{
+	return text ? (uint32_t)(text - item->text) + 1 : 0;
+}
+
+static const char *
+text_at(const struct outbox_item *item, uint32_t place)
+{
+	return place ? item->text + place - 1 : NULL;
+}
+
+/* Each place of a text, out or in: one that is behind the texts is none. */
+static void
+image_places(struct image *image, struct outbox_item *item, uint32_t bytes)
+{
+	for (size_t i = 0; i <= TEXTS; i++) {
+		const char **text = i < TEXTS ? text_of(&item->alert, i) : &item->alert.line;
+		uint32_t place = image_count(image, place_of(item, *text), bytes);
+
+		*text = text_at(item, place);
+	}
+}
+
+void
+outbox_item_save(const struct outbox_item *item, struct image *image)
+{
+	uint32_t bytes = (uint32_t)(item->bytes - sizeof(*item));
+	struct outbox_item *it = (struct outbox_item *)item; /* which stays as it is */
+	struct store_alert alert = item->alert;
+
+	/* No address is told. */
+	for (size_t i = 0; i < TEXTS; i++)
+		*text_of(&alert, i) = NULL;
+	alert.line = NULL;
+	image_count(image, bytes, BYTES_MAX);
+	IMAGE_VALUE(image, alert);
+	image_bytes(image, it->text, bytes);
+	image_places(image, it, bytes);
+}
+
+struct outbox_item *
+outbox_item_load(struct image *image)
+{
+	uint32_t bytes = image_count(image, 0, BYTES_MAX);
+	struct outbox_item *item = image->bad || bytes == 0 ? NULL : malloc(sizeof(*item) + bytes);
+
+	if (!item) {
+		image->bad = true;
+		return NULL;
+	}
+	*item = (struct outbox_item){.bytes = sizeof(*item) + bytes};
+	IMAGE_VALUE(image, item->alert);
+	image_bytes(image, item->text, bytes);
+	item->text[bytes - 1] = '\0';
+	image_places(image, item, bytes);
+	if (image->bad || !item->alert.line ||
+		item->alert.line_len >= bytes - (size_t)(item->alert.line - item->text)) {
+		image->bad = true;
+		free(item);
+		return NULL;
+	}
+	return item;
+}

@@ -2,6 +2,7 @@
 #ifndef SMTAP_CONTROL_OUTBOX_ITEM_H
 #define SMTAP_CONTROL_OUTBOX_ITEM_H
 
+#include "base/image.h"
 #include "store/store.h"
 
 struct outbox_item {
@@ -13,6 +14,11 @@ struct outbox_item {
 
 /* NULL: out of memory. */
 struct outbox_item *outbox_item_copy(const struct store_alert *alert);
+
+/* As bytes of a snapshot; from them, NULL when they make no sense (then image->bad) or there is no
+ * memory. */
+void outbox_item_save(const struct outbox_item *item, struct image *image);
+struct outbox_item *outbox_item_load(struct image *image);
 
 /* Sources or accounts that wait: copies as well. */
 struct outbox_rows {

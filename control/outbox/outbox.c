@@ -34,7 +34,6 @@
 #define BATCH 128       /* alerts in one transaction */
 #define RETRY_MAX_S 30u /* longest pause between tries */
 #define RETIRE_S 60u    /* between looks for what is too old */
-#define CLOCK_SHIFT 20  /* ids made of the clock: so many each second */
 
 static const char *const kind_names[KINDS] = {"source", "account"};
 
@@ -58,6 +57,7 @@ set_failing(struct outbox *o, int error, const char *why)
 	o->counters.failing = failing;
 	o->error = error;
 	snprintf(o->why, sizeof(o->why), "%s", why);
+	pthread_cond_broadcast(&o->done);
 }
 
 static void
@@ -85,6 +85,8 @@ tell_given(struct outbox *o)
 		r = outbox_load_cursors(o);
 	pthread_mutex_lock(&o->lock);
 	const struct store_last given = o->given;
+	/* What another file had of this is not in that one. */
+	o->reserved = (struct outbox_ids){last.reserved_incident, last.reserved_finding};
 	pthread_mutex_unlock(&o->lock);
 	if (r == 0 && (last.seq < given.seq || last.incident < given.incident ||
 			      last.finding < given.finding))
@@ -167,6 +169,7 @@ written(struct outbox *o, size_t n, bool done)
 	}
 	if (done) {
 		o->counters.written += n;
+		o->slow &= o->first != NULL;
 		set_failing(o, 0, "");
 		o->tries = 0;
 	}
@@ -260,6 +263,8 @@ work(struct outbox *o, bool retires)
 	if (r == 0 && retires)
 		r = retire(o);
 	if (r == 0)
+		r = store_said(o, outbox_write_ids(o));
+	if (r == 0)
 		r = write_alerts(o);
 	if (r == 0)
 		r = write_subjects(o);
@@ -276,7 +281,8 @@ work(struct outbox *o, bool retires)
 static bool
 has_work(const struct outbox *o)
 {
-	return !o->failing && (o->first || o->rows[0] || o->rows[1] || o->damaged);
+	return !o->failing &&
+	       (o->first || outbox_wants_ids(o) || o->rows[0] || o->rows[1] || o->damaged);
 }
 
 /* Wait for something to do, at most until then. True: there is. */
@@ -317,6 +323,8 @@ run(void *arg)
 		work(o, clock_ns(CLOCK_MONOTONIC) >= o->retire_ns);
 	}
 	work(o, false);
+	if (o->store)
+		(void)outbox_return_ids(o);
 	return NULL;
 }
 
@@ -325,14 +333,21 @@ static void
 read_last(struct outbox *o)
 {
 	bool anew = o->options.anew;
-	uint64_t made = anew ? 0 : clock_ns(CLOCK_REALTIME) / NS_PER_S << CLOCK_SHIFT;
+	const struct outbox_ids made = outbox_clock_ids(anew ? 0 : clock_ns(CLOCK_REALTIME));
 
 	if (open_store(o) == 0 && store_said(o, store_last(o->store, &o->last)) == 0)
 		o->tries = 0;
 	else
-		o->last = (struct store_last){.seq = made, .incident = made, .finding = made};
+		o->last = (struct store_last){
+			made.incident, made.incident, made.finding, made.incident, made.finding};
 	o->given = o->last;
 	o->stored = o->last.seq;
+	if (anew)
+		return;
+	o->wanted = (struct outbox_ids){o->last.reserved_incident + OUTBOX_IDS_BLOCK,
+		o->last.reserved_finding + OUTBOX_IDS_BLOCK};
+	if (o->store)
+		(void)store_said(o, outbox_write_ids(o));
 }
 
 static int
@@ -346,6 +361,7 @@ start(struct outbox *o)
 	pthread_mutex_init(&o->lock, NULL);
 	pthread_mutex_init(&o->file_lock, NULL);
 	pthread_cond_init(&o->more, &attr);
+	pthread_cond_init(&o->done, &attr);
 	pthread_condattr_destroy(&attr);
 	read_last(o);
 	/* Signals are for the thread that has the signalfd. */
@@ -390,16 +406,6 @@ struct store_last
 outbox_last(const struct outbox *outbox)
 {
 	return outbox->last;
-}
-
-bool
-outbox_is_out(struct outbox *o, uint64_t *seq)
-{
-	pthread_mutex_lock(&o->lock);
-	bool out = !o->first || o->failing;
-	*seq = o->given.seq;
-	pthread_mutex_unlock(&o->lock);
-	return out;
 }
 
 static bool
@@ -528,10 +534,12 @@ outbox_close(struct outbox *o, struct outbox_counters *counters)
 		r = o->error ? o->error : -ENOBUFS;
 	while (o->first)
 		drop_first(o);
+	outbox_put_left(o, NULL, NULL);
 	for (unsigned kind = 0; kind < KINDS; kind++)
 		outbox_rows_free(o->rows[kind]);
 	store_close(o->store);
 	pthread_cond_destroy(&o->more);
+	pthread_cond_destroy(&o->done);
 	pthread_mutex_destroy(&o->lock);
 	pthread_mutex_destroy(&o->file_lock);
 	free(o->path);

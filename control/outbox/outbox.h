@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/image.h"
 #include "store/store.h"
 
 /* X(field, "name", COUNTER or GAUGE, "unit", "help"): outbox's own counters. */
@@ -21,6 +22,8 @@
 	X(errors, "store_errors", COUNTER, "writes",                                             \
 		"Writes that failed; what they held is tried again")                             \
 	X(failing, "store_failing", GAUGE, "boolean", "1 while the store cannot be written")     \
+	X(slow, "store_slow", COUNTER, "waits",                                                  \
+		"Times that a write took so long that alerts went out before it was done")       \
 	X(damaged, "store_damaged", COUNTER, "files",                                            \
 		"Damaged files that were put aside for a new one")                               \
 	X(undelivered, "store_undelivered", COUNTER, "alerts",                                   \
@@ -51,17 +54,57 @@ struct outbox *outbox_open(const struct outbox_options *options);
 /* From now on. */
 void outbox_set_limits(struct outbox *outbox, const struct store_keep *keep, uint64_t memory_bytes);
 
-/* The highest ids that were given before this run; to be called before the first outbox_put. */
+/*
+ * The highest ids that the store knows of from before this run, and those that were reserved, for
+ * whom it may not know all; to be called before the first outbox_put.
+ */
 struct store_last outbox_last(const struct outbox *outbox);
 
 /*
- * Is every alert so far in the store, or will be tried for long because it fails? *seq: the number
- * of the last one.
+ * Ids up to these may be told: the next run begins after them, whatever becomes of this one. A
+ * block after the last is reserved when the store is opened.
  */
-bool outbox_is_out(struct outbox *outbox, uint64_t *seq);
+#define OUTBOX_IDS_BLOCK 4096u
+
+struct outbox_ids {
+	uint64_t incident;
+	uint64_t finding;
+};
+
+/* This run's ids begin after these; at its end those that it did not tell are given back. */
+void outbox_begin_ids(struct outbox *outbox, struct outbox_ids after);
+
+/* Have these reserved, soon. What is so by now. */
+struct outbox_ids outbox_reserve(struct outbox *outbox, struct outbox_ids want);
+
+/* Ids that no other run has or will have, for when nothing can be reserved: made of the clock. */
+struct outbox_ids outbox_clock_ids(uint64_t wall_ns);
+
+#define OUTBOX_WAIT_MS 1000
+
+/*
+ * Is every alert so far in the store, and every id that was asked for reserved? True as well while
+ * that is not worth waiting for: the store fails, or took longer than OUTBOX_WAIT_MS and has not
+ * caught up since.
+ */
+bool outbox_is_out(struct outbox *outbox);
+
+/* Waits until it is, OUTBOX_WAIT_MS at most. */
+void outbox_await(struct outbox *outbox);
 
 /* One more alert; its number and the time it is told are filled in here. Never waits for a disk. */
 void outbox_put(struct outbox *outbox, const struct store_alert *alert);
+
+/*
+ * Snapshots. Between freeze and thaw a fork has the outbox whole: the number of the last alert that
+ * is stored; what was put after that waits. Its child saves that, and who loads it, before the
+ * first put, puts again what was not stored meanwhile: how many those were. skip NULL: none.
+ */
+uint64_t outbox_freeze(struct outbox *outbox);
+void outbox_thaw(struct outbox *outbox);
+void outbox_image(struct outbox *outbox, struct image *image);
+typedef bool outbox_skip_fn(void *arg, const struct store_alert *alert);
+size_t outbox_put_left(struct outbox *outbox, outbox_skip_fn *skip, void *arg);
 
 /* These take the place of the store's sources or accounts, unless newer ones come first. */
 void outbox_put_subjects(

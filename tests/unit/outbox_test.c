@@ -9,10 +9,13 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <sched.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "control/outbox/outbox.h"
@@ -367,6 +370,143 @@ the_newest_sources_and_accounts_are_stored(void **state)
 	assert_string_equal(accounts, "dave");
 }
 
+/* In a process that dies before the store has any alert. */
+static void
+tell_and_die(const struct place *place)
+{
+	const struct outbox_ids want = {.incident = 10000, .finding = 20000};
+	struct outbox *o = opened(place, 1 << 20);
+
+	while (outbox_reserve(o, want).finding < 20000)
+		sched_yield();
+	_exit(0);
+}
+
+static void
+ids_of_a_run_that_was_killed_are_not_given_again(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	int fate;
+
+	mkdir(place->folder, 0700);
+	pid_t child = fork();
+	if (child == 0)
+		tell_and_die(place);
+	assert_int_equal(waitpid(child, &fate, 0), child);
+	assert_int_equal(fate, 0);
+	/* Nor by the one after the next, which told nothing. */
+	for (unsigned run = 0; run < 2; run++) {
+		struct outbox *o = opened(place, 1 << 20);
+		const struct store_last last = outbox_last(o);
+
+		assert_int_equal(last.incident, 0);
+		assert_int_equal(last.reserved_incident, 10000);
+		assert_int_equal(last.reserved_finding, 20000);
+		outbox_begin_ids(o, (struct outbox_ids){10000, 20000});
+		assert_int_equal(outbox_close(o, &counters), 0);
+	}
+}
+
+static void
+ids_that_were_not_told_are_given_back_at_the_end(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+
+	mkdir(place->folder, 0700);
+	struct outbox *o = opened(place, 1 << 20);
+	outbox_reserve(o, (struct outbox_ids){100, 200});
+	put(o, 3, "open");
+	assert_int_equal(outbox_close(o, &counters), 0);
+	o = opened(place, 1 << 20);
+	assert_int_equal(outbox_last(o).reserved_incident, 3);
+	assert_int_equal(outbox_last(o).reserved_finding, 3);
+	outbox_close(o, &counters);
+}
+
+static bool
+is_second(void *arg, const struct store_alert *alert)
+{
+	(void)arg;
+	return alert->incident == 2;
+}
+
+static void
+what_waits_is_in_a_snapshot_and_is_put_again(void **state)
+{
+	static uint8_t block[IMAGE_BLOCK_BYTES], bytes[1 << 16];
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	struct image image;
+	struct seen seen;
+	int fd = memfd_create("snapshot", MFD_CLOEXEC);
+	struct outbox *o = opened(place, 1 << 20);
+
+	for (uint64_t i = 1; i <= 3; i++)
+		put(o, i, "open");
+	outbox_freeze(o);
+	image_save(&image, fd, block);
+	outbox_image(o, &image);
+	assert_int_equal(image_end(&image), 0);
+	outbox_thaw(o);
+	outbox_close(o, &counters);
+	assert_int_equal(pread(fd, bytes, sizeof(bytes), 0), image.bytes);
+	close(fd);
+	/* Cut anywhere it is refused, and nothing of it is kept. */
+	for (size_t cut = 0; cut < image.bytes; cut += 7) {
+		struct image damaged;
+
+		o = opened(place, 1 << 20);
+		image_load(&damaged, bytes, cut);
+		outbox_image(o, &damaged);
+		assert_true(damaged.bad);
+		outbox_close(o, &counters);
+	}
+	mkdir(place->folder, 0700);
+	o = opened(place, 1 << 20);
+	size_t size = image.bytes;
+	image_load(&image, bytes, size);
+	outbox_image(o, &image);
+	assert_false(image.bad);
+	assert_int_equal(outbox_put_left(o, is_second, NULL), 2);
+	assert_int_equal(outbox_close(o, &counters), 0);
+	seen = stored(place);
+	assert_int_equal(seen.count, 2);
+	assert_int_equal(seen.incident[0], 1);
+	assert_int_equal(seen.incident[1], 3);
+}
+
+static void
+nobody_waits_for_long_for_a_store_that_somebody_holds(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+	sqlite3 *db;
+
+	mkdir(place->folder, 0700);
+	struct outbox *o = opened(place, 1 << 20);
+	put(o, 1, "open");
+	await_written(o, 1);
+	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	put(o, 2, "open");
+	assert_false(outbox_is_out(o));
+	outbox_await(o);
+	/* It was worth one wait, and is none any more until it has caught up. */
+	assert_true(outbox_is_out(o));
+	put(o, 3, "open");
+	assert_true(outbox_is_out(o));
+	outbox_counters(o, &counters);
+	assert_int_equal(counters.slow, 1);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	await_written(o, 3);
+	assert_true(outbox_is_out(o));
+	assert_int_equal(outbox_close(o, &counters), 0);
+	assert_int_equal(counters.slow, 1);
+}
+
 int
 main(void)
 {
@@ -381,6 +521,10 @@ main(void)
 		TEST(a_file_moved_away_is_begun_anew_and_no_id_is_given_twice),
 		TEST(a_second_writer_is_told_and_harms_nothing_of_the_first),
 		TEST(the_newest_sources_and_accounts_are_stored),
+		TEST(ids_of_a_run_that_was_killed_are_not_given_again),
+		TEST(ids_that_were_not_told_are_given_back_at_the_end),
+		TEST(what_waits_is_in_a_snapshot_and_is_put_again),
+		TEST(nobody_waits_for_long_for_a_store_that_somebody_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,14 +53,6 @@ damage_that_a_reader_meets_holds_nobody_up(void **state)
 	assert_int_equal(counters.damaged, 1);
 }
 
-/* Until all is in the store, and it works. */
-static void
-await_stored(struct place *p, uint64_t seq)
-{
-	while (outbox_look(p->outbox, UINT64_MAX, 0, NULL, NULL).stored < seq)
-		sched_yield();
-}
-
 static size_t
 count_files(const struct place *p, const char *end)
 {

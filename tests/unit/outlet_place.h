@@ -167,6 +167,14 @@ put(struct place *p, uint64_t incident, const char *how)
 	put_finding(p, incident, incident, how);
 }
 
+/* Until the outbox knows that they are in the store. */
+static void
+await_stored(struct place *p, uint64_t seq)
+{
+	while (outbox_look(p->outbox, UINT64_MAX, 0, NULL, NULL).stored < seq)
+		sched_yield();
+}
+
 /* "1:5 " is alert 1, of incident 5. */
 static void
 append(char *text, const struct feed_batch *batch)

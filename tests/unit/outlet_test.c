@@ -67,8 +67,7 @@ what_was_not_said_to_be_delivered_comes_again(void **state)
 
 	put(p, 1, "open");
 	put(p, 2, "open");
-	while (backlog(p) < 2)
-		sched_yield();
+	await_stored(p, 2);
 	for (unsigned i = 0; i < 2; i++) {
 		assert_int_equal(feed_alerts(p->feed, 10, FEED_WAIT_MAX_MS, &batch, why), 0);
 		assert_int_equal(batch.backlog, 2);
@@ -235,8 +234,7 @@ open_incidents_are_those_that_are_not_closed(void **state)
 	put(p, 3, "open");
 	put(p, 2, "closed");
 	put(p, 1, "update");
-	while (backlog(p) < 5)
-		sched_yield();
+	await_stored(p, 5);
 	assert_int_equal(feed_open_alerts(p->feed, &batch, why), 0);
 	append(text, &batch);
 	assert_string_equal(text, "3:3 5:1 ");
@@ -258,8 +256,7 @@ each_finding_of_an_open_incident_is_told_as_it_was_last(void **state)
 	put_finding(p, 1, 10, "update");
 	put_finding(p, 2, 20, "closed");
 	put_finding(p, 1, 12, "update");
-	while (backlog(p) < 6)
-		sched_yield();
+	await_stored(p, 6);
 	assert_int_equal(feed_open_alerts(p->feed, &batch, why), 0);
 	append(text, &batch);
 	assert_string_equal(text, "2:1 4:1 6:1 ");

@@ -175,10 +175,13 @@ a_store_of_version_1_is_migrated_and_keeps_what_was_acknowledged(void **state)
 	assert_int_equal(store_ack(store, &ack), 0);
 	store_close(store);
 	assert_int_equal(sqlite3_open(place->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db,
-				 "ALTER TABLE incident DROP COLUMN acked_stage;"
-				 "DROP TABLE suppression; PRAGMA user_version = 1;",
-				 NULL, NULL, NULL),
+	assert_int_equal(
+		sqlite3_exec(db,
+			"ALTER TABLE incident DROP COLUMN acked_stage;"
+			"DROP TABLE suppression;"
+			"ALTER TABLE last DROP COLUMN reserved_incident;"
+			"ALTER TABLE last DROP COLUMN reserved_finding; PRAGMA user_version = 1;",
+			NULL, NULL, NULL),
 		SQLITE_OK);
 	sqlite3_close(db);
 	store = opened(place, STORE_WRITE);
