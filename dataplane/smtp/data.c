@@ -168,20 +168,37 @@ header_step(struct run *r, const uint8_t *data, size_t len)
 typedef uint8_t block __attribute__((vector_size(SCAN_SMALL)));
 typedef uint64_t block_words __attribute__((vector_size(SCAN_SMALL)));
 
-/* Does a dot follow an LF among the n LFs from d on? n: a multiple of SCAN_SMALL. */
 static inline bool
-block_has_lf_dot(const uint8_t *d, size_t n)
+block_any(block hit)
+{
+	block_words words = (block_words)hit;
+
+	return (words[0] | words[1] | words[2] | words[3]) != 0;
+}
+
+/* Is one of these SCAN_BLOCK bytes a dot? A body in base64 has none. */
+static inline bool
+block_has_dot(const uint8_t *d)
 {
 	block hit = {0};
 
-	for (size_t i = 0; i < n; i += SCAN_SMALL) {
-		block at, after;
+	for (size_t i = 0; i < SCAN_BLOCK; i += SCAN_SMALL) {
+		block at;
 		memcpy(&at, d + i, sizeof(at));
-		memcpy(&after, d + i + 1, sizeof(after));
-		hit |= (block)(at == '\n') & (block)(after == '.');
+		hit |= (block)(at == '.');
 	}
-	block_words words = (block_words)hit;
-	return (words[0] | words[1] | words[2] | words[3]) != 0;
+	return block_any(hit);
+}
+
+/* Does a dot follow one of the SCAN_SMALL bytes from d on that is an LF? */
+static inline bool
+small_has_lf_dot(const uint8_t *d)
+{
+	block at, after;
+
+	memcpy(&at, d, sizeof(at));
+	memcpy(&after, d + 1, sizeof(after));
+	return block_any((block)(at == '\n') & (block)(after == '.'));
 }
 
 /*
@@ -196,13 +213,19 @@ skip_without_lf_dot(const uint8_t *d, size_t len)
 
 	if (len <= SCAN_SMALL)
 		return 0;
-	for (; i + SCAN_BLOCK < len; i += SCAN_BLOCK)
-		if (block_has_lf_dot(d + i, SCAN_BLOCK))
-			return i;
-	for (; i + SCAN_SMALL < len; i += SCAN_SMALL)
-		if (block_has_lf_dot(d + i, SCAN_SMALL))
-			return i;
-	return block_has_lf_dot(d + len - 1 - SCAN_SMALL, SCAN_SMALL) ? i : len - 1;
+	while (i + SCAN_SMALL < len) {
+		size_t left = len - 1 - i;
+		if (left >= SCAN_BLOCK && !block_has_dot(d + i + 1)) {
+			i += SCAN_BLOCK;
+			continue;
+		}
+		if (i >= SCAN_BLOCK && left < SCAN_BLOCK && !block_has_dot(d + len - SCAN_BLOCK))
+			return len - 1;
+		for (size_t end = i + SCAN_BLOCK; i < end && i + SCAN_SMALL < len; i += SCAN_SMALL)
+			if (small_has_lf_dot(d + i))
+				return i;
+	}
+	return small_has_lf_dot(d + len - 1 - SCAN_SMALL) ? i : len - 1;
 }
 
 /* The offset of an LF that a dot follows, or of an LF at the very end, or len. */
@@ -215,8 +238,8 @@ find_lf_dot(const uint8_t *d, size_t len)
 	return len > 0 && d[len - 1] == '\n' ? len - 1 : len;
 }
 
-static size_t
-body_step(struct run *r, const uint8_t *d, size_t len)
+size_t
+smtp_data_body(struct run *r, const uint8_t *d, size_t len)
 {
 	struct state *s = r->s;
 	size_t i = 0;
@@ -282,7 +305,7 @@ smtp_data_skim(struct run *r, const uint8_t *data, size_t len, size_t *read)
 	*read = 0;
 	if (s->client != CLIENT_BODY || len <= SKIM_HEAD + SKIM_TAIL)
 		return 0;
-	size_t used = body_step(r, data, SKIM_HEAD);
+	size_t used = smtp_data_body(r, data, SKIM_HEAD);
 	*read = used;
 	if (s->client != CLIENT_BODY)
 		return used;
@@ -330,7 +353,7 @@ smtp_data_step(struct run *r, const uint8_t *data, size_t len)
 	if (r->s->client == CLIENT_HEADER)
 		return header_step(r, data, len);
 	if (r->s->client == CLIENT_BODY)
-		return body_step(r, data, len);
+		return smtp_data_body(r, data, len);
 	if (r->s->client == CLIENT_CHUNK_HEADER)
 		return chunk_header_step(r, data, len);
 	return chunk_step(r, len);

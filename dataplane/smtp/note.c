@@ -312,3 +312,20 @@ smtp_note_gap(struct run *r, enum smtp_side side, uint64_t len)
 	bytes[side] += (uint32_t)len;
 	smtp_note_put(r, NOTE_GAPS, bytes, sizeof(bytes));
 }
+
+uint8_t
+smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind)
+{
+	struct span text = smtp_note_get(r, kind);
+
+	return text.len > 0 ? smtp_text_put(event, used, text.data, text.len, NULL) : 0;
+}
+
+void
+smtp_note_signatures(const struct run *r, uint32_t out[4])
+{
+	struct span ids = smtp_note_get(r, NOTE_SIGNATURES);
+
+	if (ids.len > 0)
+		memcpy(out, ids.data, ids.len < 16 ? ids.len : 16);
+}

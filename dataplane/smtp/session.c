@@ -140,23 +140,6 @@ smtp_text_put(struct event *event, size_t *used, const uint8_t *data, size_t len
 	return put;
 }
 
-uint8_t
-smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind)
-{
-	struct span text = smtp_note_get(r, kind);
-
-	return text.len > 0 ? smtp_text_put(event, used, text.data, text.len, NULL) : 0;
-}
-
-void
-smtp_note_signatures(const struct run *r, uint32_t out[4])
-{
-	struct span ids = smtp_note_get(r, NOTE_SIGNATURES);
-
-	if (ids.len > 0)
-		memcpy(out, ids.data, ids.len < 16 ? ids.len : 16);
-}
-
 /* Is this the first time that the session reports the pattern? */
 static bool
 signature_new(struct run *r, uint32_t id)
@@ -407,9 +390,18 @@ waited_long(const struct run *r)
 static void
 nothing_forget(struct smtp_ctx *ctx)
 {
-	if (ctx->nothing_used)
-		memset(ctx->nothing, 0, sizeof(ctx->nothing));
+	if (!ctx->nothing_used)
+		return;
+	memset(ctx->nothing, 0, sizeof(ctx->nothing));
 	ctx->nothing_used = false;
+}
+
+/* Is what comes of the client plainly more of a body? Nothing else then asks for it. */
+static inline bool
+body_goes_on(const struct smtp_ctx *ctx, const struct state *s)
+{
+	return s->client == CLIENT_BODY && !ctx->skim && s->held[SMTP_CLIENT] == SLABS_NONE &&
+	       (s->flags & (S_CLIENT_SEEN | S_DROP | S_SKIP_CLIENT | S_REPLY_GAP)) == S_CLIENT_SEEN;
 }
 
 void
@@ -421,6 +413,14 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 
 	if (len == 0)
 		return;
+	if (side == SMTP_CLIENT && body_goes_on(ctx, s)) {
+		counter_add(ctx->counters, COUNTER_SMTP_BYTES, len);
+		size_t used = smtp_data_body(&r, data, len);
+		if (used < len)
+			smtp_line_input(&r, side, data + used, len - used);
+		nothing_forget(ctx);
+		return;
+	}
 	if (side == SMTP_SERVER) {
 		server_seen(&r);
 	} else {

@@ -404,6 +404,8 @@ enum event_outcome smtp_outcome(const struct reply *reply, bool cancelled, bool 
 void smtp_data_begin(struct run *r);
 void smtp_data_chunk(struct run *r, uint64_t octets, bool last);
 size_t smtp_data_step(struct run *r, const uint8_t *data, size_t len);
+/* The same in CLIENT_BODY. */
+size_t smtp_data_body(struct run *r, const uint8_t *data, size_t len);
 /* Pass over the middle of a segment of a body: how many bytes are done with; *read of them were
    looked at. */
 size_t smtp_data_skim(struct run *r, const uint8_t *data, size_t len, size_t *read);
