@@ -79,7 +79,7 @@ contest_open(struct contest *c, const struct bench_options *options, uint32_t se
 	struct rte_hash_parameters params = {
 		.name = "bench_flowtable",
 		.entries = sessions + sessions / 4, /* a cuckoo table does not fill to the brim */
-		.key_len = sizeof(struct flow_key),
+		.key_len = offsetof(struct flow_key, is_long), /* a short key */
 		.hash_func = function,
 		.hash_func_init_val = 0x5ca1ab1e,
 		.socket_id = SOCKET_ID_ANY,
@@ -121,14 +121,11 @@ contest_close(struct contest *c)
 static uint64_t
 pass_ours(struct contest *c)
 {
-	const struct flow_key *refs[BULK];
 	uint32_t found[BULK];
 	uint64_t hits = 0;
 
 	for (uint32_t i = 0; i < LOOKUPS; i += BULK) {
-		for (unsigned k = 0; k < BULK; k++)
-			refs[k] = &c->keys[i + k];
-		flow_table_find_bulk(c->table, refs, BULK, found);
+		flow_table_find_bulk(c->table, &c->keys[i], BULK, found);
 		for (unsigned k = 0; k < BULK; k++) {
 			if (found[k] == FLOW_NONE)
 				continue;

@@ -10,26 +10,55 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "base/siphash.h"
+#include "base/slabs.h"
 #include "contract/addr.h"
 
 #define FLOW_NONE UINT32_MAX
 #define FLOW_BULK_MAX 96
 
-/* The same for both directions: endpoint 0 is the smaller (addr, port). */
+/*
+ * The same for both directions: endpoint 0 is the smaller (addr, port). Between two IPv4
+ * addresses it is short; any other pair is long.
+ */
 struct flow_key {
-	struct addr addr[2];
-	uint16_t port[2]; /* host order */
+	uint32_t v4[2];      /* the addresses as they are on the wire; 0 in a long key */
+	uint16_t port[2];    /* host order */
+	uint32_t is_long;    /* 0 or 1 */
+	struct addr addr[2]; /* of a long key; not set in a short one */
 };
 
-_Static_assert(sizeof(struct flow_key) == 36, "flow_key has no padding");
-
 /* Returns whether src is endpoint 1 (the order was swapped). */
-bool flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
+bool flow_key_make_long(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	const struct addr *dst, uint16_t dst_port);
 
-/* The key's, and one more that is 0: the hash takes them in pairs. */
-#define FLOW_HASH_WORDS (sizeof(struct flow_key) / sizeof(uint32_t) + 1)
+static inline bool
+flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
+	const struct addr *dst, uint16_t dst_port)
+{
+	if (!addr_is_v4(src) || !addr_is_v4(dst))
+		return flow_key_make_long(key, src, src_port, dst, dst_port);
+	uint32_t a = load_be32(src->bytes + 12);
+	uint32_t b = load_be32(dst->bytes + 12);
+	bool swapped = ((uint64_t)a << 16 | src_port) > ((uint64_t)b << 16 | dst_port);
+
+	key->v4[swapped] = load_le32(src->bytes + 12);
+	key->v4[!swapped] = load_le32(dst->bytes + 12);
+	key->port[swapped] = src_port;
+	key->port[!swapped] = dst_port;
+	key->is_long = 0;
+	return swapped;
+}
+
+static inline struct addr
+flow_key_addr(const struct flow_key *key, unsigned end)
+{
+	return key->is_long ? key->addr[end] : addr_from_v4(&key->v4[end]);
+}
+
+/* Words of the longest key, and one more that is 0: the hash takes them in pairs. */
+#define FLOW_HASH_WORDS 10
 
 /* A keyed hash of keys; the theory is at the head of flow/table.c. */
 struct flow_hash {
@@ -51,7 +80,8 @@ enum flow_class {
  * the rest.
  */
 struct flow {
-	struct flow_key key;
+	uint32_t v4[2];      /* of the key; a long one: the piece of memory with its addresses */
+	uint16_t port[2];    /* of the key */
 	uint32_t deadline_s; /* idle deadline, seconds of the capture's clock */
 	uint32_t timer_next; /* FLOW_NONE-terminated; the table's */
 	uint32_t timer_prev;
@@ -59,16 +89,18 @@ struct flow {
 	uint16_t timer_far : 1;   /* it is beyond the wheel */
 	uint16_t class : 1;       /* enum flow_class */
 	uint16_t in_use : 1;
+	uint16_t is_long : 1;
 	uint8_t owner[2]; /* the owner's */
 };
 
-_Static_assert(sizeof(struct flow) == 52, "what the head of an entry costs");
+_Static_assert(sizeof(struct flow) == 28, "what the head of an entry costs");
 _Static_assert(FLOW_CLASS_COUNT <= 2, "a class is one bit");
 
 struct flow_table_config {
 	uint32_t capacity;    /* entries; any number up to 2^30 */
 	uint32_t entry_bytes; /* sizeof(struct flow) and the owner's state, multiple of 32 */
 	struct siphash_key hash_key;
+	struct slabs *slabs; /* for the addresses of long keys; borrowed. NULL: none is taken */
 };
 
 struct flow_table; /* opaque; lives in the memory given */
@@ -83,13 +115,17 @@ size_t flow_table_fixed_bytes(void);
 struct flow_table *flow_table_init(void *memory, const struct flow_table_config *cfg);
 
 struct flow *flow_table_at(const struct flow_table *t, uint32_t index);
+
+/* The key of an entry in use. */
+void flow_table_key(const struct flow_table *t, const struct flow *f, struct flow_key *key);
+
 uint32_t flow_table_count(const struct flow_table *t);
 uint32_t flow_table_established(const struct flow_table *t);
 uint32_t flow_table_capacity(const struct flow_table *t);
 
 /* Look up n <= FLOW_BULK_MAX keys. out[i] = index or FLOW_NONE. */
 void flow_table_find_bulk(
-	struct flow_table *t, const struct flow_key *const keys[], unsigned n, uint32_t out[]);
+	struct flow_table *t, const struct flow_key keys[], unsigned n, uint32_t out[]);
 
 /* One key, when a bulk result has become stale within a burst. */
 uint32_t flow_table_find(struct flow_table *t, const struct flow_key *key);
@@ -99,7 +135,8 @@ bool flow_table_holds(const struct flow_table *t, uint32_t index, const struct f
 
 /*
  * Add a key that is not there. The owner's part of the entry is zeroed; no deadline is set.
- * FLOW_NONE when full: the caller then evicts (flow_table_victim) or refuses.
+ * FLOW_NONE when full, or when there is no memory for a long key: the caller then evicts
+ * (flow_table_victim) or refuses.
  */
 uint32_t flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class);
 

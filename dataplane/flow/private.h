@@ -40,6 +40,7 @@ struct flow_table {
 	uint32_t bucket_count;
 	uint32_t entry_bytes;
 	struct flow_hash hash;
+	struct slabs *slabs; /* may be NULL */
 	/* Changed with the entries. */
 	uint32_t capacity;
 	uint32_t count;

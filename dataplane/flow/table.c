@@ -12,7 +12,9 @@
  *
  * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
  * keys: hash all and prefetch their buckets, compare tags and prefetch the entries
- * (a wrong tag passes in about 10 of 65536), compare keys. An entry does not keep its hash: it is
+ * (a wrong tag passes in about 10 of 65536), compare keys: all of them, always. An entry has room
+ * for the key of two IPv4 addresses; those of any other are in a piece of memory of their own,
+ * which costs such a session 32 bytes and one miss more. An entry does not keep its hash: it is
  * made anew of the key when the entry goes. All lines of an entry are
  * asked for, not the head alone: the owner reads most of them next, and each would be a miss.
  *
@@ -24,13 +26,14 @@
  *
  * The hash. Peers choose addresses and ports; they must not choose collisions. Multilinear-HM
  * (Lemire and Kaser, Strongly universal string hashing is fast, 2014): the sum of
- * (k[2i] + w[2i]) * (k[2i+1] + w[2i+1]) modulo 2^64 over the key's nine 32-bit words and a 0, with
- * secret 64-bit k. Two keys chosen without knowledge of k agree in the upper 32 bits with
- * probability 2^-32, whichever they are. The sum is close to linear, so keys in arithmetic
- * progression could fall into a pattern; a bijective mixer (xor-shift, multiply) takes
- * that away and lets bucket and tag use any bits. This holds against who cannot watch
- * the table; a tap answers nobody, so no one can measure a collision and adapt. SipHash would
- * hold even then, for about four times the time; it is what expands the table's secret into k.
+ * (k[2i] + w[2i]) * (k[2i+1] + w[2i+1]) modulo 2^64 over the key's 32-bit words (three of a short
+ * key, nine of a long one) and a 0, with secret 64-bit k. Two keys chosen without knowledge of k
+ * agree in the upper 32 bits with probability 2^-32, whichever they are. The sum is close to
+ * linear, so keys in arithmetic progression could fall into a pattern; a bijective mixer
+ * (xor-shift, multiply) takes that away and lets bucket and tag use any bits. This holds against
+ * who cannot watch the table; a tap answers nobody, so no one can measure a collision and adapt.
+ * SipHash would hold even then, for about four times the time; it is what expands the table's
+ * secret into k.
  *
  * What an attacker would try: a SYN flood, to push sessions out. Half-open entries go first,
  * oldest first, so a flood evicts itself. A flood of complete sessions evicts the most
@@ -109,6 +112,7 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	t->bucket_count = buckets;
 	t->entry_bytes = cfg->entry_bytes;
 	t->capacity = cfg->capacity;
+	t->slabs = cfg->slabs;
 	t->free_head = FLOW_NONE;
 	t->half_open_head = FLOW_NONE;
 	t->half_open_tail = FLOW_NONE;
@@ -118,22 +122,18 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 }
 
 bool
-flow_key_make(struct flow_key *key, const struct addr *src, uint16_t src_port,
+flow_key_make_long(struct flow_key *key, const struct addr *src, uint16_t src_port,
 	const struct addr *dst, uint16_t dst_port)
 {
-	uint64_t high[2] = {load_be64(src->bytes), load_be64(dst->bytes)};
-	uint64_t low[2] = {load_be64(src->bytes + 8), load_be64(dst->bytes + 8)};
-	bool swapped = src_port > dst_port;
-
-	if (low[0] != low[1])
-		swapped = low[0] > low[1];
-	if (high[0] != high[1])
-		swapped = high[0] > high[1];
+	int order = memcmp(src, dst, sizeof(*src));
+	bool swapped = order == 0 ? src_port > dst_port : order > 0;
 
 	key->addr[swapped] = *src;
 	key->addr[!swapped] = *dst;
 	key->port[swapped] = src_port;
 	key->port[!swapped] = dst_port;
+	key->v4[0] = key->v4[1] = 0;
+	key->is_long = 1;
 	return swapped;
 }
 
@@ -144,18 +144,35 @@ flow_hash_init(struct flow_hash *hash, const struct siphash_key *key)
 		hash->k[i] = siphash(key, &i, sizeof(i));
 }
 
+static inline uint32_t
+key_ports(const uint16_t port[2])
+{
+	return port[0] | (uint32_t)port[1] << 16;
+}
+
+/* The addresses of a long key. */
+static uint64_t
+long_sum(const uint64_t *k, const struct addr addr[2])
+{
+	const uint8_t *w = addr[0].bytes;
+	uint64_t h = 0;
+
+	for (unsigned i = 0; i < FLOW_HASH_WORDS - 2; i += 2)
+		h += (k[i] + load_le32(w + 4 * i)) * (k[i + 1] + load_le32(w + 4 * i + 4));
+	return h;
+}
+
 /* Inlined where a table is looked up. */
 static inline uint64_t
 key_hash(const struct flow_hash *hash, const struct flow_key *key)
 {
 	const uint64_t *k = hash->k;
-	const uint8_t *w = (const uint8_t *)key;
-	uint64_t h = (k[FLOW_HASH_WORDS - 2] + load_le32(w + 4 * (FLOW_HASH_WORDS - 2))) *
-		     k[FLOW_HASH_WORDS - 1];
+	uint64_t h = (k[FLOW_HASH_WORDS - 2] + key_ports(key->port)) * k[FLOW_HASH_WORDS - 1];
 
-#pragma GCC unroll 4
-	for (unsigned i = 0; i < FLOW_HASH_WORDS - 2; i += 2)
-		h += (k[i] + load_le32(w + 4 * i)) * (k[i + 1] + load_le32(w + 4 * i + 4));
+	if (key->is_long)
+		h += long_sum(k, key->addr);
+	else
+		h += (k[0] + key->v4[0]) * (k[1] + key->v4[1]);
 	h ^= h >> 32;
 	h *= 0xd6e8feb86659fd93;
 	h ^= h >> 32;
@@ -177,17 +194,35 @@ hash_tag(uint64_t hash)
 	return tag ? tag : 1;
 }
 
-static bool
-key_equal(const struct flow_key *a, const struct flow_key *b)
+static const struct addr *
+long_addr(const struct flow_table *t, const struct flow *f)
 {
-	uint64_t x[4], y[4];
-	uint32_t v, w; /* the ports */
+	return slabs_at(t->slabs, f->v4[0]);
+}
 
-	memcpy(x, a->addr, sizeof(x));
-	memcpy(y, b->addr, sizeof(y));
-	memcpy(&v, a->port, sizeof(v));
-	memcpy(&w, b->port, sizeof(w));
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (v ^ w)) == 0;
+/* Is it the entry's key? A long one is compared where its addresses are. */
+static inline bool
+key_is(const struct flow_table *t, const struct flow *f, const struct flow_key *key)
+{
+	uint32_t differs =
+		(key_ports(f->port) ^ key_ports(key->port)) | (f->is_long ^ key->is_long);
+
+	if (key->is_long)
+		return differs == 0 && memcmp(long_addr(t, f), key->addr, sizeof(key->addr)) == 0;
+	return (differs | (f->v4[0] ^ key->v4[0]) | (f->v4[1] ^ key->v4[1])) == 0;
+}
+
+void
+flow_table_key(const struct flow_table *t, const struct flow *f, struct flow_key *key)
+{
+	memcpy(key->port, f->port, sizeof(key->port));
+	key->is_long = f->is_long;
+	if (f->is_long) {
+		memcpy(key->addr, long_addr(t, f), sizeof(key->addr));
+		key->v4[0] = key->v4[1] = 0;
+	} else {
+		memcpy(key->v4, f->v4, sizeof(key->v4));
+	}
 }
 
 #ifdef __SSE2__
@@ -244,7 +279,7 @@ bucket_find(const struct flow_table *t, const struct bucket *b, const struct flo
 {
 	for (unsigned found = bucket_match(b, tag); found; found &= found - 1) {
 		unsigned slot = (unsigned)__builtin_ctz(found);
-		if (b->tag[slot] == tag && key_equal(&flow_at(t, b->index[slot])->key, key))
+		if (b->tag[slot] == tag && key_is(t, flow_at(t, b->index[slot]), key))
 			return b->index[slot];
 	}
 	return FLOW_NONE;
@@ -274,29 +309,34 @@ flow_table_holds(const struct flow_table *t, uint32_t index, const struct flow_k
 	if (index == FLOW_NONE)
 		return false;
 	const struct flow *f = flow_at(t, index);
-	return f->in_use && key_equal(&f->key, key);
+	return f->in_use && key_is(t, f, key);
 }
 
-static void
-entry_prefetch(const struct flow_table *t, uint32_t index)
+static inline void
+entry_prefetch(const struct flow_table *t, uint32_t index, unsigned lines)
 {
 	const uint8_t *entry = t->entries + (size_t)index * t->entry_bytes;
-	size_t lines = (t->entry_bytes + CACHE_LINE - 1) / CACHE_LINE;
 
-	if (lines > PREFETCH_LINES_MAX)
-		lines = PREFETCH_LINES_MAX;
-	for (size_t i = 0; i < lines; i++)
+	for (unsigned i = 0; i < lines; i++)
 		__builtin_prefetch(entry + i * CACHE_LINE, 1);
 }
 
-void
-flow_table_find_bulk(
-	struct flow_table *t, const struct flow_key *const keys[], unsigned n, uint32_t out[])
+static unsigned
+entry_lines(const struct flow_table *t)
 {
+	unsigned lines = (t->entry_bytes + CACHE_LINE - 1) / CACHE_LINE;
+
+	return lines < PREFETCH_LINES_MAX ? lines : PREFETCH_LINES_MAX;
+}
+
+void
+flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], unsigned n, uint32_t out[])
+{
+	const unsigned lines = entry_lines(t);
 	uint64_t hash[FLOW_BULK_MAX];
 
 	for (unsigned i = 0; i < n; i++) {
-		hash[i] = key_hash(&t->hash, keys[i]);
+		hash[i] = key_hash(&t->hash, &keys[i]);
 		__builtin_prefetch(bucket_at(t, hash[i], 0));
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -304,13 +344,13 @@ flow_table_find_bulk(
 		unsigned found = bucket_match(home, hash_tag(hash[i]));
 		out[i] = found ? home->index[__builtin_ctz(found)] : FLOW_NONE;
 		if (found)
-			entry_prefetch(t, out[i]);
+			entry_prefetch(t, out[i], lines);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (out[i] == FLOW_NONE && bucket_at(t, hash[i], 0)->reach == 0)
 			continue;
-		if (out[i] == FLOW_NONE || !key_equal(&flow_at(t, out[i])->key, keys[i]))
-			out[i] = table_find(t, keys[i], hash[i]);
+		if (out[i] == FLOW_NONE || !key_is(t, flow_at(t, out[i]), &keys[i]))
+			out[i] = table_find(t, &keys[i], hash[i]);
 	}
 }
 
@@ -366,21 +406,44 @@ table_place(struct flow_table *t, uint64_t hash, uint32_t index)
 	return false;
 }
 
+/* Write the key into an entry that is zero. */
+static void
+entry_set_key(struct flow_table *t, struct flow *f, const struct flow_key *key, uint32_t piece)
+{
+	memcpy(f->port, key->port, sizeof(f->port));
+	memcpy(f->v4, key->v4, sizeof(f->v4));
+	f->is_long = key->is_long & 1;
+	if (!key->is_long)
+		return;
+	f->v4[0] = piece;
+	memcpy(slabs_at(t->slabs, piece), key->addr, sizeof(key->addr));
+}
+
 uint32_t
 flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class class)
 {
 	uint64_t hash = key_hash(&t->hash, key);
 	uint32_t index = t->free_head != FLOW_NONE ? t->free_head : t->fresh;
+	uint32_t piece = SLABS_NONE;
 
-	if (t->count == t->capacity || !table_place(t, hash, index))
+	if (t->count == t->capacity)
 		return FLOW_NONE;
+	if (key->is_long && t->slabs)
+		piece = slabs_take(t->slabs, sizeof(key->addr));
+	if (key->is_long && piece == SLABS_NONE)
+		return FLOW_NONE;
+	if (!table_place(t, hash, index)) {
+		if (key->is_long)
+			slabs_give(t->slabs, piece);
+		return FLOW_NONE;
+	}
 	struct flow *f = flow_at(t, index);
 	if (index == t->free_head)
 		t->free_head = f->timer_next;
 	else
 		t->fresh++;
 	memset(f, 0, t->entry_bytes);
-	f->key = *key;
+	entry_set_key(t, f, key, piece);
 	f->class = class & 1;
 	f->in_use = 1;
 	f->deadline_s = WHEEL_NEVER;
@@ -394,7 +457,10 @@ flow_table_add(struct flow_table *t, const struct flow_key *key, enum flow_class
 static void
 table_unplace(struct flow_table *t, const struct flow *f, uint32_t index)
 {
-	uint64_t hash = key_hash(&t->hash, &f->key);
+	struct flow_key key;
+
+	flow_table_key(t, f, &key);
+	uint64_t hash = key_hash(&t->hash, &key);
 	struct bucket *home = bucket_at(t, hash, 0);
 	uint16_t tag = hash_tag(hash);
 
@@ -420,6 +486,8 @@ flow_table_remove(struct flow_table *t, uint32_t index)
 	if (!f->in_use)
 		return;
 	table_unplace(t, f, index);
+	if (f->is_long)
+		slabs_give(t->slabs, f->v4[0]);
 	timer_unfile(t, index);
 	if (f->class == FLOW_HALF_OPEN)
 		order_unlink(t, index);

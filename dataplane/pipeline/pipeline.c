@@ -56,7 +56,7 @@ table_config(const struct pipeline_config *cfg)
 {
 	struct flow_table_config t = {
 		.capacity = cfg->sessions,
-		.entry_bytes = sizeof(struct session),
+		.entry_bytes = (sizeof(struct session) + 31) / 32 * 32,
 		.hash_key = cfg->flow_hash_key,
 	};
 
@@ -111,6 +111,7 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->decode = decode;
 	p->emit = emit;
 	p->counters = counters;
+	t.slabs = &p->smtp_arena;
 	p->table = flow_table_init(at, &t);
 	if (!p->table)
 		return NULL;
@@ -135,6 +136,7 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->smtp.proxy_protocol = cfg->proxy_protocol;
 	p->smtp.flow = &p->flow;
 	p->smtp.flow_make = session_flow_make;
+	p->smtp.flow_of = p;
 	return p;
 }
 
@@ -273,7 +275,8 @@ session_is_cut(struct pipeline *p, uint32_t index, const struct flow_key *key, u
 	if (!shed_may_cut(p->shed, hash))
 		return false;
 	unsigned what = s->source;
-	bool cut = shed_cuts(p->shed, hash, &key->addr[s->client_end], clock_ns, &what);
+	struct addr client = flow_key_addr(key, s->client_end);
+	bool cut = shed_cuts(p->shed, hash, &client, clock_ns, &what);
 	s->source = what & 7;
 	if (cut)
 		session_remove(p, index, SESSION_END_EVICTED);
@@ -401,19 +404,18 @@ void
 pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsigned n)
 {
 	struct flow_key keys[PIPELINE_BURST_MAX];
-	const struct flow_key *key_of[PIPELINE_BURST_MAX] = {NULL};
 	uint32_t index[PIPELINE_BURST_MAX];
 	bool swapped[PIPELINE_BURST_MAX];
 
 	if (n == 0)
 		return;
+	keys[0].is_long = 0; /* GCC takes them all for unwritten else */
 	for (unsigned i = 0; i < n; i++) {
 		const struct decode_packet *d = &packets[i].decoded;
 
 		swapped[i] = flow_key_make(&keys[i], &d->src, d->src_port, &d->dst, d->dst_port);
-		key_of[i] = &keys[i];
 	}
-	flow_table_find_bulk(p->table, key_of, n, index);
+	flow_table_find_bulk(p->table, keys, n, index);
 	for (unsigned i = 0; i < n; i++) {
 		if (index[i] != FLOW_NONE && session_at(p, index[i])->smtp_open)
 			smtp_prefetch(&p->smtp, &session_at(p, index[i])->smtp);

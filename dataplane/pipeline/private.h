@@ -35,7 +35,7 @@ struct session {
 };
 
 _Static_assert(SHED_CLASS_COUNT < 8, "what shed knows fits its bits");
-_Static_assert(sizeof(struct session) == 224, "what an open session costs here");
+_Static_assert(sizeof(struct session) == 200, "what an open session costs here");
 
 static inline uint64_t
 session_bytes(const struct session *s, unsigned side)
@@ -50,6 +50,7 @@ struct pipeline {
 	struct shed *shed; /* NULL: nothing is left out */
 	struct counters *counters;
 	struct flow_table *table;
+	const struct session *turn; /* whose events are made now */
 	struct tcp_ctx tcp;
 	struct smtp_ctx smtp;
 	struct blocks tcp_arena;
@@ -67,7 +68,7 @@ session_at(const struct pipeline *p, uint32_t index)
 	return (struct session *)(void *)flow_table_at(p->table, index);
 }
 
-/* The identity of a struct session, for its events. */
+/* The identity of the session whose turn it is, for its events. of: struct pipeline. */
 void session_flow_make(const void *of, struct event_flow *flow);
 
 /* Run one packet through tcp and smtp; TCP_NEW_CONN: it was not, the caller reopens. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "dataplane/pipeline/private.h"
+#include "dataplane/tcp/pass.h"
 
 /* Two of an Ethernet's frames do not fit in one: an offload merged them. */
 #define WIRE_L3_MAX 1500u
@@ -28,14 +29,15 @@ _Static_assert((int)TCP_TO_SERVER == (int)SMTP_CLIENT && (int)TCP_TO_CLIENT == (
 
 /* The same in each run over the same capture. */
 static uint64_t
-flow_id(const struct session *s)
+flow_id(const struct session *s, const struct addr addr[2])
 {
 	static const struct siphash_key fixed = {{0, 0}};
 	struct {
-		struct flow_key key;
+		struct addr addr[2];
+		uint16_t port[2];
 		uint32_t zero;
 		uint64_t time_ns;
-	} input = {s->flow.key, 0, s->start_ns};
+	} input = {{addr[0], addr[1]}, {s->flow.port[0], s->flow.port[1]}, 0, s->start_ns};
 	uint64_t id = siphash(&fixed, &input, sizeof(input)) & FLOW_ID_MASK;
 
 	return id ? id : 1;
@@ -62,16 +64,19 @@ flow_flags(const struct session *s)
 void
 session_flow_make(const void *of, struct event_flow *flow)
 {
-	const struct session *s = of;
-	const struct flow_key *key = &s->flow.key;
+	const struct pipeline *p = of;
+	const struct session *s = p->turn;
 	unsigned client = s->client_end;
+	struct flow_key key;
 
+	flow_table_key(p->table, &s->flow, &key);
+	const struct addr addr[2] = {flow_key_addr(&key, 0), flow_key_addr(&key, 1)};
 	*flow = (struct event_flow){
-		.flow_id = flow_id(s),
-		.client = key->addr[client],
-		.server = key->addr[!client],
-		.client_port = key->port[client],
-		.server_port = key->port[!client],
+		.flow_id = flow_id(s, addr),
+		.client = addr[client],
+		.server = addr[!client],
+		.client_port = key.port[client],
+		.server_port = key.port[!client],
 		.flags = flow_flags(s),
 	};
 }
@@ -81,7 +86,7 @@ static void
 session_enter(struct pipeline *p, const struct session *s)
 {
 	p->flow.flow_id = 0;
-	p->smtp.flow_of = s;
+	p->turn = s;
 }
 
 static void
@@ -93,6 +98,28 @@ bytes_add(struct session *s, enum smtp_side side, uint32_t len)
 		bytes = BYTES_MAX;
 	s->bytes_low[side] = (uint32_t)bytes;
 	s->bytes_high[side] = (uint16_t)(bytes >> 32);
+}
+
+static void
+session_open_smtp(struct pipeline *p, struct session *s)
+{
+	smtp_open(&p->smtp, &s->smtp, flow_flags(s) & EVENT_FLOW_FROM_START);
+	s->smtp_open = 1;
+}
+
+/* Bytes that are due. */
+static inline void
+session_data(
+	struct pipeline *p, struct session *s, enum smtp_side side, const struct tcp_segment *bytes)
+{
+	s->reset = 0; /* they talk on: whatever said RST was not believed */
+	bytes_add(s, side, bytes->len);
+	session_enter(p, s);
+	if (!s->smtp_open)
+		session_open_smtp(p, s);
+	enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
+	smtp_input(&p->smtp, &s->smtp, side, bytes->data, bytes->len, bytes->time_ns);
+	stages_enter(p->emit->stages, before);
 }
 
 /* Hand what tcp has ready to smtp. */
@@ -114,10 +141,8 @@ session_deliver(struct pipeline *p, struct session *s)
 		if (chunk.kind == TCP_CHUNK_DATA)
 			bytes_add(s, side, chunk.len);
 		session_enter(p, s);
-		if (!s->smtp_open) {
-			smtp_open(&p->smtp, &s->smtp, flow_flags(s) & EVENT_FLOW_FROM_START);
-			s->smtp_open = 1;
-		}
+		if (!s->smtp_open)
+			session_open_smtp(p, s);
 		enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
 		if (chunk.kind == TCP_CHUNK_DATA) {
 			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
@@ -174,8 +199,8 @@ session_end(struct pipeline *p, struct session *s, enum event_session_end end)
 	session_deliver(p, s);
 	tcp_close(&p->tcp, &s->tcp);
 	memset(&closing, 0, sizeof(closing));
-	p->smtp.flow_of = s;
-	session_flow_make(s, &p->flow);
+	p->turn = s;
+	session_flow_make(p, &p->flow);
 	if (s->smtp_open) {
 		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
 		s->smtp_open = 0;
@@ -215,8 +240,8 @@ segment_is_skimmed(const struct pipeline *p, const struct session *s, enum tcp_d
 	       smtp_body_passes(&s->smtp);
 }
 
-static struct tcp_segment
-segment_of(const struct pipeline_packet *pkt)
+static inline struct tcp_segment
+segment_of(const struct pipeline_packet *pkt, uint8_t checksum)
 {
 	const struct decode_packet *d = &pkt->decoded;
 	struct tcp_segment seg = {
@@ -224,7 +249,7 @@ segment_of(const struct pipeline_packet *pkt)
 		.ack = d->ack,
 		.window = d->window,
 		.flags = d->tcp_flags,
-		.checksum = pkt->checksum,
+		.checksum = checksum,
 		.oversize = d->l3_len > WIRE_L3_MAX,
 		.doubtful = d->hops <= HOPS_FEW || d->is_signed,
 		.data = pkt->data + d->payload_offset,
@@ -238,20 +263,14 @@ segment_of(const struct pipeline_packet *pkt)
 }
 
 /* One packet whose payload may go on in chained buffers. */
-enum tcp_verdict
-session_packet(
-	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt)
+static __attribute__((noinline)) enum tcp_verdict
+session_packet_any(struct pipeline *p, struct session *s, enum tcp_dir dir,
+	const struct pipeline_packet *pkt, uint8_t checksum)
 {
-	struct tcp_segment seg = segment_of(pkt);
+	struct tcp_segment seg = segment_of(pkt, checksum);
 	uint8_t flags = seg.flags;
 	uint32_t left = seg.wire_len;
 
-	if (seg.checksum == TCP_CHECKSUM_UNKNOWN && !segment_is_skimmed(p, s, dir, &pkt->decoded)) {
-		stages_enter(p->emit->stages, PATH_CHECKSUM);
-		seg.checksum = (uint8_t)decode_verify(
-			&pkt->decoded, pkt->data, pkt->more, pkt->more_count);
-	}
-	stages_enter(p->emit->stages, PATH_TCP);
 	if (pkt->more_count == 0)
 		return session_segment(p, s, dir, &seg);
 	seg.wire_len = seg.len;
@@ -271,4 +290,27 @@ session_packet(
 		session_segment(p, s, dir, &seg);
 	}
 	return verdict;
+}
+
+enum tcp_verdict
+session_packet(
+	struct pipeline *p, struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt)
+{
+	uint8_t checksum = pkt->checksum;
+
+	if (checksum == TCP_CHECKSUM_UNKNOWN && !segment_is_skimmed(p, s, dir, &pkt->decoded)) {
+		stages_enter(p->emit->stages, PATH_CHECKSUM);
+		checksum = (uint8_t)decode_verify(
+			&pkt->decoded, pkt->data, pkt->more, pkt->more_count);
+	}
+	stages_enter(p->emit->stages, PATH_TCP);
+	if (pkt->more_count == 0) {
+		const struct tcp_segment seg = segment_of(pkt, checksum);
+		if (tcp_pass(&p->tcp, &s->tcp, dir, &seg)) {
+			if (seg.len > 0)
+				session_data(p, s, (enum smtp_side)dir, &seg);
+			return TCP_ACCEPTED;
+		}
+	}
+	return session_packet_any(p, s, dir, pkt, checksum);
 }

@@ -121,18 +121,6 @@ ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
 	       stream_is(peer, STREAM_ABSENT) || seq_near(ack, peer->next_seq);
 }
 
-static void
-ack_note(struct tcp_conn *conn, unsigned dir, uint32_t ack)
-{
-	struct tcp_stream *peer = &conn->stream[!dir];
-
-	if (stream_is(peer, STREAM_ACKED) && seq_past(ack, peer->acked_seq) <= 0 &&
-		seq_near(ack, peer->acked_seq))
-		return;
-	peer->acked_seq = ack;
-	peer->flags |= STREAM_ACKED;
-}
-
 static enum tcp_verdict
 input_stray(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
 {
@@ -279,14 +267,16 @@ input_syn(
 	return verdict;
 }
 
-static __attribute__((noinline)) enum tcp_verdict
-input_other(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
+enum tcp_verdict
+tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	const struct tcp_segment *segment)
 {
 	uint32_t wire = segment->wire_len > segment->len ? segment->wire_len : segment->len;
 	uint32_t span = wire + !!(segment->flags & TCP_FIN);
 	uint32_t seq = segment->seq + !!(segment->flags & TCP_SYN);
 
+	ctx->hand.conn = NULL;
+	ctx->now_ns = segment->clock_ns;
 	if (!checksum_pass(ctx, conn, dir, segment))
 		return TCP_IGNORED;
 	if (segment->flags & TCP_SYN) {
@@ -307,74 +297,8 @@ input_other(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	input_late_side(&conn->stream[dir], seq);
 	input_note(conn, dir, seq + span);
 	if (has_ack) {
-		ack_note(conn, dir, segment->ack);
+		stream_note_ack(&conn->stream[!dir], segment->ack);
 		open_answered(ctx, conn, dir, segment);
 	}
 	return input_payload(ctx, conn, dir, segment, span);
-}
-
-/* So do nearly all segments leave both sides' flags, and the next one finds them. */
-#define FLAGS_EXPECTED (STREAM_SEEN | STREAM_PLACED | STREAM_SHOWN)
-#define FLAGS_NOT_EXPECTED (STREAM_ABSENT | STREAM_FIN)
-
-/*
- * Is it the segment that was to come next: where its side stands, of bytes and acknowledgement
- * that are due, while nothing is held? Then none of the questions below has to be asked; what they
- * would change is in input_expected. A connection that was seen whole has hardly any others.
- */
-static inline bool
-input_is_expected(const struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
-{
-	const struct tcp_stream *s = &conn->stream[dir];
-	const struct tcp_stream *peer = &conn->stream[!dir];
-	unsigned mask = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK;
-	bool summed = segment->checksum == TCP_CHECKSUM_UNKNOWN ||
-		      (segment->checksum == TCP_CHECKSUM_GOOD && stream_is(s, CSUM_GOOD) &&
-			      !segment->doubtful);
-	uint32_t differs = (s->flags & (FLAGS_EXPECTED | FLAGS_NOT_EXPECTED)) ^ FLAGS_EXPECTED;
-
-	differs |= (peer->flags & (FLAGS_EXPECTED | STREAM_ABSENT | STREAM_ASKED)) ^ FLAGS_EXPECTED;
-	differs |= (segment->flags & mask) ^ TCP_ACK;
-	differs |= segment->seq ^ s->next_seq;
-	differs |= segment->wire_len ^ segment->len;
-	differs |= s->held_head | peer->held_head;
-	return differs == 0 && summed && segment->len <= TCP_WINDOW_MAX &&
-	       peer->next_seq - segment->ack <= TCP_WINDOW_MAX;
-}
-
-static inline void
-input_expected(
-	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
-{
-	struct tcp_stream *s = &conn->stream[dir];
-	uint32_t end = segment->seq + segment->len;
-
-	if (seq_past(end, s->shown_seq) > 0)
-		s->shown_seq = end;
-	conn->segments[dir]++;
-	if (conn->segments[0] + conn->segments[1] >= START_SEGMENTS)
-		conn->stream[0].flags |= CONN_BEGUN;
-	s->strays = 0;
-	conn->stream[!dir].strays = 0;
-	ack_note(conn, dir, segment->ack);
-	if (segment->len == 0)
-		return;
-	ctx->hand.conn = conn;
-	ctx->hand.data = segment->data;
-	ctx->hand.len = segment->len;
-	ctx->hand.time_ns = segment->time_ns;
-	ctx->hand.dir = (uint8_t)dir;
-	ctx->hand.expected = true;
-}
-
-enum tcp_verdict
-tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
-	const struct tcp_segment *segment)
-{
-	ctx->hand.conn = NULL;
-	ctx->now_ns = segment->clock_ns;
-	if (!input_is_expected(conn, dir, segment))
-		return input_other(ctx, conn, dir, segment);
-	input_expected(ctx, conn, dir, segment);
-	return TCP_ACCEPTED;
 }

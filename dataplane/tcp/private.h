@@ -92,6 +92,17 @@ stream_is(const struct tcp_stream *s, unsigned flags)
 	return (s->flags & flags) == flags;
 }
 
+/* The other side has received all before ack. */
+static inline void
+stream_note_ack(struct tcp_stream *s, uint32_t ack)
+{
+	if (stream_is(s, STREAM_ACKED) && seq_past(ack, s->acked_seq) <= 0 &&
+		seq_near(ack, s->acked_seq))
+		return;
+	s->acked_seq = ack;
+	s->flags |= STREAM_ACKED;
+}
+
 static inline bool
 conn_draining(const struct tcp_conn *conn)
 {
@@ -123,6 +134,18 @@ void stream_gap(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32
 	struct tcp_chunk *out);
 void stream_conflict(struct tcp_ctx *ctx, struct tcp_stream *s);
 uint16_t stream_hash(const uint8_t *data, uint32_t len);
+
+/* These bytes, the next ones, were delivered. */
+static inline void
+stream_pass(struct tcp_stream *s, const uint8_t *data, uint32_t len)
+{
+	s->last_len = len <= UINT16_MAX ? (uint16_t)len : 0;
+	s->last_hash = stream_hash(data, len);
+	s->next_seq += len;
+	s->flags |= STREAM_MOVED;
+	if (seq_past(s->next_seq, s->shown_seq) > 0)
+		s->shown_seq = s->next_seq;
+}
 
 /* Where the head of what a stream holds stands. */
 enum stream_state {

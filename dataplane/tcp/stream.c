@@ -235,9 +235,9 @@ stream_data(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	out->kind = TCP_CHUNK_DATA;
 	out->from_start = stream_is(s, STREAM_SYN) && !stream_is(s, STREAM_MOVED) &&
 			  s->next_seq == s->base_seq;
-	s->last_len = out->len <= UINT16_MAX ? (uint16_t)out->len : 0;
-	s->last_hash = stream_hash(out->data, out->len);
-	stream_advance(ctx, conn, out->dir, s->next_seq + out->len);
+	stream_pass(s, out->data, out->len);
+	if (s->held_head)
+		stream_prune(ctx, s);
 }
 
 static void
@@ -386,22 +386,8 @@ held_due(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 	return due[0] ? 0 : due[1] ? 1 : 2;
 }
 
-/* The segment that was to come next (input.c): all of it, and nothing is held. */
-static void
-hand_emit_expected(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
-{
-	struct tcp_hand *hand = &ctx->hand;
-
-	hand->conn = NULL;
-	out->dir = (enum tcp_dir)hand->dir;
-	out->data = hand->data;
-	out->len = hand->len;
-	out->time_ns = hand->time_ns;
-	stream_data(ctx, conn, out);
-}
-
 static __attribute__((noinline)) bool
-next_other(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
+next_chunk(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 {
 	lent_return(ctx);
 	for (;;) {
@@ -445,13 +431,9 @@ next_other(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 bool
 tcp_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 {
-	if (hand_is(ctx, conn) && ctx->hand.expected) {
-		hand_emit_expected(ctx, conn, out);
-		return true;
-	}
 	if (!hand_is(ctx, conn) && !ctx->lent && !tcp_holding(conn))
 		return false;
-	return next_other(ctx, conn, out);
+	return next_chunk(ctx, conn, out);
 }
 
 void

@@ -5,7 +5,8 @@
  *
  * Use: tcp_input() with a segment, then tcp_next() until it returns false. Bytes
  * that were in order come back as a pointer into the segment itself; held bytes
- * from the arena. A chunk's bytes are valid until the next call.
+ * from the arena. A chunk's bytes are valid until the next call. Most segments need neither of the
+ * two: see tcp/pass.h.
  */
 #ifndef SMTAP_DATAPLANE_TCP_H
 #define SMTAP_DATAPLANE_TCP_H
@@ -66,7 +67,6 @@ struct tcp_hand {
 	uint8_t has_ack; /* ACK_* of private.h */
 	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
 	uint8_t counted; /* already counted as held */
-	bool expected;   /* nothing is held, and all of it is due */
 };
 
 /* Limits and the arena; one per worker, shared by its connections. */

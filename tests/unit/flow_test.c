@@ -7,11 +7,11 @@
 
 #include <cmocka.h>
 
-#include "dataplane/flow/flow.h"
+#include "dataplane/flow/private.h"
 
 struct entry {
 	struct flow flow;
-	uint64_t owner[5];
+	uint64_t owner[8];
 };
 
 _Static_assert(sizeof(struct entry) == 96, "a multiple of 32");
@@ -53,7 +53,7 @@ key_of(uint32_t n)
 	uint8_t server[4] = {203, 0, 113, 25};
 	struct addr a = addr_from_v4(client);
 	struct addr b = addr_from_v4(server);
-	struct flow_key key;
+	struct flow_key key = {.is_long = 0};
 
 	flow_key_make(&key, &a, (uint16_t)(1024 + (n & 7)), &b, 25);
 	return key;
@@ -85,6 +85,7 @@ both_directions_have_one_key(void **state)
 	struct flow_key back;
 
 	memset(&there, 0xff, sizeof(there));
+	memset(&back, 0xff, sizeof(back));
 	assert_false(flow_key_make(&there, &a, 40000, &b, 25));
 	assert_true(flow_key_make(&back, &b, 25, &a, 40000));
 	assert_memory_equal(&there, &back, sizeof(there));
@@ -129,7 +130,9 @@ a_table_takes_its_whole_capacity_and_no_more(void **state)
 			struct flow_key key = key_of(n);
 			uint32_t index = find(t, n);
 			assert_true(index < capacity);
-			assert_memory_equal(&flow_table_at(t, index)->key, &key, sizeof(key));
+			struct flow_key kept = {.is_long = 0};
+			flow_table_key(t, flow_table_at(t, index), &kept);
+			assert_memory_equal(&kept, &key, sizeof(key));
 		}
 		assert_int_equal(find(t, capacity), FLOW_NONE);
 		free(t);
@@ -153,13 +156,111 @@ the_owners_part_is_zeroed_for_each_new_session(void **state)
 	free(t);
 }
 
+/* IPv6, of which only the bytes at `at` differ, from one that is not used elsewhere. */
+static struct flow_key
+long_key_of(uint32_t n, unsigned at)
+{
+	struct addr a = {{0x20, 0x01, 0x0d, 0xb8, 1}};
+	struct addr b = {{0x20, 0x01, 0x0d, 0xb8, 2}};
+	struct flow_key key = {.is_long = 0};
+
+	memcpy(a.bytes + at, &n, sizeof(n));
+	flow_key_make(&key, &a, 1024, &b, 25);
+	return key;
+}
+
+static void
+long_keys_are_told_apart_by_all_their_bytes(void **state)
+{
+	(void)state;
+	struct flow_table *t = table_new(1000);
+	static _Alignas(64) uint8_t memory[64 * SLABS_PAGE_BYTES];
+	struct slabs slabs;
+	uint32_t index[13][64];
+
+	slabs_init(&slabs, memory, 32);
+	t->slabs = &slabs;
+	for (unsigned at = 4; at <= 12; at += 4) {
+		for (uint32_t n = 1; n < 64; n++) {
+			struct flow_key key = long_key_of(n * 0x01010101, at);
+			assert_int_equal(key.is_long, 1);
+			assert_int_equal(flow_table_find(t, &key), FLOW_NONE);
+			index[at][n] = flow_table_add(t, &key, FLOW_HALF_OPEN);
+			assert_int_not_equal(index[at][n], FLOW_NONE);
+		}
+	}
+	for (unsigned at = 4; at <= 12; at += 4) {
+		for (uint32_t n = 1; n < 64; n++) {
+			struct flow_key key = long_key_of(n * 0x01010101, at);
+			struct flow_key kept = {.is_long = 0};
+			uint32_t found;
+			flow_table_find_bulk(t, &key, 1, &found);
+			assert_int_equal(found, index[at][n]);
+			assert_true(flow_table_holds(t, found, &key));
+			flow_table_key(t, flow_table_at(t, found), &kept);
+			assert_memory_equal(&kept, &key, sizeof(key));
+			flow_table_remove(t, found);
+			assert_int_equal(flow_table_find(t, &key), FLOW_NONE);
+		}
+	}
+	assert_int_equal(slabs.bytes_in_use, 0);
+	free(t);
+}
+
+static void
+a_long_key_is_never_a_short_one(void **state)
+{
+	(void)state;
+	struct flow_table *t = table_new(10);
+	static _Alignas(64) uint8_t memory[4 * SLABS_PAGE_BYTES];
+	struct slabs slabs;
+	struct flow_key key = long_key_of(1, 4);
+
+	slabs_init(&slabs, memory, 2);
+	t->slabs = &slabs;
+	uint32_t index = flow_table_add(t, &key, FLOW_HALF_OPEN);
+	assert_int_not_equal(index, FLOW_NONE);
+	/* One whose words are what the entry has. */
+	const struct flow *f = flow_table_at(t, index);
+	struct flow_key alike = {.v4 = {f->v4[0], f->v4[1]}, .port = {f->port[0], f->port[1]}};
+	assert_false(flow_table_holds(t, index, &alike));
+	assert_true(flow_table_holds(t, index, &key));
+	/* One address of each kind. */
+	struct addr v4 = addr_from_v4("\xc6\x33\x64\x01");
+	flow_key_make(&alike, &v4, 1024, &key.addr[1], 25);
+	assert_int_equal(alike.is_long, 1);
+	free(t);
+}
+
+static void
+a_long_key_without_memory_is_not_taken(void **state)
+{
+	(void)state;
+	struct flow_table *t = table_new(1000);
+	static _Alignas(64) uint8_t memory[2 * SLABS_PAGE_BYTES];
+	struct slabs slabs;
+	uint32_t taken = 0;
+	struct flow_key key = long_key_of(1, 4);
+
+	assert_int_equal(flow_table_add(t, &key, FLOW_HALF_OPEN), FLOW_NONE);
+	slabs_init(&slabs, memory, 1);
+	t->slabs = &slabs;
+	for (uint32_t n = 1; n < 1000; n++) {
+		key = long_key_of(n, 4);
+		taken += flow_table_add(t, &key, FLOW_HALF_OPEN) != FLOW_NONE;
+	}
+	assert_int_equal(taken, SLABS_PAGE_BYTES / sizeof(key.addr));
+	assert_int_equal(flow_table_count(t), taken);
+	assert_int_not_equal(add(t, 1, FLOW_ESTABLISHED), FLOW_NONE);
+	free(t);
+}
+
 static void
 a_bulk_lookup_says_what_single_lookups_say(void **state)
 {
 	(void)state;
 	struct flow_table *t = table_new(5000);
 	struct flow_key keys[FLOW_BULK_MAX];
-	const struct flow_key *refs[FLOW_BULK_MAX];
 	uint32_t out[FLOW_BULK_MAX];
 
 	for (uint32_t n = 0; n < 5000; n++)
@@ -168,9 +269,8 @@ a_bulk_lookup_says_what_single_lookups_say(void **state)
 		unsigned count = random_below(FLOW_BULK_MAX + 1);
 		for (unsigned i = 0; i < count; i++) {
 			keys[i] = key_of(random_below(15000));
-			refs[i] = &keys[i];
 		}
-		flow_table_find_bulk(t, refs, count, out);
+		flow_table_find_bulk(t, keys, count, out);
 		for (unsigned i = 0; i < count; i++)
 			assert_int_equal(out[i], flow_table_find(t, &keys[i]));
 	}
@@ -448,6 +548,9 @@ main(void)
 		cmocka_unit_test(a_senseless_configuration_is_refused),
 		cmocka_unit_test(a_table_takes_its_whole_capacity_and_no_more),
 		cmocka_unit_test(the_owners_part_is_zeroed_for_each_new_session),
+		cmocka_unit_test(long_keys_are_told_apart_by_all_their_bytes),
+		cmocka_unit_test(a_long_key_is_never_a_short_one),
+		cmocka_unit_test(a_long_key_without_memory_is_not_taken),
 		cmocka_unit_test(a_bulk_lookup_says_what_single_lookups_say),
 		cmocka_unit_test(the_victim_is_the_oldest_half_open_then_the_most_idle),
 		cmocka_unit_test(a_session_that_was_never_armed_can_still_be_the_victim),
