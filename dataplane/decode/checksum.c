@@ -14,14 +14,32 @@
 #include "dataplane/decode/decode.h"
 #include "dataplane/decode/layer.h"
 
-static uint16_t
+/* The carry out of 64 bits counts as 1, as it does out of 16. */
+static inline uint64_t
+sum_add(uint64_t a, uint64_t b)
+{
+	uint64_t sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? sum + 1 : sum;
+}
+
+static inline uint16_t
 fold(uint64_t sum)
 {
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
+	uint32_t half;
+	uint16_t quarter;
+	bool carry = __builtin_add_overflow((uint32_t)sum, (uint32_t)(sum >> 32), &half);
+
+	half += carry;
+	carry = __builtin_add_overflow((uint16_t)half, (uint16_t)(half >> 16), &quarter);
+	return (uint16_t)(quarter + carry);
+}
+
+/* Is a sum that is not 0 one of all ones once it is folded? */
+static inline bool
+sum_is_right(uint64_t sum)
+{
+	return sum % 0xffff == 0;
 }
 
 /* Fewer bytes are summed word by word: vectors would take longer to set up. */
@@ -66,10 +84,10 @@ sum_rest(const uint8_t *p, size_t len)
 	else
 		for (size_t i = len; i > 0; i--)
 			word = word << 8 | p[i - 1];
-	return (word & 0xffffffff) + (word >> 32);
+	return word;
 }
 
-static uint64_t
+static inline uint64_t
 sum_bytes(const uint8_t *p, size_t len)
 {
 	uint64_t sum = 0;
@@ -78,13 +96,13 @@ sum_bytes(const uint8_t *p, size_t len)
 		sum = sum_many_words(p, len / 8);
 	} else {
 		for (size_t i = 0; i + 8 <= len; i += 8)
-			sum += (uint64_t)load_le32(p + i) + load_le32(p + i + 4);
+			sum = sum_add(sum, load_le64(p + i));
 	}
-	return len % 8 ? sum + sum_rest(p, len) : sum;
+	return len % 8 ? sum_add(sum, sum_rest(p, len)) : sum;
 }
 
 /* The segment in all its spans; false when bytes are missing. */
-static bool
+static inline bool
 sum_segment(const struct decode_packet *packet, const uint8_t *data, const struct span *more,
 	unsigned more_count, uint64_t *sum)
 {
@@ -96,14 +114,14 @@ sum_segment(const struct decode_packet *packet, const uint8_t *data, const struc
 	for (unsigned i = 0; i < more_count && left > 0; i++) {
 		uint32_t len = more[i].len < left ? (uint32_t)more[i].len : left;
 		uint16_t part = fold(sum_bytes(more[i].data, len));
-		*sum += odd ? __builtin_bswap16(part) : part;
+		*sum = sum_add(*sum, odd ? __builtin_bswap16(part) : part);
 		odd ^= len & 1;
 		left -= len;
 	}
 	return left == 0;
 }
 
-static uint64_t
+static inline uint64_t
 sum_addresses(const struct decode_packet *packet)
 {
 	if (packet->is_v6)
@@ -111,14 +129,15 @@ sum_addresses(const struct decode_packet *packet)
 	return (uint64_t)load_le32(packet->src.bytes + 12) + load_le32(packet->dst.bytes + 12);
 }
 
-static uint64_t
+static inline uint64_t
 sum_ipv4_header(const uint8_t *ip)
 {
-	uint64_t sum = (uint64_t)load_le32(ip) + load_le32(ip + 4) + load_le32(ip + 8) +
-		       load_le32(ip + 12) + load_le32(ip + 16);
+	uint64_t sum = sum_add(load_le64(ip), load_le64(ip + 8));
+
+	sum = sum_add(sum, load_le32(ip + 16));
 
 	for (unsigned i = 5; i < (ip[0] & 0xfu); i++)
-		sum += load_le32(ip + i * 4);
+		sum = sum_add(sum, load_le32(ip + i * 4));
 	return sum;
 }
 
@@ -140,16 +159,16 @@ decode_verify(const struct decode_packet *packet, const uint8_t *data, const str
 	const uint8_t *tcp = data + packet->l4_offset;
 	uint32_t tcp_len = packet->payload_offset - packet->l4_offset + packet->payload_wire_len;
 	uint64_t segment;
-	uint16_t ip_sum = 0xffff;
+	bool ip_right = true;
 	uint16_t ip_field = 0xffff;
 	uint16_t field;
 
 	if (!packet->is_v6) {
-		ip_sum = fold(sum_ipv4_header(ip));
+		ip_right = sum_is_right(sum_ipv4_header(ip));
 		memcpy(&ip_field, ip + 10, sizeof(ip_field));
 	}
 	/* A field of zero may just mean that the NIC was to fill it in. */
-	if (ip_sum != 0xffff && ip_field != 0)
+	if (!ip_right && ip_field != 0)
 		return DECODE_CHECKSUM_BAD;
 	if (!sum_segment(packet, data, more, more_count, &segment))
 		return DECODE_CHECKSUM_UNKNOWN;
@@ -157,7 +176,7 @@ decode_verify(const struct decode_packet *packet, const uint8_t *data, const str
 	uint64_t pseudo = sum_addresses(packet) + __builtin_bswap32(IPPROTO_NUM_TCP);
 	uint64_t len = __builtin_bswap32(tcp_len);
 	memcpy(&field, tcp + 16, sizeof(field));
-	if (fold(pseudo + len + segment) == 0xffff)
-		return ip_sum == 0xffff ? DECODE_CHECKSUM_GOOD : DECODE_CHECKSUM_BAD;
+	if (sum_is_right(sum_add(pseudo + len, segment)))
+		return ip_right ? DECODE_CHECKSUM_GOOD : DECODE_CHECKSUM_BAD;
 	return is_partial(field, pseudo, len) ? DECODE_CHECKSUM_PARTIAL : DECODE_CHECKSUM_BAD;
 }
