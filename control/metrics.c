@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/duration.h"
 #include "control/export/line.h"
 #include "control/export/metrics.h"
 
@@ -19,14 +20,31 @@ count_open(const struct run *run, uint64_t open[METRICS_SEVERITIES])
 	free(found);
 }
 
+static void
+put_snapshot(const struct run *run, struct metrics_state *state)
+{
+	const struct snapshot *s = &run->snapshot;
+
+	if (!s->path[0])
+		return;
+	state->snapshot_every_ms = s->every_ns / NS_PER_MS;
+	state->snapshot_age_ms = (live_now_ns() - s->good_ns) / NS_PER_MS;
+	state->snapshot_bytes = s->bytes;
+	state->snapshot_ms = s->took_ns / NS_PER_MS;
+	state->snapshot_stall_ms = s->stall_ns / NS_PER_MS;
+	state->snapshots = s->written;
+	state->snapshot_failures = s->failed;
+}
+
 char *
 metrics_answer(struct run *run, const struct counters *sum)
 {
-	const struct metrics_state state = {.started_ns = run->first_ns,
+	struct metrics_state state = {.started_ns = run->first_ns,
 		.dataplane = !run->away.on && !run->intake.peer_gone,
 		.last_packet_ns = run->live.last_packet_ns,
 		.loss = run->loss,
 		.losing = run->live.losing};
+	put_snapshot(run, &state);
 	uint64_t open[METRICS_SEVERITIES] = {0};
 	struct engine_totals totals;
 	struct eve_counters eve;

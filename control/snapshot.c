@@ -45,6 +45,7 @@
 
 #define MAGIC 0x736d746170736e61ULL /* "smtapsna" */
 #define HURRY_NS (50 * NS_PER_MS)
+#define SLOW_NS NS_PER_MIN
 #define REST 3u /* times as long as one took, before the next */
 
 /* Before the image. No padding. */
@@ -105,7 +106,8 @@ snapshot_open(struct snapshot *s, const struct run *run)
 	/* So that the child touches no page for the first time. */
 	if (s->block)
 		memset(s->block, 0, IMAGE_BLOCK_BYTES);
-	s->next_ns = live_now_ns() + s->every_ns;
+	s->good_ns = live_now_ns();
+	s->next_ns = s->good_ns + s->every_ns;
 	return s->block ? 0 : -ENOMEM;
 }
 
@@ -176,14 +178,47 @@ child(const struct snapshot *s, struct run *run, struct snapshot_mark *mark, int
 	_exit(write_all(s, run, mark, fd));
 }
 
+/* It is there when it was renamed, which changes what is known of a file. */
 static void
-tell_error(struct snapshot *s, int error)
+note_good(struct snapshot *s)
 {
+	struct stat st;
+
+	s->written++;
+	s->good_ns = s->began_ns;
+	if (stat(s->path, &st) != 0)
+		return;
+	uint64_t end_ns = (uint64_t)st.st_ctim.tv_sec * NS_PER_S + (uint64_t)st.st_ctim.tv_nsec;
+	s->bytes = (uint64_t)st.st_size;
+	s->took_ns = end_ns > s->began_wall_ns ? end_ns - s->began_wall_ns : 0;
+}
+
+static void
+note_end(struct snapshot *s, int error)
+{
+	if (error == 0)
+		note_good(s);
+	else
+		s->failed++;
 	if (error != s->error && error != 0)
 		run_fail(0, "snapshot: %s: %s; it is tried again", s->path, strerror(error));
-	else if (error != s->error)
+	else if (error != s->error || s->slow)
 		run_fail(0, "snapshot: %s: works again", s->path);
 	s->error = error;
+	s->slow = false;
+}
+
+/* The disk takes none of it, and no other is begun meanwhile. */
+static void
+tell_slow(struct snapshot *s, uint64_t now_ns)
+{
+	if (s->slow || now_ns - s->began_ns < SLOW_NS)
+		return;
+	s->slow = true;
+	run_fail(0,
+		"snapshot: %s: its writing has not ended for %u s; who is killed now forgets so "
+		"much",
+		s->path, (unsigned)(SLOW_NS / NS_PER_S));
 }
 
 static void
@@ -199,9 +234,10 @@ begin(struct run *run, uint64_t now_ns)
 	int fd = open(s->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	s->hurry = false;
 	s->began_ns = now_ns;
+	s->began_wall_ns = live_wall_ns();
 	s->next_ns = now_ns + s->every_ns;
 	if (fd < 0) {
-		tell_error(s, errno);
+		note_end(s, errno);
 		return;
 	}
 	run_settle(run);
@@ -219,7 +255,7 @@ begin(struct run *run, uint64_t now_ns)
 	uint64_t stall_ns = live_now_ns() - before_ns;
 	s->stall_ns = stall_ns > s->stall_ns ? stall_ns : s->stall_ns;
 	if (pid < 0)
-		tell_error(s, errno);
+		note_end(s, errno);
 	s->child = pid > 0 ? pid : 0;
 	close(fd);
 }
@@ -235,10 +271,12 @@ snapshot_look(struct run *run, uint64_t now_ns)
 		return;
 	s->look_ns = now_ns + (s->hurry ? HURRY_NS : NS_PER_S);
 	if (s->child != 0) {
-		if (waitpid(s->child, &fate, WNOHANG) == 0)
+		if (waitpid(s->child, &fate, WNOHANG) == 0) {
+			tell_slow(s, now_ns);
 			return;
+		}
 		s->child = 0;
-		tell_error(s, WIFEXITED(fate) ? WEXITSTATUS(fate) : EINTR);
+		note_end(s, WIFEXITED(fate) ? WEXITSTATUS(fate) : EINTR);
 		rest_ns = (now_ns - s->began_ns) * REST;
 		/* It is looked for once a second: less is nothing. */
 		if (now_ns - s->began_ns > 2 * NS_PER_S && now_ns + rest_ns > s->next_ns)

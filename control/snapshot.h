@@ -36,11 +36,19 @@ struct snapshot {
 	uint8_t *block; /* owned */
 	pid_t child;    /* that writes one; 0: none */
 	uint64_t began_ns;
+	uint64_t began_wall_ns;
+	bool slow;         /* it takes long, which was told */
 	uint64_t next_ns;  /* monotonic */
 	uint64_t look_ns;  /* nothing is looked for before */
 	bool hurry;        /* one is due as soon as can be */
 	int error;         /* of the last one; 0: it was written */
 	uint64_t stall_ns; /* the longest time that a fork took */
+	/* For metrics. */
+	uint64_t good_ns; /* when the last good one was begun, or we were; monotonic */
+	uint64_t bytes;   /* of that */
+	uint64_t took_ns;
+	uint64_t written;
+	uint64_t failed;
 };
 
 /* With the configuration, for live ports; without it there are none. 0, or -ENOMEM. */

@@ -27,7 +27,19 @@
 		"When a packet was last seen, to a second; 0: never")                             \
 	X(loss, "sensor_loss", COUNTER, "losses",                                                 \
 		"Losses that are known of, each counted where it was noticed, whatever its size") \
-	X(losing, "losing", GAUGE, "boolean", "1 while the alert about lost packets is open")
+	X(losing, "losing", GAUGE, "boolean", "1 while the alert about lost packets is open")     \
+	X(snapshot_every_ms, "snapshot_interval", GAUGE, "milliseconds",                          \
+		"Between snapshots, as configured; 0: there are none")                            \
+	X(snapshot_age_ms, "snapshot_age", GAUGE, "milliseconds",                                 \
+		"Since the last good snapshot was begun, or control started; 0: there are none")  \
+	X(snapshot_bytes, "snapshot", GAUGE, "bytes", "Bytes of the last good snapshot")          \
+	X(snapshot_ms, "snapshot_duration", GAUGE, "milliseconds",                                \
+		"How long the last good snapshot took, until the disk had it")                    \
+	X(snapshot_stall_ms, "snapshot_stall", GAUGE, "milliseconds",                             \
+		"The longest that detection waited for one to begin")                             \
+	X(snapshots, "snapshots", COUNTER, "snapshots", "Snapshots that were written")            \
+	X(snapshot_failures, "snapshot_failures", COUNTER, "snapshots",                           \
+		"Snapshots that could not be written; the one before stays")
 
 struct metrics_state {
 #define X(field, name, kind, unit, help) uint64_t field;

@@ -7,6 +7,7 @@
 #include "export/metrics/internal.h"
 
 #define SENTENCE_MAX 400
+#define SNAPSHOT_MS 300000u
 
 struct health {
 	const struct health_view *view;
@@ -90,6 +91,19 @@ check_packets(struct health *h)
 		"last_packet", last);
 }
 
+/* Ten should have been begun since, and a slow disk has had its time. */
+static void
+check_snapshot(struct health *h)
+{
+	uint64_t every_ms = value(h, "snapshot_interval"), age_ms = value(h, "snapshot_age");
+	bool ok = every_ms == 0 || age_ms < 10 * every_ms + SNAPSHOT_MS;
+
+	check(h, "snapshot", ok,
+		"no snapshot was written for %llu s: were control killed now, it would forget so "
+		"much",
+		(unsigned long long)(age_ms / 1000));
+}
+
 static void
 check_exporters(struct health *h)
 {
@@ -127,6 +141,7 @@ check_all(struct health *h)
 		check(h, "store", value(h, "store_failing") == 0,
 			"the store cannot be written; %llu alerts wait in memory",
 			(unsigned long long)value(h, "store_waiting"));
+		check_snapshot(h);
 		check_packets(h);
 	}
 	check_exporters(h);

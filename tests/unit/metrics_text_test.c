@@ -34,6 +34,10 @@ static const char answer_text[] =
 	" \"help\": \"h\", \"value\": 30},"
 	"{\"name\": \"store_failing\", \"kind\": \"gauge\", \"unit\": \"boolean\","
 	" \"help\": \"h\", \"value\": 0},"
+	"{\"name\": \"snapshot_interval\", \"kind\": \"gauge\", \"unit\": \"milliseconds\","
+	" \"help\": \"h\", \"value\": 5000},"
+	"{\"name\": \"snapshot_age\", \"kind\": \"gauge\", \"unit\": \"milliseconds\","
+	" \"help\": \"h\", \"value\": 20},"
 	"{\"name\": \"Not a name\", \"kind\": \"gauge\", \"unit\": \"\", \"help\": \"h\","
 	" \"value\": 1}]}";
 
@@ -277,6 +281,22 @@ each_thing_that_fails_is_told(void **state)
 	set(answer, "store_failing", 1);
 	watch_take(&s->watch, answer, "", NOW);
 	assert_fails(s, NOW, "store", "cannot be written");
+	answer = answer_of(s);
+	set(answer, "snapshot_interval", 5000);
+	set(answer, "snapshot_age", 349999);
+	watch_take(&s->watch, answer, "", NOW);
+	assert_fails(s, NOW, NULL, NULL);
+	answer = answer_of(s);
+	set(answer, "snapshot_interval", 5000);
+	set(answer, "snapshot_age", 350000);
+	watch_take(&s->watch, answer, "", NOW);
+	assert_fails(s, NOW, "snapshot", "was written for 350 s");
+	/* There are to be none. */
+	answer = answer_of(s);
+	set(answer, "snapshot_interval", 0);
+	set(answer, "snapshot_age", 350000);
+	watch_take(&s->watch, answer, "", NOW);
+	assert_fails(s, NOW, NULL, NULL);
 	watch_take(&s->watch, answer_of(s), "", NOW + 20 * NS_PER_MIN);
 	assert_fails(s, NOW + 20 * NS_PER_MIN, "packets", "no packet came for 1210 s");
 }
