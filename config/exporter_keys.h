@@ -108,6 +108,11 @@
 	X(TEXT, "reporter_contact", NULL, 1, 254, "Mail address that answers may be sent to")      \
 	X(TEXT, "reporter_domain", NULL, 1, 253, "Domain of your organization")                    \
 	X(COUNT, "confidence", "80", 1, 100, "Least confidence of what is reported, in per cent")  \
+	X(DURATION, "keep", "30d", NS_PER_H, 24 * 3650 * NS_PER_H,                                 \
+		"How long a report stays after it was last written")                               \
+	X(COUNT, "files", "10000", 1, 1000000, "Reports at most; the oldest go")                   \
+	X(COUNT, "size", "100000000", 65536, 1000000000000,                                        \
+		"Bytes of all reports at most; the same")                                          \
 	X(NETS, "never", "", 0, 256,                                                               \
 		"Networks never reported: your own; private ones never are")
 

@@ -389,6 +389,13 @@ begin_with_open(struct runner *r)
 }
 
 static void
+count_removed(struct runner *r)
+{
+	if (r->options.kind->removed)
+		add(&r->counters.removed, r->options.kind->removed(r->sink));
+}
+
+static void
 tick(struct runner *r)
 {
 	char why[SINK_WHY_MAX] = "";
@@ -417,6 +424,7 @@ work(struct runner *r)
 			deliver(r, &batch);
 		else if (ticks)
 			tick(r);
+		count_removed(r);
 		if (batch.n > 0 && !load(&r->counters.failing))
 			set(&r->counters.backlog,
 				batch.backlog > batch.n ? batch.backlog - batch.n : 0);

@@ -72,6 +72,9 @@ struct sink_kind {
 	 * SINK_DONE or SINK_RETRY. */
 	enum sink_result (*tick)(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX]);
 
+	/* How many files it removed for their bounds since it was last asked; NULL: it has none. */
+	uint64_t (*removed)(void *sink);
+
 	void (*close)(void *sink); /* NULL is nothing */
 };
 

@@ -5,27 +5,42 @@
  * The UUID follows from the sensor, the incident and the address, so each later alert replaces the
  * report of the one before, and one that is delivered twice makes no second file. A file is
  * written under another name first and then renamed: who reads the folder sees whole reports.
+ *
+ * A folder that nobody empties has a bound in age, number and bytes: it is looked at once in
+ * LOOK_NS, and when what was written since then may have passed it.
  */
 #include "export/xarf/xarf.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "contract/prefix.h"
 #include "export/sink/file.h"
+#include "export/xarf/keep.h"
 #include "export/xarf/report.h"
 
 #define MODE 0640
+#define LOOK_NS NS_PER_MIN
+#define TELL_NS NS_PER_H /* between two lines about what was removed */
 
 struct xarf {
 	struct report_options options;
 	const struct config_exporter *keys; /* borrowed for the sink's life */
 	const char *folder;
 	int fd; /* the folder */
+	struct keep keep;
+	uint64_t files, bytes; /* that are there, or more: a report that is replaced counts again */
+	uint64_t looked_ns;    /* wall time, as the next; 0: never */
+	uint64_t told_ns;
+	uint64_t untold;  /* removed since */
+	uint64_t removed; /* since it was asked */
 };
 
 static void
@@ -80,6 +95,9 @@ open_xarf(void **sink, const struct config_exporter *e, const struct sink_contex
 				   .contact = config_exporter_text(e, "reporter_contact"),
 				   .domain = config_exporter_text(e, "reporter_domain"),
 				   .confidence = (unsigned)config_exporter_number(e, "confidence")},
+		.keep = {.age_ns = config_exporter_number(e, "keep"),
+			.files = config_exporter_number(e, "files"),
+			.bytes = config_exporter_number(e, "size")},
 		.keys = e,
 		.folder = config_exporter_text(e, "folder"),
 		.fd = -1};
@@ -107,8 +125,59 @@ is_ours(const struct xarf *x, const char *source)
 	return false;
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
+}
+
+static void
+tell_removed(struct xarf *x, uint64_t now)
+{
+	if (x->untold == 0 || (x->told_ns && now - x->told_ns < TELL_NS))
+		return;
+	fprintf(stderr,
+		"smtap-export: %s: %" PRIu64
+		" reports were removed from %s for their age, number or size\n",
+		config_exporter_name(x->keys), x->untold, x->folder);
+	x->told_ns = now;
+	x->untold = 0;
+}
+
+/* The folder within its bounds, if it is time. 0 or -errno. */
 static int
-write_file(const struct xarf *x, const char *id, const char *text)
+look_at_folder(struct xarf *x, uint64_t now)
+{
+	struct kept kept;
+
+	if (x->files <= x->keep.files && x->bytes <= x->keep.bytes && x->looked_ns &&
+		now - x->looked_ns < LOOK_NS)
+		return 0;
+	int r = keep_within(x->fd, &x->keep, now, &kept);
+	x->looked_ns = now;
+	x->files = kept.files;
+	x->bytes = kept.bytes;
+	x->removed += kept.old + kept.crowded;
+	x->untold += kept.old + kept.crowded;
+	tell_removed(x, now);
+	return r;
+}
+
+static uint64_t
+removed_xarf(void *sink)
+{
+	struct xarf *x = sink;
+	uint64_t n = x->removed;
+
+	x->removed = 0;
+	return n;
+}
+
+static int
+write_file(struct xarf *x, const char *id, const char *text)
 {
 	char name[REPORT_ID_MAX + 8], scratch[REPORT_ID_MAX + 8];
 	const struct file_place place = {
@@ -116,12 +185,17 @@ write_file(const struct xarf *x, const char *id, const char *text)
 
 	snprintf(name, sizeof(name), "%s.json", id);
 	snprintf(scratch, sizeof(scratch), ".%s.new", id);
-	return file_put(&place, text, strlen(text));
+	int r = file_put(&place, text, strlen(text));
+	if (r == 0) {
+		x->files++;
+		x->bytes += strlen(text);
+	}
+	return r;
 }
 
 /* 0, also when there is nothing to report; or -errno. */
 static int
-report(const struct xarf *x, const json_t *eve)
+report(struct xarf *x, const json_t *eve)
 {
 	const char *source = report_source(&x->options, eve);
 	char id[REPORT_ID_MAX], *text;
@@ -139,11 +213,25 @@ report(const struct xarf *x, const json_t *eve)
 }
 
 static enum sink_result
+tick_xarf(void *sink, uint64_t wall_ns, char why[SINK_WHY_MAX])
+{
+	struct xarf *x = sink;
+	int error = look_at_folder(x, wall_ns);
+
+	if (error == 0)
+		return SINK_DONE;
+	snprintf(why, SINK_WHY_MAX, "folder %s: %s", x->folder, strerror(-error));
+	return SINK_RETRY;
+}
+
+static enum sink_result
 send_xarf(
 	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
-	const struct xarf *x = sink;
+	struct xarf *x = sink;
 
+	/* What is too old may be what fills the disk. */
+	look_at_folder(x, now_ns());
 	for (; *sent < n; (*sent)++) {
 		int error = report(x, alerts[*sent].json);
 
@@ -158,8 +246,12 @@ send_xarf(
 		*sent = 0;
 		return SINK_RETRY;
 	}
-	return SINK_DONE;
+	return tick_xarf(x, now_ns(), why);
 }
 
-const struct sink_kind xarf_kind = {
-	.type = CONFIG_EXPORTER_XARF, .open = open_xarf, .send = send_xarf, .close = close_xarf};
+const struct sink_kind xarf_kind = {.type = CONFIG_EXPORTER_XARF,
+	.open = open_xarf,
+	.send = send_xarf,
+	.tick = tick_xarf,
+	.removed = removed_xarf,
+	.close = close_xarf};

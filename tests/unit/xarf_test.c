@@ -6,11 +6,14 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "export/xarf/report.h"
@@ -319,6 +322,94 @@ what_a_killed_writer_left_is_no_obstacle(void **state)
 	json_decref(only_report(p));
 }
 
+/* A file of that name, last written so long before now. */
+static void
+leave(const struct place *p, const char *name, uint64_t age_s, size_t bytes)
+{
+	struct timespec times[2];
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", p->folder, name);
+	FILE *f = fopen(path, "w");
+	assert_non_null(f);
+	for (size_t i = 0; i < bytes; i++)
+		fputc('x', f);
+	fclose(f);
+	clock_gettime(CLOCK_REALTIME, &times[0]);
+	times[0].tv_sec -= (time_t)age_s;
+	times[1] = times[0];
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+static bool
+is_there(const struct place *p, const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/%s", p->folder, name);
+	return access(path, F_OK) == 0;
+}
+
+static void
+the_oldest_reports_go_when_there_are_too_many_or_too_large(void **state)
+{
+	static const char *const names[] = {"00000000-0000-5000-8000-000000000001.json",
+		"00000000-0000-5000-8000-000000000002.json",
+		"00000000-0000-5000-8000-000000000003.json", "notes.json"};
+	struct place *p = *state;
+	char path[512];
+
+	for (unsigned i = 0; i < 4; i++)
+		leave(p, names[i], 100 - 10 * i, 10);
+	first_of(p, "bruteforce", "8.8.8.8");
+	assert_int_equal(open_xarf(p, ", files: 3"), 0);
+	assert_int_equal(sink_send(&p->opened, &p->alerts, 1), SINK_DONE);
+	assert_false(is_there(p, names[0]));
+	assert_true(is_there(p, names[1]) && is_there(p, names[2]) && is_there(p, names[3]));
+	assert_int_equal(count_files(p, path, false), 4);
+	assert_int_equal(xarf_kind.removed(p->opened.sink), 1);
+	assert_int_equal(xarf_kind.removed(p->opened.sink), 0);
+	/* The same report again is no more of them. */
+	assert_int_equal(sink_send(&p->opened, &p->alerts, 1), SINK_DONE);
+	assert_int_equal(count_files(p, path, false), 4);
+	sink_close(&p->opened);
+
+	leave(p, names[0], 5, 70000);
+	assert_int_equal(open_xarf(p, ", size: 70010"), 0);
+	assert_int_equal(sink_send(&p->opened, &p->alerts, 1), SINK_DONE);
+	assert_false(is_there(p, names[0]) || is_there(p, names[1]) || is_there(p, names[2]));
+	assert_int_equal(count_files(p, path, false), 2);
+}
+
+static void
+reports_go_when_they_are_old_and_what_is_not_ours_stays(void **state)
+{
+	static const char old[] = "00000000-0000-5000-8000-000000000001.json",
+			  young[] = "00000000-0000-5000-8000-000000000002.json",
+			  scratch[] = ".00000000-0000-5000-8000-000000000003.new",
+			  other[] = "00000000-0000-5000-8000-000000000004.json.sent";
+	struct place *p = *state;
+
+	leave(p, old, 7201, 1);
+	leave(p, young, 7100, 1);
+	leave(p, scratch, 7100, 1);
+	leave(p, other, 1000000, 1);
+	assert_int_equal(open_xarf(p, ", keep: 2h"), 0);
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	uint64_t now_ns = (uint64_t)now.tv_sec * UINT64_C(1000000000);
+	assert_int_equal(xarf_kind.tick(p->opened.sink, now_ns, p->opened.why), SINK_DONE);
+	assert_false(is_there(p, old) || is_there(p, scratch));
+	assert_true(is_there(p, young) && is_there(p, other));
+	assert_int_equal(xarf_kind.removed(p->opened.sink), 1);
+	/* Once in a while, not with each tick. */
+	leave(p, old, 7201, 1);
+	xarf_kind.tick(p->opened.sink, now_ns + UINT64_C(1000000000), p->opened.why);
+	assert_true(is_there(p, old));
+	xarf_kind.tick(p->opened.sink, now_ns + UINT64_C(61000000000), p->opened.why);
+	assert_false(is_there(p, old));
+}
+
 static void
 folder_that_is_not_there_is_told(void **state)
 {
@@ -370,6 +461,8 @@ main(void)
 		T(what_is_not_sure_or_no_login_attack_is_not_reported),
 		T(own_private_and_reserved_addresses_are_never_reported),
 		T(what_a_killed_writer_left_is_no_obstacle),
+		T(the_oldest_reports_go_when_there_are_too_many_or_too_large),
+		T(reports_go_when_they_are_old_and_what_is_not_ours_stays),
 		T(folder_that_is_not_there_is_told),
 		T(folder_that_went_away_is_tried_again),
 		T(contact_has_to_be_a_mail_address),
