@@ -23,13 +23,14 @@ enum decode_link {
 /* Tunnels, tags and IP headers that one packet may nest. */
 #define DECODE_DEPTH_MAX 16
 
-/* As many mail ports as are looked for in all packets without a thought. */
-#define DECODE_PORTS_FEW 8
+/* As many mail ports as decode_plain_others knows: all that can be configured. */
+#define DECODE_PORTS_FEW 64
 
 struct decode_config {
 	uint64_t mail_ports[65536 / 64]; /* a bit per TCP port */
-	uint16_t few_ports[DECODE_PORTS_FEW];
+	/* With the first ports in one cache line: mostly there are no more. */
 	uint32_t ports_count; /* of all: more than few_ports holds, perhaps */
+	uint16_t few_ports[DECODE_PORTS_FEW];
 };
 
 static inline bool

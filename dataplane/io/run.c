@@ -78,6 +78,9 @@ run_node_memory(const struct run *run, size_t bytes)
 	return memory;
 }
 
+_Static_assert(sizeof(((struct config_ports *)NULL)->port) / sizeof(uint16_t) <= DECODE_PORTS_FEW,
+	"however many mail ports there are, other packets leave by the quick answer");
+
 int
 run_load_patterns(struct run *run)
 {
