@@ -175,6 +175,21 @@ examine_interface(const struct doctor *d, struct diag *r, const struct doctor_po
 	examine_address(d, r, name);
 }
 
+/* As smtap run refuses it (dataplane/io/nic_name.c). */
+static void
+examine_virtual(struct diag *r, const struct doctor_port *port)
+{
+	if (strncmp(port->device, "net_ring", 8) != 0) {
+		diag_add(r, DIAG_OK, "port %s is a device that DPDK makes", port->device);
+		return;
+	}
+	struct diag_item *item = diag_add(r, DIAG_FAULT,
+		"port %s: nobody else could put packets into its rings", port->device);
+	diag_so(item, "smtap run does not start");
+	diag_mend(item, "# for packets of another process take net_memif0,role=server,socket=PATH; "
+			"for a capture smtap replay");
+}
+
 /* libbpf keeps the map of AF_XDP sockets there. */
 static void
 examine_bpf(const struct doctor *d, struct diag *r)
@@ -225,7 +240,9 @@ doctor_nic(const struct doctor *d, struct diag *r)
 	for (unsigned i = 0; i < d->port_count; i++) {
 		if (d->ports[i].kind == DOCTOR_PCI)
 			examine_pci_port(d, r, &d->ports[i]);
-		else if (d->ports[i].kind != DOCTOR_VIRTUAL)
+		else if (d->ports[i].kind == DOCTOR_VIRTUAL)
+			examine_virtual(r, &d->ports[i]);
+		else
 			examine_interface(d, r, &d->ports[i]);
 	}
 	if (doctor_has(d, DOCTOR_AF_XDP))

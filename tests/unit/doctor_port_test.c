@@ -57,6 +57,17 @@ port_on_vfio_is_well_and_one_on_a_kernel_driver_a_fault(void **state)
 }
 
 static void
+port_that_smtap_run_refuses_is_a_fault(void **state)
+{
+	struct machine *m = *state;
+
+	examine(m, "nic", "net_ring0", NULL);
+	expect_item(m, DIAG_FAULT, "port net_ring0: nobody else could put packets", "net_memif0");
+	examine(m, "nic", "net_memif0,role=server,socket=x", NULL);
+	expect_well(m);
+}
+
+static void
 drivers_that_share_the_device_with_the_kernel_need_no_vfio(void **state)
 {
 	struct machine *m = *state;
@@ -387,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		DOCTOR_TEST(ports_are_known_by_every_form_they_are_written_in),
 		DOCTOR_TEST(port_on_vfio_is_well_and_one_on_a_kernel_driver_a_fault),
+		DOCTOR_TEST(port_that_smtap_run_refuses_is_a_fault),
 		DOCTOR_TEST(drivers_that_share_the_device_with_the_kernel_need_no_vfio),
 		DOCTOR_TEST(no_command_takes_away_the_way_out),
 		DOCTOR_TEST(interface_must_be_there_up_linked_and_silent),
