@@ -289,6 +289,12 @@ nic_set_up(struct nic_set *set, struct nic *nic, struct rte_eth_dev_info *info,
 		return r;
 	snprintf(nic->driver, sizeof(nic->driver), "%s", info->driver_name);
 	nic->handle = info->device;
+	if (strcmp(nic->driver, "net_tap") == 0) {
+		nic->makes_interface = true;
+		nic->interface_index = info->if_index;
+		if (!if_indextoname(info->if_index, nic->interface))
+			nic->interface[0] = '\0';
+	}
 	nic->queues = nic_count_queues(set, nic, info);
 	nic_conf(set, info, conf);
 	nic->opened = true;

@@ -43,7 +43,8 @@ struct nic {
 	char driver[32];
 	enum nic_kind kind;
 	bool pci;
-	bool own_queues; /* as many as its arguments say: packets come to each of them */
+	bool makes_interface; /* it comes and goes with the device (a tap) */
+	bool own_queues;      /* as many as its arguments say: packets come to each of them */
 	enum nic_state state;
 	int node; /* -1: unknown, or it does not matter */
 	uint16_t port;

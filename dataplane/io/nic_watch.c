@@ -4,10 +4,10 @@
  * Keeps: each port's state, moved on by the main lcore alone, once a second (or when an interrupt
  * says that something happened). A port that went away is marked in nic_set.gone; when every lcore
  * that polls has left it, it is closed and its device given back. From then on it is looked for: a
- * kernel interface by its name, anything else by trying. When trying fails, the next try comes
- * twice as late, up to WATCH_WAIT_MAX_S. One that is open again is told to those who poll by its
- * bit in gone, which the caller clears; until all have seen it, it is not watched: so it cannot be
- * closed again under somebody who has only just begun to poll it.
+ * kernel interface by its name, anything else by trying, which makes a tap anew. When trying fails,
+ * the next try comes twice as late, up to WATCH_WAIT_MAX_S. One that is open again is told to those
+ * who poll by its bit in gone, which the caller clears; until all have seen it, it is not watched:
+ * so it cannot be closed again under somebody who has only just begun to poll it.
  *
  * Always holds: an lcore polls a port only between the clearing of its bit and its own answer that
  * it has left; the ethdev is open all that time.
@@ -141,7 +141,8 @@ nic_device_arguments(const struct nic *nic)
 static bool
 nic_reopen(struct nic_set *set, struct nic *nic, char *why, size_t why_len)
 {
-	int r = nic->interface[0] ? nic_check_interface(nic, why, why_len) : 0;
+	bool there = nic->interface[0] && !nic->makes_interface;
+	int r = there ? nic_check_interface(nic, why, why_len) : 0;
 
 	if (r != 0)
 		return false;
@@ -167,7 +168,7 @@ nic_look_for(struct nic_set *set, struct nic *nic)
 	char why[NIC_TEXT_MAX] = "";
 
 	/* An interface that is not there costs one system call to ask for. */
-	if (nic->interface[0] && if_nametoindex(nic->interface) == 0) {
+	if (nic->interface[0] && !nic->makes_interface && if_nametoindex(nic->interface) == 0) {
 		nic->failures = 0;
 		return false;
 	}

@@ -191,6 +191,17 @@ def a_tap_is_read(port):
 
 
 @case
+def a_tap_that_is_taken_away_is_made_anew(port):
+    port.run("net_tap0,iface=smtap0", "--workers", "2")
+    port.play("smtap0")
+    port.ip("link", "del", "smtap0")
+    port.said("was taken away; NOTHING IS SEEN NOW")
+    port.said("port net_tap0,iface=smtap0 is back")
+    port.play("smtap0")
+    port.end(2, port_removed=1, port_returned=1)
+
+
+@case
 def a_memif_is_read_and_its_peer_may_come_back(port):
     live = port.run("net_memif0,role=server,socket=smtap-test")
     told = "it has no link yet" in live.said.read_text()
