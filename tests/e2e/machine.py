@@ -129,9 +129,9 @@ class Machine:
         pids = run("pgrep", "-P", str(self.process.pid)).stdout.split()
         return pids[0] if pids else "0"
 
-    def inside(self, *command):
+    def inside(self, *command, **more):
         where = ["nsenter", "-t", self.first(), "--mount", "--pid", "--ipc", "--uts", "--cgroup"]
-        return run(*where, "--root", "--wd", *command)
+        return run(*where, "--root", "--wd", *command, **more)
 
     def systemctl(self, *words):
         return self.inside("systemctl", "--no-pager", *words)

@@ -26,7 +26,7 @@ PACKAGING = TOP / "packaging"
 DAEMONS = ("smtap-dataplane", "smtap-control", "smtap-export")
 PROGRAMS = ("smtap", *DAEMONS)
 # As long as the units say is long for a test.
-HASTE = "[Service]\nWatchdogSec=3\n"
+HASTE = "[Service]\nWatchdogSec=3\nRestartSec=100ms\n"
 CONFIG = pathlib.Path("etc/smtap/smtap.yaml")
 EXPORTERS = "exporters:\n  siem:\n    type: unix\n    path: /run/siem.sock\n"
 SELF = {}  # the machine, and what else there is once
@@ -52,6 +52,7 @@ def install(m):
     )
     SELF["config"] = (m.root / CONFIG).read_text()
     configure()
+    (m.root / "usr/sbin/policy-rc.d").unlink(missing_ok=True)
     shutil.copy(PACKAGING / "debian/smtap.logrotate", m.root / "etc/logrotate.d/smtap")
     postinst = (PACKAGING / "debian/smtap.postinst").read_text()
     r = run("chroot", m.root, "sh", "-s", "configure", input=postinst)
@@ -173,6 +174,14 @@ def an_exporter_that_is_killed_starts_again_and_has_what_it_had_not():
 
 
 @case
+def who_is_killed_again_and_again_is_started_again_and_again():
+    for unit in ("smtap-control", "smtap-dataplane"):
+        for _ in range(6):  # systemd's own limit is 5 in 10 s
+            kill(unit, "KILL")
+    attack()
+
+
+@case
 def a_daemon_that_hangs_is_found_by_the_watchdog():
     for unit in ("smtap-dataplane", "smtap-control"):
         expect(kill(unit, "STOP") == 1, f"{unit} was not started again")
@@ -246,6 +255,38 @@ def stop_ends_all_without_a_failure_and_leaves_no_socket():
     expect(last["rx_packets"] > 0, "the last line knows of no packets")
     systemctl("start", "smtap.target")
     until("all of them", all_active)
+
+
+def maintain(script, *arguments):
+    """A script of the package, as dpkg runs it."""
+    text = (PACKAGING / f"debian/smtap.{script}").read_text()
+    r = SELF["machine"].inside("sh", "-s", *arguments, input=text)
+    expect_status(r, 0)
+
+
+@case
+def upgrade_restarts_what_runs_and_control_ends_last():
+    if not shutil.which("deb-systemd-invoke"):
+        raise Skip("needs Debian")
+    before = [pid(u) for u in DAEMONS]
+    maintain("postinst", "configure", "0.0.1")
+    until("all of them", all_active)
+    expect(not set(before) & {pid(u) for u in DAEMONS}, f"{before}: one was not started again")
+    said = journal()
+    first, last = (said.rindex(f"Stopped {u}") for u in ("smtap-dataplane", "smtap-control"))
+    expect(first < last, said[-1500:])
+    attack()
+
+
+@case
+def removal_stops_what_runs():
+    if not shutil.which("deb-systemd-invoke"):
+        raise Skip("needs Debian")
+    maintain("prerm", "remove")
+    states = {show(u, "ActiveState") for u in (*DAEMONS, "smtap.target")}
+    systemctl("start", "smtap.target")
+    until("all of them", all_active)
+    expect(states == {"inactive"}, states)
 
 
 @case
