@@ -80,17 +80,17 @@ count_repeats(struct aggr_pair *pair, const struct aggr_view *v)
 	uint32_t now_s = view_now_s(v);
 	uint32_t gap_s = now_s - pair->last_s;
 	uint32_t off = gap_s > pair->gap_s ? gap_s - pair->gap_s : pair->gap_s - gap_s;
-	bool same;
+	bool same = true;
 
+	/* A program that tries one password by each mechanism is unknown in some of them only. */
+	if (!(auth->flags & AUTH_PASSWORD_KNOWN) && pair->distinct > 0)
+		return;
 	if (auth->flags & AUTH_PASSWORD_KNOWN) {
 		if (find(pair, auth->password_fp) == UNKNOWN_FP && pair->mistakes < UINT8_MAX)
 			pair->mistakes++;
 		same = remember(pair, auth->password_fp);
 		if (!same)
 			pair->flags &= (uint8_t)~PAIR_STALE;
-	} else {
-		/* Distinct stays 0 only while no password was ever known. */
-		same = pair->distinct == 0;
 	}
 	if (!same || pair->repeats == 0) {
 		pair->repeats = 0;

@@ -5,9 +5,10 @@
  * distinct wrong passwords (checked by the server or not: nobody types eight),
  * failures whose password is unknown, and attempts that came to no check at
  * all. Of the last, a client that falls back from a mechanism that the server
- * refuses makes one per login, so logins are taken off. It also takes
- * bruteforce.per_account guesses at the account in hand: this is what a spray
- * over many accounts, or ten users of one NAT who mistype, never reach.
+ * refuses makes one per login, so logins are taken off; and so they are from failures that name
+ * nobody (GSSAPI without a ticket, before the password), which no login at an account takes back.
+ * It also takes bruteforce.per_account guesses at the account in hand: this is what a spray over
+ * many accounts, or ten users of one NAT who mistype, never reach.
  */
 #include "control/detect/detect.h"
 
@@ -32,18 +33,22 @@ percent(uint32_t have, uint64_t takes)
 }
 
 static struct evidence
-gather(const struct aggr_subject *s, const struct thresholds *t)
+gather(const struct detect_actor *actor, const struct thresholds *t)
 {
-	const struct window *w = &s->window;
+	const struct window *w = &actor->subject->window;
+	bool nameless = actor->pair->account == TABLE_NONE;
 	uint32_t passwords =
 		window_sum(w, t->span, WINDOW_KNOWN) + window_sum(w, t->span, WINDOW_SOFT);
 	uint32_t logins = window_sum(w, t->span, WINDOW_SUCCESS);
 	uint32_t refused = window_sum(w, t->span, WINDOW_OTHER);
+	uint32_t blind = window_sum(w, t->span, WINDOW_BLIND);
 
 	refused -= refused < logins ? refused : logins;
+	if (nameless)
+		blind -= blind < logins ? blind : logins;
 	return (struct evidence){
 		.passwords = percent(passwords, t->passwords),
-		.blind = percent(window_sum(w, t->span, WINDOW_BLIND), t->blind),
+		.blind = percent(blind, t->blind),
 		.refused = percent(refused, t->refused),
 	};
 }
@@ -59,7 +64,7 @@ confidence(const struct evidence *e)
 static bool
 judge(const struct detect_actor *actor, const struct thresholds *t, struct detect_verdict *out)
 {
-	struct evidence e = gather(actor->subject, t);
+	struct evidence e = gather(actor, t);
 
 	if (e.passwords + e.blind + e.refused < 100)
 		return false;

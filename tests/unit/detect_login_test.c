@@ -189,6 +189,20 @@ a_printer_is_stale_and_nothing_else(void **state)
 	assert_only(DETECTOR_STALE_CREDENTIAL, "192.0.2.77");
 }
 
+/* Each minute by CRAM-MD5, LOGIN and PLAIN, of which the first cannot be read. */
+static void
+a_phone_that_tries_each_mechanism_is_stale_and_nothing_else(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 300; i++) {
+		stream_try(s, A, "carol", NULL, OUTCOME_FAILURE);
+		stream_try(s, A, "carol", "old", OUTCOME_FAILURE);
+		stream_try(s, A, "carol", "old", OUTCOME_FAILURE);
+		stream_wait(s, 60 * NS_PER_S);
+	}
+	assert_only(DETECTOR_STALE_CREDENTIAL, A);
+}
+
 static void
 a_printer_with_an_unreadable_password_is_stale_by_its_timer(void **state)
 {
@@ -264,6 +278,7 @@ main(void)
 		T(a_stranger_who_logs_in_to_an_attacked_account_is_a_compromise),
 		T(an_owner_who_logs_in_while_one_source_guesses_is_no_compromise),
 		T(a_printer_is_stale_and_nothing_else),
+		T(a_phone_that_tries_each_mechanism_is_stale_and_nothing_else),
 		T(a_printer_with_an_unreadable_password_is_stale_by_its_timer),
 		T(a_printer_that_tries_each_hour_is_one_finding),
 		T(clients_of_a_server_whose_accounts_are_down_are_silent),

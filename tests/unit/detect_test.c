@@ -66,6 +66,21 @@ a_bot_that_hammers_a_refusing_server_is_bruteforce_with_low_confidence(void **st
 	assert_true(stream_find(s, DETECTOR_BRUTEFORCE, A)->confidence <= 60);
 }
 
+/* GSSAPI without a ticket names nobody; then the password, which is right. */
+static void
+a_nameless_failure_before_each_login_is_not_bruteforce(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 400; i++) {
+		const char *user = numbered("user", i % 40);
+
+		stream_try(s, A, NULL, NULL, OUTCOME_FAILURE);
+		stream_try(s, A, user, user, OUTCOME_SUCCESS);
+		stream_wait(s, 20 * NS_PER_S);
+	}
+	assert_silent();
+}
+
 static void
 four_in_ten_minutes_for_hours_is_bruteforce(void **state)
 {
@@ -329,6 +344,7 @@ main(void)
 		T(passwords_that_are_throttled_count),
 		T(passwords_without_an_outcome_count),
 		T(a_bot_that_hammers_a_refusing_server_is_bruteforce_with_low_confidence),
+		T(a_nameless_failure_before_each_login_is_not_bruteforce),
 		T(four_in_ten_minutes_for_hours_is_bruteforce),
 		T(one_guess_in_twenty_minutes_is_not_bruteforce),
 		T(lists_of_passwords_for_three_accounts_are_bruteforce),
