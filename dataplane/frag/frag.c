@@ -25,9 +25,10 @@
  * fragment is bounded by its length.
  *
  * What an attacker would try: overlaps that read differently here and at the
- * target. First bytes win; a fragment that contradicts them is dropped and
- * counted. Whoever got a forged piece in first made a packet whose TCP checksum
- * fails, which the pipeline ignores. Fragments past 65535 bytes, of no length,
+ * target. First bytes win, as in Linux; what contradicts them is kept in an entry of
+ * its own (its key has `contested`), and is read instead when only that makes the TCP
+ * checksum right. A packet that was complete before the true piece came is told again,
+ * with it. Fragments past 65535 bytes, of no length,
  * of a length that is no multiple of 8, or past the last one are dropped.
  */
 #include "dataplane/frag/frag.h"
@@ -38,6 +39,7 @@
 #include "base/duration.h"
 
 #define FRAG_UNIT 8u
+#define FRAG_PROTOCOL_TCP 6u
 #define FRAG_BYTES_MAX 65535u
 #define FRAG_UNITS ((FRAG_BYTES_MAX + FRAG_UNIT) / FRAG_UNIT)
 /* An IPv4 header has at most 60 bytes; what precedes an IPv6 fragment header seldom exceeds 88. */
@@ -59,7 +61,8 @@ struct frag_key {
 	uint32_t id;
 	uint8_t protocol; /* IPv6: 0, since only the first fragment's counts there */
 	uint8_t is_v6;
-	uint8_t reserved[2];
+	uint8_t contested; /* 1: of the pieces that contradict those of the same key with 0 */
+	uint8_t reserved;
 };
 
 _Static_assert(sizeof(struct frag_key) == 40, "frag_key has no padding");
@@ -80,6 +83,7 @@ struct frag_entry {
 	uint32_t older;
 	uint8_t in_list; /* enum frag_list */
 	uint8_t next_header;
+	uint8_t contested; /* there is, or was, an entry of what contradicts it */
 	uint8_t seen[(FRAG_UNITS + 7) / 8];
 	uint8_t header[FRAG_HEADER_MAX];
 	/* The packet: its header goes right before its payload. */
@@ -343,16 +347,23 @@ frag_unit_seen(const struct frag_entry *e, uint32_t unit)
 	return e->seen[unit / 8] >> (unit % 8) & 1;
 }
 
-/* Do the bytes that are there already, if any, agree with the piece's? */
+/* Does the packet end where the piece says, or after it? */
 static bool
-frag_agrees(const struct frag_entry *e, const struct frag_piece *piece)
+frag_fits(const struct frag_entry *e, const struct frag_piece *piece)
 {
 	uint32_t end = piece->offset + piece->len;
 
 	if (e->total_bytes != 0 &&
 		(end > e->total_bytes || (!piece->more && end != e->total_bytes)))
 		return false;
-	if (!piece->more && end < e->end_bytes)
+	return piece->more || end >= e->end_bytes;
+}
+
+/* Do the bytes that are there already, if any, agree with the piece's? */
+static bool
+frag_agrees(const struct frag_entry *e, const struct frag_piece *piece)
+{
+	if (!frag_fits(e, piece))
 		return false;
 	for (uint32_t at = 0; at < piece->len; at += FRAG_UNIT) {
 		uint32_t n = piece->len - at < FRAG_UNIT ? piece->len - at : FRAG_UNIT;
@@ -393,17 +404,17 @@ frag_store(struct frag_entry *e, const struct frag_piece *piece)
 	return e->have_units != before;
 }
 
-/* RFC 1071, over an IPv4 header whose checksum field is zero. */
+/* RFC 1071: 16-bit words, a last odd byte with a zero after it, and start. */
 static uint16_t
-frag_checksum(const uint8_t *header, uint32_t len)
+frag_sum(const uint8_t *data, uint32_t len, uint32_t start)
 {
-	uint32_t sum = 0;
+	uint64_t sum = start + (len & 1 ? (uint64_t)data[len - 1] << 8 : 0);
 
-	for (uint32_t i = 0; i < len; i += 2)
-		sum += load_be16(header + i);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum += sum >> 16;
-	return (uint16_t)~sum;
+	for (uint32_t i = 0; i + 1 < len; i += 2)
+		sum += load_be16(data + i);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
 }
 
 static void
@@ -431,28 +442,111 @@ frag_finish(struct frag_entry *e, struct span *out)
 		store_be16(packet + 2, len);
 		store_be16(packet + 6, 0);
 		store_be16(packet + 10, 0);
-		store_be16(packet + 10, frag_checksum(packet, e->header_len));
+		store_be16(packet + 10, (uint16_t)~frag_sum(packet, e->header_len, 0));
 	}
 	out->data = packet;
 	out->len = len;
 	return true;
 }
 
-/* The entry that the piece belongs to; NULL when it must be dropped. */
+/* Is it TCP whose checksum is right? An IPv4 address in IPv6's form adds 0xffff, which is 0. */
+static bool
+frag_tcp_is_right(const struct frag_entry *e)
+{
+	uint32_t protocol = e->key.is_v6 ? e->next_header : e->key.protocol;
+	uint32_t sum = protocol + e->total_bytes;
+
+	if (protocol != FRAG_PROTOCOL_TCP)
+		return false;
+	sum = frag_sum(e->key.src.bytes, sizeof(e->key.src.bytes), sum);
+	sum = frag_sum(e->key.dst.bytes, sizeof(e->key.dst.bytes), sum);
+	return frag_sum(e->payload, e->total_bytes, sum) == 0xffff;
+}
+
+/* The entry of what contradicts that of key; its own key goes to other. */
 static struct frag_entry *
-frag_entry_for(struct frag_table *t, const struct frag_piece *piece, uint64_t clock_ns)
+frag_find_contested(struct frag_table *t, const struct frag_key *key, struct frag_key *other)
+{
+	*other = *key;
+	other->contested = 1;
+	return frag_find(t, other);
+}
+
+/* Keep what contradicts e. False: that took e's own place. */
+static bool
+frag_contest(struct frag_table *t, struct frag_entry *e, const struct frag_piece *piece,
+	uint64_t clock_ns)
+{
+	struct frag_key key;
+	struct frag_entry *other = frag_find_contested(t, &piece->key, &key);
+
+	e->contested = 1;
+	if (!other)
+		other = frag_entry_take(t, &key, clock_ns);
+	frag_store(other, piece);
+	return frag_find(t, &piece->key) == e;
+}
+
+/* Each unit that both have changes its place. */
+static void
+frag_exchange(struct frag_entry *e, struct frag_entry *other)
+{
+	uint8_t unit[FRAG_UNIT];
+
+	for (uint32_t at = 0; at < e->total_bytes; at += FRAG_UNIT) {
+		if (!frag_unit_seen(other, at / FRAG_UNIT))
+			continue;
+		memcpy(unit, e->payload + at, FRAG_UNIT);
+		memcpy(e->payload + at, other->payload + at, FRAG_UNIT);
+		memcpy(other->payload + at, unit, FRAG_UNIT);
+	}
+}
+
+/* Of two wordings, the one whose checksum is right; the first when neither is. */
+static void
+frag_settle(struct frag_table *t, struct frag_entry *e)
+{
+	struct frag_key key;
+	struct frag_entry *other = e->contested ? frag_find_contested(t, &e->key, &key) : NULL;
+
+	if (!other)
+		return;
+	for (int i = 0; i < 2 && !frag_tcp_is_right(e); i++)
+		frag_exchange(e, other);
+	frag_entry_free(t, other);
+}
+
+/* Is the complete packet right with a piece that contradicts it, and only so? Else it is spent. */
+static bool
+frag_mend(struct frag_entry *e, const struct frag_piece *piece)
+{
+	if (!frag_fits(e, piece) || frag_tcp_is_right(e))
+		return false;
+	memcpy(e->payload + piece->offset, piece->data, piece->len);
+	return frag_tcp_is_right(e);
+}
+
+/* The entry that the piece belongs to; NULL when it must be dropped. mended: it is complete. */
+static struct frag_entry *
+frag_entry_for(
+	struct frag_table *t, const struct frag_piece *piece, uint64_t clock_ns, bool *mended)
 {
 	struct frag_entry *e = frag_find(t, &piece->key);
 
 	if (e && e->in_list == FRAG_COMPLETE) {
 		if (frag_agrees(e, piece))
-			return NULL;   /* a late copy */
+			return NULL; /* a late copy */
+		*mended = frag_mend(e, piece);
+		if (*mended)
+			return e;
 		frag_entry_free(t, e); /* the sender uses the id again */
 		e = NULL;
 	}
 	if (!e)
 		return frag_entry_take(t, &piece->key, clock_ns);
-	return frag_agrees(e, piece) ? e : NULL;
+	if (frag_agrees(e, piece))
+		return e;
+	return frag_fits(e, piece) && frag_contest(t, e, piece, clock_ns) ? e : NULL;
 }
 
 bool
@@ -461,11 +555,14 @@ frag_input(struct frag_table *t, const struct decode_packet *packet, const uint8
 {
 	struct frag_piece piece;
 	struct frag_entry *e = NULL;
+	bool mended = false;
 
 	counter_add(t->counters, COUNTER_FRAG_RX, 1);
 	frag_clock(t, clock_ns);
 	if (frag_parse(packet, data, len, &piece))
-		e = frag_entry_for(t, &piece, clock_ns);
+		e = frag_entry_for(t, &piece, clock_ns, &mended);
+	if (mended)
+		return frag_finish(e, out);
 	if (!e || !frag_store(e, &piece)) {
 		counter_add(t->counters, COUNTER_FRAG_DROP, 1);
 		return false;
@@ -474,6 +571,7 @@ frag_input(struct frag_table *t, const struct decode_packet *packet, const uint8
 	if (e->total_bytes == 0 || e->header_len == 0 ||
 		e->have_units != (e->total_bytes + FRAG_UNIT - 1) / FRAG_UNIT)
 		return false;
+	frag_settle(t, e);
 	if (!frag_finish(e, out)) {
 		frag_entry_free(t, e);
 		return false;

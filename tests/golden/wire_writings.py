@@ -301,6 +301,7 @@ def spoiled(pieces, at):
     return pieces[: 2 + at] + [other] + pieces[2 + at :]
 
 
+fragmented("fragments_and_another_wording_before", 24, lambda pieces, _: spoiled(pieces, 0))
 fragmented("fragments_and_another_wording_after", 24, lambda pieces, _: spoiled(pieces, 1))
 
 # IPv6 alone; the others stay as they are.
