@@ -56,7 +56,7 @@ table_config(const struct pipeline_config *cfg)
 {
 	struct flow_table_config t = {
 		.capacity = cfg->sessions,
-		.entry_bytes = (sizeof(struct session) + 31) / 32 * 32,
+		.entry_bytes = sizeof(struct session),
 		.hash_key = cfg->flow_hash_key,
 	};
 

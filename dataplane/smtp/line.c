@@ -79,7 +79,7 @@ step_all(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 static struct held *
 held_of(const struct run *r, enum smtp_side side)
 {
-	uint32_t piece = r->s->held[side];
+	uint32_t piece = smtp_queue_held(r, side);
 
 	return piece == SLABS_NONE ? NULL : slabs_at(r->ctx->slabs, piece);
 }
@@ -101,26 +101,32 @@ smtp_line_discard(struct run *r, enum smtp_side side)
 		return;
 	/* It may have been a password. */
 	explicit_bzero(held->bytes, held->len);
-	slabs_give(r->ctx->slabs, r->s->held[side]);
-	r->s->held[side] = SLABS_NONE;
+	slabs_give(r->ctx->slabs, smtp_queue_held(r, side));
+	smtp_queue_hold(r, side, SLABS_NONE);
 }
 
 /* Move what is held to a piece with room for len bytes. NULL: there is none. */
 static struct held *
 held_move(struct run *r, enum smtp_side side, size_t len)
 {
+	uint32_t before = smtp_queue_held(r, side);
 	struct held *old = held_of(r, side);
 	uint32_t piece = slabs_take(r->ctx->slabs, sizeof(*old) + len);
 
 	if (piece == SLABS_NONE)
 		return NULL;
+	if (!smtp_queue_hold(r, side, piece)) {
+		slabs_give(r->ctx->slabs, piece);
+		return NULL;
+	}
 	struct held *held = slabs_at(r->ctx->slabs, piece);
 	held->room = (uint16_t)(slabs_room(sizeof(*held) + len) - sizeof(*held));
 	held->len = old ? old->len : 0;
-	if (old)
-		memcpy(held->bytes, old->bytes, held->len);
-	smtp_line_discard(r, side);
-	r->s->held[side] = piece;
+	if (!old)
+		return held;
+	memcpy(held->bytes, old->bytes, held->len);
+	explicit_bzero(old->bytes, old->len);
+	slabs_give(r->ctx->slabs, before);
 	return held;
 }
 
@@ -176,7 +182,7 @@ smtp_line_missed(struct run *r, enum smtp_side side, const uint8_t *data, size_t
 
 	if (side == SMTP_SERVER) {
 		/* Of what is held already smtp_missed takes what it says. */
-		if (s->held[side] != SLABS_NONE || !smtp_reply_cut(r, data, len))
+		if (held_of(r, side) || !smtp_reply_cut(r, data, len))
 			smtp_missed(r, side, 0);
 		s->flags |= S_SKIP_SERVER;
 		return;
@@ -194,7 +200,7 @@ smtp_line_overflow(struct run *r, enum smtp_side side, const uint8_t *data, size
 {
 	struct state *s = r->s;
 	bool waits = side == SMTP_CLIENT && s->client == CLIENT_WAIT;
-	bool none_held = s->held[side] == SLABS_NONE;
+	bool none_held = !held_of(r, side);
 	bool known = waits && (s->tail == TAIL_TLS || s->tail == TAIL_DATA);
 	bool one_sided = waits && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED));
 
@@ -226,7 +232,7 @@ void
 smtp_line_input(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {
 	while (len > 0) {
-		if (r->s->held[side] == SLABS_NONE) {
+		if (r->s->more == SLABS_NONE || !held_of(r, side)) {
 			size_t used = step_all(r, side, data, len);
 			data += used;
 			len -= used;

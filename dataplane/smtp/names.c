@@ -1,6 +1,6 @@
 /*
  * names: texts that many sessions say, kept once: greetings of servers, names of clients,
- * accounts that are logged in.
+ * accounts that are logged in, senders.
  *
  * Keeps: each text in a piece of memory with the number of its users; a table of chains by a
  * keyed hash finds it. With the last user the piece goes, wiped.

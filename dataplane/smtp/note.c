@@ -5,9 +5,9 @@
  * Keeps: one piece of memory, from the first thing to be noted on: its head; the deeds, once
  * there are any; then strings, each [kind][length][bytes], in the order in which they came.
  * It grows from one size of pieces to the next, and moves to a smaller one when it would fill no
- * more than half of that which it has. The greeting, the client's name and the account are names
- * (names.c) as long as there is room for them: a typical session has no note before AUTH or
- * MAIL, and none between a login and the first MAIL; then it has 64 to 96 bytes.
+ * more than half of that which it has. The greeting, the client's name, the account and who sends
+ * are names (names.c) as long as there is room for them: a typical session has no note before AUTH
+ * or MAIL, and none between a login and the first MAIL; then it has 64 bytes.
  *
  * Always holds: a kind is there at most once; no string is empty; what was moved or dropped is
  * wiped, since a username may turn out to be a password (auth.c).
@@ -130,20 +130,25 @@ smtp_deeds_peek(const struct run *r)
 
 /* The name that the session has of this kind; NAME_NONE for what is not shared. */
 static uint32_t
-name_of(const struct state *s, enum note_kind kind)
+name_of(const struct run *r, enum note_kind kind)
 {
+	const struct state *s = r->s;
+
 	if (kind == NOTE_BANNER)
 		return s->banner;
 	if (kind == NOTE_HELO)
 		return s->helo;
-	return kind == NOTE_AUTHENTICATED ? s->account : NAME_NONE;
+	if (kind == NOTE_AUTHENTICATED)
+		return s->account;
+	uint32_t from = kind == NOTE_FROM ? smtp_deeds_peek(r)->from : 0;
+	return from != 0 ? from - 1 : NAME_NONE;
 }
 
 /* Have this name of the kind, or NAME_NONE; the one before is given back. */
 static void
 name_set(struct run *r, enum note_kind kind, uint32_t name)
 {
-	uint32_t before = name_of(r->s, kind);
+	uint32_t before = name_of(r, kind);
 
 	if (before != NAME_NONE)
 		smtp_name_give(r->ctx, before);
@@ -153,18 +158,25 @@ name_set(struct run *r, enum note_kind kind, uint32_t name)
 		r->s->helo = name & NAME_NONE;
 	else if (kind == NOTE_AUTHENTICATED)
 		r->s->account = name & NAME_NONE;
+	else if (kind == NOTE_FROM)
+		smtp_deeds(r)->from = name != NAME_NONE ? name + 1 : 0;
 }
 
+/* May it be a name? Who sends only where there are deeds to keep that in. */
 static bool
-kind_is_shared(enum note_kind kind)
+kind_is_shared(const struct run *r, enum note_kind kind)
 {
+	const struct note *note = note_of(r);
+
+	if (kind == NOTE_FROM)
+		return note && note->has_deeds;
 	return kind == NOTE_BANNER || kind == NOTE_HELO || kind == NOTE_AUTHENTICATED;
 }
 
 struct span
 smtp_note_get(const struct run *r, enum note_kind kind)
 {
-	uint32_t name = name_of(r->s, kind);
+	uint32_t name = name_of(r, kind);
 
 	if (name != NAME_NONE)
 		return smtp_name_text(r->ctx, name);
@@ -208,9 +220,9 @@ smtp_note_put(struct run *r, enum note_kind kind, const void *data, size_t len)
 
 	if (note)
 		note_cut(note, kind);
-	if (kind_is_shared(kind)) {
+	if (kind_is_shared(r, kind)) {
 		name_set(r, kind, len > 0 ? smtp_name_take(r->ctx, data, len) : NAME_NONE);
-		if (name_of(r->s, kind) != NAME_NONE)
+		if (name_of(r, kind) != NAME_NONE)
 			return true;
 	}
 	if (len == 0)
@@ -233,6 +245,8 @@ smtp_note_drop(struct run *r, enum note_kind kind)
 
 	if (!note)
 		return;
+	if (name_of(r, kind) != NAME_NONE)
+		name_set(r, kind, NAME_NONE);
 	note_cut(note, kind);
 	if (slabs_room(note->used) * 2 <= note->units * SLABS_UNIT_BYTES)
 		note_move(r, note->used);
@@ -287,6 +301,7 @@ smtp_note_settle(struct run *r)
 void
 smtp_note_close(struct run *r)
 {
+	smtp_note_drop(r, NOTE_FROM);
 	note_give(r);
 	name_set(r, NOTE_BANNER, NAME_NONE);
 	name_set(r, NOTE_HELO, NAME_NONE);

@@ -5,7 +5,8 @@
  * whose upper four bits say how many, the head lowest. SMTP_QUEUE_MORE more, and what MAIL and RCPT
  * said and how many octets a message had, are in two pieces of memory, each taken when there is
  * something for it and given back when it is empty: the session names that of the
- * texts, which names that of the kinds.
+ * texts, which names that of the kinds, and the bytes that line.c holds. So a session
+ * that waits for nothing spends four bytes on all of this.
  *
  * Always holds: there are no more kinds unless the inline ones are full, and
  * nothing is added to either while `skipped` is not zero, so the order is the
@@ -35,7 +36,8 @@ _Static_assert(COMMAND_KIND_COUNT <= ENTRY_TEXT, "a kind takes four bits");
 
 /* Bytes first in, first out: [head, end) of room. */
 struct fifo {
-	uint32_t other; /* of the texts: the piece of the kinds, or SLABS_NONE */
+	uint32_t other;   /* of the texts: the piece of the kinds, or SLABS_NONE */
+	uint32_t held[2]; /* of the texts: by side, line.c's piece, or SLABS_NONE */
 	uint16_t head;
 	uint16_t end;
 	uint16_t room;
@@ -67,6 +69,7 @@ fifo_grow(struct run *r, uint32_t *piece, size_t len)
 		return NULL;
 	struct fifo *f = slabs_at(slabs, next);
 	*f = (struct fifo){.other = old ? old->other : SLABS_NONE,
+		.held = {old ? old->held[0] : SLABS_NONE, old ? old->held[1] : SLABS_NONE},
 		.end = (uint16_t)fifo_len(old),
 		.room = (uint16_t)(slabs_room(sizeof(*f) + len) - sizeof(*f))};
 	if (old) {
@@ -118,7 +121,8 @@ more_shrink(struct run *r)
 		slabs_give(r->ctx->slabs, texts->other);
 		texts->other = SLABS_NONE;
 	}
-	if (fifo_len(texts) > 0 || texts->other != SLABS_NONE)
+	if (fifo_len(texts) > 0 || texts->other != SLABS_NONE || texts->held[0] != SLABS_NONE ||
+		texts->held[1] != SLABS_NONE)
 		return;
 	slabs_give(r->ctx->slabs, r->s->more);
 	r->s->more = SLABS_NONE;
@@ -227,6 +231,29 @@ smtp_queue_push(struct run *r, enum command_kind kind, const uint8_t *text, size
 	/* Nobody can wait for a server that was never seen. */
 	if (!(s->flags & S_SERVER_SEEN))
 		s->flags |= S_ONE_SIDED;
+}
+
+uint32_t
+smtp_queue_held(const struct run *r, enum smtp_side side)
+{
+	const struct fifo *texts = fifo_at(r, r->s->more);
+
+	return texts ? texts->held[side] : SLABS_NONE;
+}
+
+bool
+smtp_queue_hold(struct run *r, enum smtp_side side, uint32_t piece)
+{
+	struct fifo *texts = fifo_at(r, r->s->more);
+
+	if (!texts && piece != SLABS_NONE)
+		texts = fifo_grow(r, &r->s->more, 1);
+	if (!texts)
+		return piece == SLABS_NONE;
+	texts->held[side] = piece;
+	if (piece == SLABS_NONE)
+		more_shrink(r);
+	return true;
 }
 
 enum command_kind

@@ -35,11 +35,11 @@
  *   CLIENT_LOST   the client's bytes may be the middle of a message: nothing is
  *                 believed until a reply, or the lone dot that ends it.
  *
- * Limits: 64 bytes; a piece of memory for what later events tell (note.c), as large as that, and
+ * Limits: 56 bytes; a piece of memory for what later events tell (note.c), as large as that, and
  * what many sessions say once for all of them (names.c);
- * one for unanswered commands that said something (queue.c), and one for each side (line.c), only
- * while they hold something. Each bound has a counter and a defined behaviour: without memory
- * facts are lost, not the reading.
+ * one for unanswered commands that said something (queue.c), and one for each side (line.c), which
+ * that one names, only while they hold something. Each bound has a counter and a defined behaviour:
+ * without memory facts are lost, not the reading.
  *
  * What an attacker would try: anything that makes the tap read other commands than
  * the server does: a BDAT that the server refuses, a DATA that it refuses, a
@@ -196,7 +196,7 @@ smtp_open(struct smtp_ctx *ctx, struct smtp_session *session, bool from_start)
 	struct state *s = state_of(session);
 
 	memset(session, 0, sizeof(*session));
-	s->note = s->more = s->held[SMTP_CLIENT] = s->held[SMTP_SERVER] = SLABS_NONE;
+	s->note = s->more = SLABS_NONE;
 	s->banner = s->helo = s->account = NAME_NONE;
 	s->flags = from_start ? S_GREETING : S_UNSURE | S_MIDSTREAM;
 	s->client = from_start && ctx->proxy_protocol ? CLIENT_PROXY : CLIENT_COMMAND;
@@ -400,7 +400,7 @@ nothing_forget(struct smtp_ctx *ctx)
 static inline bool
 body_goes_on(const struct smtp_ctx *ctx, const struct state *s)
 {
-	return s->client == CLIENT_BODY && !ctx->skim && s->held[SMTP_CLIENT] == SLABS_NONE &&
+	return s->client == CLIENT_BODY && !ctx->skim && s->more == SLABS_NONE &&
 	       (s->flags & (S_CLIENT_SEEN | S_DROP | S_SKIP_CLIENT | S_REPLY_GAP)) == S_CLIENT_SEEN;
 }
 
@@ -454,7 +454,7 @@ client_gap(struct run *r, uint64_t len)
 		/* fall through */
 	case CLIENT_COMMAND:
 	case CLIENT_LOST:
-		partial = s->held[SMTP_CLIENT] != SLABS_NONE;
+		partial = smtp_held(r, SMTP_CLIENT).len > 0;
 		smtp_line_discard(r, SMTP_CLIENT);
 		s->flags |= S_AFTER_GAP | (partial ? S_SKIP_CLIENT : 0);
 		if (smtp_queue_len(r) > 0 && !smtp_queue_has(r, COMMAND_LOST)) {
@@ -546,7 +546,7 @@ settle(struct run *r)
 {
 	struct state *s = r->s;
 
-	if (s->client == CLIENT_WAIT && s->held[SMTP_CLIENT] != SLABS_NONE)
+	if (s->client == CLIENT_WAIT && smtp_held(r, SMTP_CLIENT).len > 0)
 		one_sided_enter(r);
 	if (s->tail == TAIL_AUTH)
 		smtp_auth_abandon(r);

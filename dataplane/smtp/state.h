@@ -174,9 +174,8 @@ struct reply {
  */
 struct __attribute__((may_alias)) state {
 	uint64_t queue;         /* see queue.c */
-	uint32_t more;          /* what the queue cannot hold: a piece, or SLABS_NONE */
+	uint32_t more;          /* what waits, see queue.c: a piece, or SLABS_NONE */
 	uint32_t note;          /* see note.c: a piece, or SLABS_NONE */
-	uint32_t held[2];       /* by side: a piece with bytes not yet consumed, or SLABS_NONE */
 	uint32_t flags;         /* S_* */
 	uint32_t chunk_left;    /* octets to come: of a BDAT chunk, of a PROXY header */
 	uint32_t commands : 24; /* saturates, as replies does */
@@ -221,6 +220,7 @@ struct __attribute__((packed, aligned(4))) deeds {
 	uint32_t rcpt_accepted;
 	uint32_t rcpt_refused;
 	uint32_t mail_enhanced; /* of the reply that refused the transaction */
+	uint32_t from;          /* who sends, as a name + 1; 0: it is none */
 	uint16_t mail_code;
 	uint16_t probed; /* hash of the last VRFY or EXPN */
 	uint8_t probes;  /* how many; saturates */
@@ -228,7 +228,7 @@ struct __attribute__((packed, aligned(4))) deeds {
 	uint16_t wait_since_s; /* packet time at which the client began to wait, modulo 2^16 */
 };
 
-_Static_assert(sizeof(struct deeds) == 52, "what it costs to have done something");
+_Static_assert(sizeof(struct deeds) == 56, "what it costs to have done something");
 
 /* Strings in the note, as on the wire, each at most SMTP_STRING_MAX bytes. */
 enum note_kind {
@@ -377,6 +377,10 @@ void smtp_queue_pop(struct run *r, struct queued *out);
 enum command_kind smtp_queue_peek(const struct run *r);
 uint32_t smtp_queue_len(const struct run *r);
 bool smtp_queue_has(const struct run *r, enum command_kind kind);
+/* The piece with a side's bytes that are not yet consumed, or SLABS_NONE; see queue.c. */
+uint32_t smtp_queue_held(const struct run *r, enum smtp_side side);
+/* It is this one now. false: no memory, and there is none. */
+bool smtp_queue_hold(struct run *r, enum smtp_side side, uint32_t piece);
 /* Take n entries from the head as answered unseen. */
 void smtp_queue_assume(struct run *r, uint32_t n);
 
