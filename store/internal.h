@@ -34,6 +34,13 @@
 		"WHERE seq > ?1 ORDER BY seq LIMIT ?2")                                            \
 	X(READ_INCIDENT, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "       \
 			 "WHERE incident = ?1 ORDER BY seq")                                       \
+	X(OPEN_ALERTS,                                                                             \
+		"SELECT seq, time_ns, told_ns, incident, finding, line FROM alert WHERE seq IN "   \
+		"(SELECT max(a.seq) FROM incident i JOIN alert a ON a.incident = i.id "            \
+		"WHERE i.state <> 'closed' GROUP BY a.finding ORDER BY 1 DESC LIMIT ?1) "          \
+		"ORDER BY seq DESC")                                                               \
+	X(COUNT_OPEN, "SELECT count(DISTINCT a.finding) FROM incident i "                          \
+		      "JOIN alert a ON a.incident = i.id WHERE i.state <> 'closed'")               \
 	X(COUNT_AFTER, "SELECT count(*) FROM alert WHERE seq > ?1")                                \
 	X(CURSORS, "SELECT exporter, seq FROM cursor ORDER BY exporter")                           \
 	X(DROP_CURSOR, "DELETE FROM cursor WHERE exporter = ?1")                                   \

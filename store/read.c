@@ -76,6 +76,27 @@ store_read_incident(struct store *store, uint64_t incident, store_alert_fn *fn, 
 }
 
 int
+store_open_alerts(struct store *store, size_t max, store_alert_fn *fn, void *arg)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_OPEN_ALERTS);
+
+	if (!s)
+		return store->error;
+	store_bind_u64(s, 1, max);
+	return read_alerts(store, s, fn, arg);
+}
+
+int
+store_count_open(struct store *store, uint64_t *n)
+{
+	sqlite3_stmt *s = store_statement(store, STATEMENT_COUNT_OPEN);
+	int r = store_step(store, s);
+
+	*n = r == 1 ? store_u64(s, 0) : 0;
+	return r == 1 ? leave(s, 0) : r;
+}
+
+int
 store_count(struct store *store, uint64_t after, uint64_t *n)
 {
 	sqlite3_stmt *s = store_statement(store, STATEMENT_COUNT_AFTER);

@@ -107,6 +107,11 @@ int store_read(struct store *store, uint64_t after, unsigned max, store_alert_fn
 /* Those of one incident, in order. */
 int store_read_incident(struct store *store, uint64_t incident, store_alert_fn *fn, void *arg);
 
+/* The last one of each finding of an incident that is open, the newest first, at most max; and how
+ * many there are. */
+int store_open_alerts(struct store *store, size_t max, store_alert_fn *fn, void *arg);
+int store_count_open(struct store *store, uint64_t *n);
+
 /* How many there are after that number. */
 int store_count(struct store *store, uint64_t after, uint64_t *n);
 

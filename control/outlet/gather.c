@@ -168,68 +168,68 @@ struct row {
 	uint64_t incident;
 	uint64_t finding;
 	uint64_t seq;
-	char *line; /* owned; NULL: the incident is closed */
+	char *line; /* owned */
 	size_t len;
+};
+
+/* An incident that closed after what the store has: what was told of it until then is over. */
+struct closed {
+	uint64_t incident;
+	uint64_t seq;
 };
 
 struct table {
 	struct row *rows;
 	size_t n, room;
-	uint64_t *incidents; /* those that are open in the store */
-	size_t incident_count;
-	bool lost; /* out of memory */
+	struct closed *closed;
+	size_t closed_n, closed_room;
+	size_t bytes; /* of lines */
+	bool lost;    /* out of memory */
 };
 
-static struct row *
-row_of(struct table *t, uint64_t finding)
+/* One more of that size; false: there is no memory. */
+static bool
+make_room(void **all, size_t n, size_t *room, size_t size)
 {
-	/* The newest are asked for most. */
-	for (size_t i = t->n; i > 0; i--)
-		if (t->rows[i - 1].finding == finding)
-			return &t->rows[i - 1];
-	if (t->n == t->room) {
-		size_t room = t->room ? 2 * t->room : 64;
-		struct row *rows = realloc(t->rows, room * sizeof(*rows));
+	if (n < *room)
+		return true;
+	size_t more = *room ? 2 * *room : 64;
+	void *bigger = realloc(*all, more * size);
 
-		if (!rows)
-			return NULL;
-		t->rows = rows;
-		t->room = room;
-	}
-	t->rows[t->n] = (struct row){.finding = finding};
-	return &t->rows[t->n++];
+	if (!bigger)
+		return false;
+	*all = bigger;
+	*room = more;
+	return true;
 }
 
-/* Those of an incident that is closed are not told. */
 static void
-close_rows(struct table *t, uint64_t incident)
+add_row(struct table *t, const struct store_alert *alert)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		if (t->rows[i].incident != incident)
-			continue;
-		free(t->rows[i].line);
-		t->rows[i].line = NULL;
-	}
-}
-
-static int
-take_alert(void *arg, const struct store_alert *alert)
-{
-	struct table *t = arg;
-	struct row *r = row_of(t, alert->finding);
 	char *copy = strndup(alert->line, alert->line_len);
 
-	if (!r || !copy) {
+	if (!copy || !make_room((void **)&t->rows, t->n, &t->room, sizeof(*t->rows))) {
 		free(copy);
 		t->lost = true;
-		return 0;
+		return;
 	}
-	free(r->line);
-	*r = (struct row){.incident = alert->incident,
+	t->rows[t->n++] = (struct row){.incident = alert->incident,
 		.finding = alert->finding,
 		.seq = alert->seq,
 		.line = copy,
 		.len = alert->line_len};
+	t->bytes += alert->line_len;
+}
+
+/* The newest come first: 1: that is enough. */
+static int
+take_stored(void *arg, const struct store_alert *alert)
+{
+	struct table *t = arg;
+
+	if (t->lost || t->bytes + alert->line_len > GATHER_OPEN_BYTES_MAX)
+		return 1;
+	add_row(t, alert);
 	return 0;
 }
 
@@ -237,70 +237,127 @@ take_alert(void *arg, const struct store_alert *alert)
 static int
 take_later(void *arg, const struct store_alert *alert)
 {
+	struct table *t = arg;
+
 	if (!alert->incident)
 		return 0;
-	if (alert->state && strcmp(alert->state, "closed") == 0)
-		close_rows(arg, alert->incident);
+	if (!alert->state || strcmp(alert->state, "closed") != 0)
+		add_row(t, alert);
+	else if (make_room((void **)&t->closed, t->closed_n, &t->closed_room, sizeof(*t->closed)))
+		t->closed[t->closed_n++] = (struct closed){alert->incident, alert->seq};
 	else
-		take_alert(arg, alert);
+		t->lost = true;
 	return 0;
 }
 
 static int
-take_incident(void *arg, const struct store_incident *incident)
+compare(uint64_t a, uint64_t b)
 {
-	struct table *t = arg;
-	uint64_t *more = realloc(t->incidents, (t->incident_count + 1) * sizeof(*more));
-
-	if (!more) {
-		t->lost = true;
-		return 0;
-	}
-	t->incidents = more;
-	more[t->incident_count++] = incident->id;
-	return 0;
+	return (a > b) - (a < b);
 }
 
+static int
+by_finding(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int order = compare(x->finding, y->finding);
+
+	return order ? order : compare(y->seq, x->seq);
+}
+
+/* The newest first. */
 static int
 by_seq(const void *a, const void *b)
 {
-	const struct row *x = a, *y = b;
-
-	return x->seq < y->seq ? -1 : x->seq > y->seq;
+	return compare(((const struct row *)b)->seq, ((const struct row *)a)->seq);
 }
 
 static int
-write_rows(const struct table *t, struct gathered *out)
+by_incident(const void *a, const void *b)
+{
+	const struct closed *x = a, *y = b;
+	int order = compare(x->incident, y->incident);
+
+	return order ? order : compare(x->seq, y->seq);
+}
+
+/* Was its incident closed after that? An incident closes once. */
+static bool
+is_over(const struct table *t, const struct row *row)
+{
+	size_t low = 0, high = t->closed_n;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (t->closed[mid].incident < row->incident)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < t->closed_n && t->closed[low].incident == row->incident &&
+	       t->closed[low].seq > row->seq;
+}
+
+/* Of each finding the last one, if it is not over; the newest of them, in order. */
+static void
+settle(struct table *t)
+{
+	uint64_t finding = 0;
+	size_t kept = 0;
+
+	if (t->closed_n > 0)
+		qsort(t->closed, t->closed_n, sizeof(*t->closed), by_incident);
+	if (t->n > 0)
+		qsort(t->rows, t->n, sizeof(*t->rows), by_finding);
+	for (size_t i = 0; i < t->n; i++) {
+		struct row row = t->rows[i];
+		bool last = i == 0 || row.finding != finding;
+
+		finding = row.finding;
+		if (last && !is_over(t, &row))
+			t->rows[kept++] = row;
+		else
+			free(row.line);
+	}
+	t->n = kept;
+	if (t->n > 0)
+		qsort(t->rows, t->n, sizeof(*t->rows), by_seq);
+}
+
+static int
+write_rows(const struct table *t, size_t max, struct gathered *out)
 {
 	FILE *file = open_memstream(&out->text, &out->len);
+	size_t n = t->n < max ? t->n : max;
 
 	if (!file)
 		return -ENOMEM;
-	for (size_t i = 0; i < t->n; i++) {
-		if (!t->rows[i].line)
-			continue;
-		put_line(file, t->rows[i].seq, t->rows[i].line, t->rows[i].len);
-		out->n++;
-	}
+	for (size_t i = n; i > 0; i--)
+		put_line(file, t->rows[i - 1].seq, t->rows[i - 1].line, t->rows[i - 1].len);
+	out->n = n;
+	out->left_out += t->n - n;
 	return fclose(file) == 0 ? 0 : -ENOMEM;
 }
 
+/* What the store has of them; those that do not fit are counted. */
 static int
-read_incidents(struct gather *g, struct table *table)
+read_open(struct gather *g, size_t max, struct table *t, uint64_t *left_out)
 {
-	const struct store_filter filter = {.open = true};
+	uint64_t all = 0;
 	int r = opened(g);
 
 	if (r != 0)
 		return r == -ENOENT ? 0 : r;
-	r = store_incidents(g->store, &filter, take_incident, table);
-	for (size_t i = 0; i < table->incident_count && r >= 0; i++)
-		r = store_read_incident(g->store, table->incidents[i], take_alert, table);
+	r = store_open_alerts(g->store, max, take_stored, t);
+	if (r == 1 || (r == 0 && t->n == max))
+		r = store_count_open(g->store, &all);
+	*left_out = all > t->n ? all - t->n : 0;
 	return r < 0 ? failed(g, r) : 0;
 }
 
 int
-gather_open(struct gather *g, struct gathered *out)
+gather_open(struct gather *g, size_t max, struct gathered *out)
 {
 	struct table stored = {0}, *t = &stored;
 
@@ -308,19 +365,18 @@ gather_open(struct gather *g, struct gathered *out)
 	/* The store first: what memory has is later. Alerts that are written meanwhile may be in
 	   neither, so they must come again: the number is that from before. */
 	out->seq = outbox_look(g->outbox, UINT64_MAX, 0, NULL, NULL).stored;
-	int r = read_incidents(g, t);
+	int r = read_open(g, max, t, &out->left_out);
 	if (r == 0)
 		outbox_look(g->outbox, 0, SIZE_MAX, take_later, t);
 	if (r == 0 && t->lost)
 		r = -ENOMEM;
-	if (r == 0 && t->n > 0) {
-		qsort(t->rows, t->n, sizeof(*t->rows), by_seq);
-		r = write_rows(t, out);
-	}
+	settle(t);
+	if (r == 0 && t->n > 0)
+		r = write_rows(t, max, out);
 	for (size_t i = 0; i < t->n; i++)
 		free(t->rows[i].line);
 	free(t->rows);
-	free(t->incidents);
+	free(t->closed);
 	if (r == -ENOMEM)
 		snprintf(g->why, sizeof(g->why), "out of memory");
 	return r;

@@ -210,10 +210,10 @@ take_open(void *arg, struct served_client *c, const json_t *request)
 	struct gathered g;
 
 	(void)request;
-	if (gather_open(&o->gather, &g) == 0) {
+	if (gather_open(&o->gather, GATHER_OPEN_MAX, &g) == 0) {
 		give_alerts(c, &g,
-			json_pack(
-				"{s:I, s:I}", "backlog", (json_int_t)0, "seq", (json_int_t)g.seq));
+			json_pack("{s:I, s:I, s:I}", "backlog", (json_int_t)0, "seq",
+				(json_int_t)g.seq, "left_out", (json_int_t)g.left_out));
 	} else {
 		free(g.text);
 		served_give_error(c, o->gather.why);

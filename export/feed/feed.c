@@ -317,6 +317,7 @@ take_alerts(struct feed *feed, const json_t *head, struct feed_batch *out)
 
 	out->backlog = number_of(head, "backlog");
 	out->up_to = number_of(head, "seq");
+	out->left_out = number_of(head, "left_out");
 	if (n > ALERTS_MAX)
 		return -EPROTO;
 	out->alerts = calloc(n + 1, sizeof(*out->alerts));

@@ -28,7 +28,10 @@ struct feed_batch {
 	struct sink_alert *alerts;
 	size_t n;
 	uint64_t backlog; /* alerts after the cursor, these included */
-	uint64_t up_to;   /* of feed_open_alerts: what is open was so after that number */
+	/* of feed_open_alerts */
+	uint64_t up_to;    /* what is open was so after that number */
+	uint64_t left_out; /* there were so many more, older than these, for which there is no room
+			    */
 };
 
 /* NULL: out of memory. Connects to nothing yet. */

@@ -381,6 +381,12 @@ begin_with_open(struct runner *r)
 		r->over |= status == -ECANCELED;
 		return false;
 	}
+	if (batch.left_out > 0)
+		tell(r,
+			"%s: %" PRIu64
+			" more findings are open, more than can be shown at once; each "
+			"is when it is next told of",
+			config_exporter_name(r->options.exporter), batch.left_out);
 	bool good = deliver_state(r, &batch);
 	if (good)
 		good = say_delivered(r, batch.up_to) == 0;

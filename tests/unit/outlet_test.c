@@ -7,7 +7,9 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sqlite3.h>
 
+#include "control/outlet/gather.h"
 #include "tests/unit/outlet_place.h"
 
 static uint64_t
@@ -264,6 +266,62 @@ each_finding_of_an_open_incident_is_told_as_it_was_last(void **state)
 }
 
 static void
+open_findings_past_the_bound_are_the_oldest_and_are_counted(void **state)
+{
+	struct place *p = *state;
+	struct gather gather = {.path = p->store, .outbox = p->outbox};
+	struct gathered some;
+
+	for (uint64_t i = 1; i <= 6; i++)
+		put_finding(p, 1 + i % 2, i, "open");
+	put_finding(p, 2, 1, "update");
+	await_stored(p, 7);
+	assert_int_equal(gather_open(&gather, 3, &some), 0);
+	assert_int_equal(some.n, 3);
+	assert_int_equal(some.left_out, 3);
+	assert_null(strstr(some.text, "\"seq\":4"));
+	assert_ptr_equal(strstr(some.text, "{\"seq\":5"), some.text);
+	assert_non_null(strstr(some.text, "\n{\"seq\":6"));
+	assert_non_null(strstr(some.text, "\n{\"seq\":7"));
+	free(some.text);
+	gather_end(&gather);
+}
+
+/* Each finding once, and none of an incident that closed since, whatever of it the store has. */
+static void
+what_memory_has_is_later_than_what_the_store_has(void **state)
+{
+	struct place *p = *state;
+	struct gather gather = {.path = p->store, .outbox = p->outbox};
+	struct gathered some;
+	char why[OUTBOX_WHY_MAX];
+	sqlite3 *db;
+
+	for (uint64_t i = 1; i <= 4; i++)
+		put(p, i, "open");
+	await_stored(p, 4);
+	assert_int_equal(sqlite3_open(p->store, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	put(p, 2, "update");
+	put(p, 3, "closed");
+	put(p, 2, "update");
+	while (!outbox_trouble(p->outbox, why))
+		sched_yield();
+	put(p, 5, "open");
+	assert_int_equal(gather_open(&gather, 100, &some), 0);
+	assert_int_equal(some.n, 4);
+	assert_ptr_equal(strstr(some.text, "{\"seq\":1,"), some.text);
+	assert_non_null(strstr(some.text, "\n{\"seq\":4,"));
+	assert_non_null(strstr(some.text, "\n{\"seq\":7,"));
+	assert_non_null(strstr(some.text, "\n{\"seq\":8,"));
+	assert_int_equal(some.seq, 4);
+	free(some.text);
+	gather_end(&gather);
+	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_close(db);
+}
+
+static void
 open_incidents_are_known_while_the_store_fails(void **state)
 {
 	struct place *p = *state;
@@ -376,6 +434,8 @@ main(void)
 		TEST(each_finding_of_an_open_incident_is_told_as_it_was_last),
 		cmocka_unit_test_setup_teardown(
 			open_incidents_are_known_while_the_store_fails, set_up, tear_down),
+		TEST(open_findings_past_the_bound_are_the_oldest_and_are_counted),
+		TEST(what_memory_has_is_later_than_what_the_store_has),
 		TEST(counters_are_what_control_made_last),
 		TEST(reload_is_told_to_who_waits_and_what_came_of_it_comes_back),
 		TEST(question_for_a_reload_waits_for_one),

@@ -26,6 +26,7 @@ struct world {
 	unsigned away; /* so many calls fail first */
 	unsigned lost; /* so many "delivered" fail first */
 	unsigned open; /* alerts of open_alerts */
+	unsigned more; /* that it left out */
 	/* The destination: a letter for each call of send, the last one for all others.
 	   d done, r retry, h retry after half, x refused if it has alert `bad` */
 	const char *script;
@@ -173,7 +174,7 @@ fake_open_alerts(void *arg, struct feed_batch *out)
 {
 	struct world *w = arg;
 
-	*out = (struct feed_batch){.up_to = w->told};
+	*out = (struct feed_batch){.up_to = w->told, .left_out = w->more};
 	if (w->away > 0) {
 		w->away--;
 		return -ECONNREFUSED;
@@ -487,6 +488,23 @@ open_alerts_come_all_at_once(void **state)
 	run(w);
 	assert_int_equal(w->most, 9);
 	assert_string_equal(w->got, "1 2 3 4 5 6 7 8 9 ");
+	assert_string_equal(w->said, "");
+	end(w);
+}
+
+static void
+open_alerts_that_were_too_many_are_told(void **state)
+{
+	struct world *w = world_of("");
+
+	(void)state;
+	w->state = true;
+	w->told = w->open = 3;
+	w->more = 7;
+	run(w);
+	assert_string_equal(w->got, "1 2 3 ");
+	assert_non_null(strstr(w->said, "7 more findings are open"));
+	assert_int_equal(w->cursor, 3);
 	end(w);
 }
 
@@ -558,6 +576,7 @@ main(void)
 		cmocka_unit_test(many_that_are_refused_are_told_in_few_lines),
 		cmocka_unit_test(state_begins_with_what_is_open_and_goes_on_after_it),
 		cmocka_unit_test(open_alerts_come_all_at_once),
+		cmocka_unit_test(open_alerts_that_were_too_many_are_told),
 		cmocka_unit_test(state_of_which_nothing_is_open_is_told_too),
 		cmocka_unit_test(ticks_come_while_there_is_nothing_to_send),
 		cmocka_unit_test(sink_that_cannot_be_opened_is_named_with_its_line),
