@@ -130,6 +130,8 @@ aggr_open(struct aggr *a, const struct config *config)
 
 		class->subjects = memory_take(capacity * sizeof(*class->subjects));
 		rc = class->subjects == NULL ? -ENOMEM : table_open(&class->table, capacity);
+		class->table.values = (const uint8_t *)class->subjects;
+		class->table.value_bytes = sizeof(*class->subjects);
 	}
 	if (rc != 0)
 		aggr_close(a);
@@ -368,7 +370,12 @@ view_find(struct aggr *a, struct aggr_view *v)
 
 	if (!addr_subject(a, v, SUBJECT_SOURCE, &flow->client) ||
 		!addr_subject(a, v, SUBJECT_PREFIX, &prefix) ||
-		!addr_subject(a, v, SUBJECT_SERVER, &flow->server) || !account_subject(a, v))
+		!addr_subject(a, v, SUBJECT_SERVER, &flow->server))
+		return false;
+	v->keys->client->at[SUBJECT_SOURCE] = v->index[SUBJECT_SOURCE];
+	v->keys->client->at[SUBJECT_PREFIX] = v->index[SUBJECT_PREFIX];
+	v->keys->server->at[SUBJECT_SERVER] = v->index[SUBJECT_SERVER];
+	if (!account_subject(a, v))
 		return false;
 	v->pair = pair_get(a, v, SUBJECT_SOURCE, true);
 	return v->pair != NULL;

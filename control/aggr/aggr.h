@@ -176,9 +176,11 @@ struct aggr_keys {
 	uint64_t of[SUBJECT_TYPE_COUNT]; /* in the tables */
 	uint64_t pair[2];                /* of source and of prefix, with the account */
 	bool name_as_sent;               /* the account's name, in lower case, is as it was sent */
-	/* Where they probably stand, as aggr_ahead saw it, or TABLE_NONE. */
+	/* Where they probably stand, as they did lately or as aggr_ahead saw it, or TABLE_NONE. */
 	uint32_t guess_of[SUBJECT_TYPE_COUNT];
 	uint32_t guess_pair[2];
+	struct aggr_recent *client; /* or of another address by now */
+	struct aggr_recent *server;
 };
 
 #define AGGR_RECENT_BITS 11
@@ -188,7 +190,8 @@ struct aggr_recent {
 	struct addr addr;
 	uint64_t of;
 	uint64_t prefix;
-	uint64_t thing; /* hll_hash; 0: not asked for yet */
+	uint64_t thing;                  /* hll_hash; 0: not asked for yet */
+	uint32_t at[SUBJECT_TYPE_COUNT]; /* where it, and its prefix, stood last, or TABLE_NONE */
 };
 
 /* What an event touched. Valid until the next. */

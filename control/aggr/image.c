@@ -1,5 +1,5 @@
 /*
- * The tables as an image. Places in the buckets are not saved: they are found again from the
+ * The tables as an image. Places in the lines are not saved: they are found again from the
  * hashes. A window's wide block is known by a pointer, which is saved as it is, with where the pool
  * stood.
  */
@@ -8,17 +8,11 @@
 #include "control/aggr/aggr.h"
 
 static void
-fill_buckets(struct table *t)
+fill_lines(struct table *t)
 {
-	for (uint32_t i = 0; i < t->fresh; i++) {
-		struct table_link *link = &t->links[i];
-		uint32_t *bucket = table_bucket(t, link->hash);
-
-		if (link->list == TABLE_LISTS)
-			continue; /* free: its chain is that of the free ones */
-		link->chain = *bucket;
-		*bucket = i;
-	}
+	for (uint32_t i = 0; i < t->fresh; i++)
+		if (t->links[i].list != TABLE_LISTS)
+			table_place(t, i);
 }
 
 void
@@ -35,7 +29,7 @@ table_image(struct table *t, struct image *image)
 	t->fresh = image_count(image, t->fresh, t->capacity);
 	image_bytes(image, t->links, (size_t)t->fresh * sizeof(*t->links));
 	if (image->loads)
-		fill_buckets(t);
+		fill_lines(t);
 }
 
 void

@@ -5,7 +5,7 @@
  * The tables are far larger than any cache, and an event touches forty lines
  * of them all over memory: one after the other they would take microseconds,
  * asked for together they take as long as one. What stands where is only known
- * step by step (bucket, link, values, blocks), so each step is taken for a batch of
+ * step by step (line, link and values, blocks), so each step is taken for a batch of
  * events before the next: enough requests are then under way at a time.
  */
 #include "control/aggr/internal.h"
@@ -56,6 +56,8 @@ recent(struct aggr *a, const struct addr *addr)
 	r->of = siphash_table(&a->key, addr, sizeof(*addr));
 	r->prefix = siphash_table(&a->key, &prefix, sizeof(prefix));
 	r->thing = 0;
+	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
+		r->at[type] = TABLE_NONE;
 	return r;
 }
 
@@ -73,34 +75,50 @@ void
 aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 {
 	const struct event_flow *flow = &event->head.flow;
-	const struct aggr_recent *r = recent(a, &flow->client);
+	const struct aggr_recent *client, *server;
 	uint64_t *of = keys->of;
 	bool folded = false;
 
-	of[SUBJECT_SOURCE] = r->of;
-	of[SUBJECT_PREFIX] = r->prefix;
-	r = recent(a, &flow->server);
-	of[SUBJECT_SERVER] = r->of;
+	/* The one may have the other's place. */
+	client = keys->client = recent(a, &flow->client);
+	of[SUBJECT_SOURCE] = client->of;
+	of[SUBJECT_PREFIX] = client->prefix;
+	keys->guess_of[SUBJECT_SOURCE] = client->at[SUBJECT_SOURCE];
+	keys->guess_of[SUBJECT_PREFIX] = client->at[SUBJECT_PREFIX];
+	server = keys->server = recent(a, &flow->server);
+	of[SUBJECT_SERVER] = server->of;
+	keys->guess_of[SUBJECT_SERVER] = server->at[SUBJECT_SERVER];
 	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
+	keys->guess_of[SUBJECT_ACCOUNT] = TABLE_NONE;
 	if (key_has_account(event))
 		of[SUBJECT_ACCOUNT] =
 			aggr_name_key(a, event->text, event->auth.username_len, &folded);
 	keys->name_as_sent = !folded;
-	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
-		keys->guess_of[type] = TABLE_NONE;
 	keys->guess_pair[0] = keys->guess_pair[1] = TABLE_NONE;
 	keys->pair[0] = key_pair(SUBJECT_SOURCE, of[SUBJECT_SOURCE], of[SUBJECT_ACCOUNT]);
 	keys->pair[1] = key_pair(SUBJECT_PREFIX, of[SUBJECT_PREFIX], of[SUBJECT_ACCOUNT]);
 }
 
-/* With bucket and link at hand. */
+/* Where a subject stood lately, or its line, which says where. */
+static void
+ask_for_place(const struct aggr_class *class, const struct aggr_keys *keys, enum subject_type type)
+{
+	if (keys->guess_of[type] != TABLE_NONE)
+		prefetch_write(&class->table.links[keys->guess_of[type]]);
+	else
+		table_prefetch_line(&class->table, keys->of[type]);
+}
+
+/* With the places at hand. */
 static void
 ask_for_values(const struct aggr *a, struct aggr_keys *keys)
 {
 	for (unsigned type = 0; type < SUBJECT_SERVER; type++) {
 		const struct aggr_class *class = &a->class[type];
-		uint32_t guess = table_guess(&class->table, keys->of[type]);
+		uint32_t guess = keys->guess_of[type];
 
+		if (guess == TABLE_NONE || !table_is_at(&class->table, keys->of[type], guess))
+			guess = table_guess(&class->table, keys->of[type]);
 		keys->guess_of[type] = guess;
 		if (guess != TABLE_NONE)
 			table_prefetch_value(class->subjects, sizeof(*class->subjects), guess);
@@ -114,20 +132,24 @@ ask_for_values(const struct aggr *a, struct aggr_keys *keys)
 	}
 }
 
-/* The blocks of who tries much. */
+/* With links and values at hand: who stands beside them, and the blocks of who tries much. */
 static void
-ask_for_blocks(const struct aggr *a, const struct aggr_keys *keys)
+ask_for_more(const struct aggr *a, const struct aggr_keys *keys)
 {
 	for (unsigned type = 0; type < SUBJECT_SERVER; type++) {
 		const struct aggr_subject *s = a->class[type].subjects;
 
 		if (keys->guess_of[type] == TABLE_NONE)
 			continue;
+		table_prefetch_beside(&a->class[type].table, keys->guess_of[type]);
 		s += keys->guess_of[type];
 		passwords_ahead(&s->passwords, &a->passwords);
 		if (s->many != BLOCKS_NONE)
 			prefetch_write(blocks_at(&a->many, s->many));
 	}
+	for (unsigned i = 0; i < 2; i++)
+		if (keys->guess_pair[i] != TABLE_NONE)
+			table_prefetch_beside(&a->pair_table, keys->guess_pair[i]);
 }
 
 /* Servers are few, and each event has one: they are at hand. */
@@ -135,23 +157,17 @@ void
 aggr_ahead(const struct aggr *a, struct aggr_keys *keys, enum table_step step)
 {
 	switch (step) {
-	case TABLE_STEP_BUCKET:
+	case TABLE_STEP_LINE:
 		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
-			table_prefetch_bucket(&a->class[type].table, keys->of[type]);
+			ask_for_place(&a->class[type], keys, (enum subject_type)type);
 		for (unsigned i = 0; i < 2; i++)
-			table_prefetch_bucket(&a->pair_table, keys->pair[i]);
-		break;
-	case TABLE_STEP_LINK:
-		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
-			table_prefetch_link(&a->class[type].table, keys->of[type]);
-		for (unsigned i = 0; i < 2; i++)
-			table_prefetch_link(&a->pair_table, keys->pair[i]);
+			table_prefetch_line(&a->pair_table, keys->pair[i]);
 		break;
 	case TABLE_STEP_VALUES:
 		ask_for_values(a, keys);
 		break;
 	case TABLE_STEP_MORE:
-		ask_for_blocks(a, keys);
+		ask_for_more(a, keys);
 		break;
 	case TABLE_STEPS:
 		break;

@@ -1,11 +1,17 @@
 /*
  * Theory of operation.
  *
- * Chained hashing over an array of links; each link is also on exactly one of
- * the lists, oldest first: one for each grade of evidence, each twice the one
- * below. An insertion into a full table takes the oldest of the lowest list
- * that has any, so a flood of addresses evicts its own, never one that has
- * done more than each of them.
+ * Lines of twelve places in an open hash, and an array of links that they point to.
+ * An entry stands in the line of its hash, or, where that was full, in the next
+ * that was not; each line that it did not fit in counts it in `past`, so that a
+ * search ends with the first line that nobody went past, and what is taken out
+ * leaves no trace. There are three places for each two entries, so lines that
+ * overflow are few.
+ *
+ * Each link is on exactly one of the lists, oldest first: one for each grade of
+ * evidence, each twice the one below. An insertion into a full table takes the
+ * oldest of the lowest list that has any, so a flood of addresses evicts its
+ * own, never one that has done more than each of them.
  *
  * An attacker who knows this makes each of his addresses look half guilty.
  * Those of a grade never touch a higher one: to push out who has failed eight
@@ -37,19 +43,16 @@ static const uint8_t most[TABLE_LISTS] = {
 int
 table_open(struct table *t, uint32_t capacity)
 {
-	uint32_t buckets = 64;
+	uint32_t lines = capacity / TABLE_USUAL + 1;
 
-	while (buckets < capacity)
-		buckets *= 2;
-	*t = (struct table){.capacity = capacity, .bucket_mask = buckets - 1, .free = TABLE_NONE};
+	_Static_assert(TABLE_USUAL < TABLE_SLOTS, "there is always a free place");
+	*t = (struct table){.capacity = capacity, .line_count = lines, .free = TABLE_NONE};
 	t->links = memory_take(capacity * sizeof(*t->links));
-	t->buckets = memory_take(buckets * sizeof(*t->buckets));
-	if (t->links == NULL || t->buckets == NULL) {
+	t->lines = memory_take(lines * sizeof(*t->lines));
+	if (t->links == NULL || t->lines == NULL) {
 		table_close(t);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < buckets; i++)
-		t->buckets[i] = TABLE_NONE;
 	for (unsigned list = 0; list < TABLE_LISTS; list++)
 		t->oldest[list] = t->newest[list] = TABLE_NONE;
 	return 0;
@@ -59,7 +62,7 @@ void
 table_close(struct table *t)
 {
 	memory_give(t->links, t->capacity * sizeof(*t->links));
-	memory_give(t->buckets, (t->bucket_mask + 1) * sizeof(*t->buckets));
+	memory_give(t->lines, t->line_count * sizeof(*t->lines));
 	*t = (struct table){0};
 }
 
@@ -67,17 +70,74 @@ void
 table_touch_memory(struct table *t)
 {
 	memory_touch(t->links, t->capacity * sizeof(*t->links));
-	memory_touch(t->buckets, (t->bucket_mask + 1) * sizeof(*t->buckets));
+	memory_touch(t->lines, t->line_count * sizeof(*t->lines));
+}
+
+static struct table_line *
+next_line(const struct table *t, struct table_line *line)
+{
+	return line + 1 < t->lines + t->line_count ? line + 1 : t->lines;
+}
+
+/* The entry with this hash of those that stand in slots of tagged, from `first` on. */
+static inline uint32_t
+find_in(const struct table *t, const struct table_line *line, uint64_t hash, uint64_t tagged,
+	unsigned first)
+{
+	for (; tagged != 0; tagged &= tagged - 1) {
+		unsigned at = first + (unsigned)__builtin_ctzll(tagged) / 8;
+
+		if (at < line->len && t->links[line->index[at]].hash == hash)
+			return line->index[at];
+	}
+	return TABLE_NONE;
 }
 
 uint32_t
 table_find(const struct table *t, uint64_t hash)
 {
-	uint32_t i = *table_bucket(t, hash);
+	struct table_line *line = table_line(t, hash);
 
-	while (i != TABLE_NONE && t->links[i].hash != hash)
-		i = t->links[i].chain;
-	return i;
+	for (;; line = next_line(t, line)) {
+		const struct table_tagged tagged = table_tagged(line, hash);
+		uint32_t index = find_in(t, line, hash, tagged.low, 0);
+
+		if (index == TABLE_NONE)
+			index = find_in(t, line, hash, tagged.high, 8);
+		if (index != TABLE_NONE || line->past == 0)
+			return index;
+	}
+}
+
+void
+table_place(struct table *t, uint32_t index)
+{
+	uint64_t hash = t->links[index].hash;
+	struct table_line *line = table_line(t, hash);
+
+	for (; line->len == TABLE_SLOTS; line = next_line(t, line))
+		line->past++;
+	line->tag[line->len] = table_tag(hash);
+	line->index[line->len++] = index;
+}
+
+/* Take an entry out of its line. */
+static void
+displace(struct table *t, uint32_t index)
+{
+	struct table_line *line = table_line(t, t->links[index].hash);
+	unsigned at;
+
+	for (;; line = next_line(t, line)) {
+		for (at = 0; at < line->len && line->index[at] != index; at++)
+			;
+		if (at < line->len)
+			break;
+		line->past--;
+	}
+	line->len--;
+	line->tag[at] = line->tag[line->len];
+	line->index[at] = line->index[line->len];
 }
 
 static void
@@ -146,16 +206,6 @@ victim(const struct table *t)
 	return oldest_from(t, TABLE_IDLE);
 }
 
-static void
-chain_remove(struct table *t, uint32_t index)
-{
-	uint32_t *at = table_bucket(t, t->links[index].hash);
-
-	while (*at != index)
-		at = &t->links[*at].chain;
-	*at = t->links[index].chain;
-}
-
 /*
  * Who is evicted was not used for long, so all of it is far away. In a full table one follows the
  * other: ask for what the next needs, and for the one after it.
@@ -167,12 +217,15 @@ ask_for_next(const struct table *t, unsigned list)
 
 	if (t->oldest[list] == TABLE_NONE)
 		return;
-	table_prefetch_bucket(t, next->hash);
-	if (next->newer != TABLE_NONE)
-		prefetch_write(&t->links[next->newer]);
+	table_prefetch_line(t, next->hash);
+	if (next->newer == TABLE_NONE)
+		return;
+	prefetch_write(&t->links[next->newer]);
+	if (t->values != NULL)
+		table_prefetch_value(t->values, t->value_bytes, next->newer);
 }
 
-/* Take the next to be evicted out of its chain and list. */
+/* Take the next to be evicted out of its line and list. */
 static uint32_t
 detach_victim(struct table *t)
 {
@@ -183,7 +236,7 @@ detach_victim(struct table *t)
 	t->evicted++;
 	list_remove(t, index);
 	ask_for_next(t, t->links[index].list);
-	chain_remove(t, index);
+	displace(t, index);
 	return index;
 }
 
@@ -202,7 +255,7 @@ table_evict(struct table *t)
 	if (index == TABLE_NONE)
 		return TABLE_NONE;
 	t->links[index].list = TABLE_LISTS;
-	t->links[index].chain = t->free;
+	t->links[index].older = t->free;
 	t->free = index;
 	t->in_use--;
 	return index;
@@ -215,7 +268,7 @@ take_free(struct table *t)
 	uint32_t index = t->free;
 
 	if (index != TABLE_NONE)
-		t->free = t->links[index].chain;
+		t->free = t->links[index].older;
 	else if (t->fresh < t->capacity)
 		index = t->fresh++;
 	else
@@ -228,7 +281,6 @@ uint32_t
 table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted)
 {
 	uint32_t index = take_free(t);
-	uint32_t *bucket = table_bucket(t, hash);
 
 	*evicted = index == TABLE_NONE;
 	if (*evicted)
@@ -237,8 +289,7 @@ table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted
 		return TABLE_NONE;
 	t->inserted++;
 	t->links[index].hash = hash;
-	t->links[index].chain = *bucket;
-	*bucket = index;
+	table_place(t, index);
 	list_append(t, index, list);
 	return index;
 }

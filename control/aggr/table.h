@@ -4,15 +4,17 @@
  * of the same capacity and uses the index.
  *
  * Where an entry stands depends on the hash's key, so nothing here walks the
- * buckets: what is evicted depends on the order of use alone, and two runs
+ * lines: what is evicted depends on the order of use alone, and two runs
  * with two keys evict the same.
  */
 #ifndef SMTAP_CONTROL_AGGR_TABLE_H
 #define SMTAP_CONTROL_AGGR_TABLE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/prefetch.h"
 
@@ -32,19 +34,37 @@ enum table_list {
 
 struct table_link {
 	uint64_t hash;
-	uint32_t chain; /* next in the bucket, or next free */
-	uint32_t older;
+	uint32_t older; /* or next free */
 	uint32_t newer;
 	uint8_t list; /* enum table_list; TABLE_LISTS: free */
 };
 
-/* Of an entry, at a capacity that is a power of two. */
-#define TABLE_ENTRY_BYTES (sizeof(struct table_link) + sizeof(uint32_t))
+#define TABLE_SLOTS 12u /* of a line */
+#define TABLE_USUAL 8u  /* entries for each line of a full table, so that few lines overflow */
+
+/* A line of the cache: where entries stand, each with a tag, so that a search reads no link but,
+   nearly always, the one that it looks for; and hardly any for what is not there. */
+struct table_line {
+	_Alignas(64) uint8_t tag[TABLE_SLOTS];
+	uint8_t len;
+	uint8_t reserved;
+	uint16_t past; /* entries that stand in a line after this one, since it was full */
+	uint32_t index[TABLE_SLOTS];
+};
+
+_Static_assert(sizeof(struct table_line) == 64, "a line of the cache");
+_Static_assert(offsetof(struct table_line, index) == 16, "tags are looked at as two words");
+
+/* Of an entry, of a large table. */
+#define TABLE_ENTRY_BYTES \
+	(sizeof(struct table_link) + (sizeof(struct table_line) + TABLE_USUAL - 1) / TABLE_USUAL)
 
 struct table {
 	struct table_link *links; /* owned; capacity */
-	uint32_t *buckets;        /* owned; a power of two */
-	uint32_t bucket_mask;
+	struct table_line *lines; /* owned; line_count */
+	const uint8_t *values;    /* the owner's, to be asked for before one is evicted; or NULL */
+	size_t value_bytes;
+	uint32_t line_count;
 	uint32_t capacity;
 	uint32_t in_use;
 	uint32_t fresh; /* links from here on were never used */
@@ -87,6 +107,9 @@ uint32_t table_find(const struct table *t, uint64_t hash);
  */
 uint32_t table_insert(struct table *t, uint64_t hash, enum table_list list, bool *evicted);
 
+/* For table_image: put an entry that has its hash, and stands in no line, into one. */
+void table_place(struct table *t, uint32_t index);
+
 /* Free the entry that is next to be evicted; its index, or TABLE_NONE when all are pinned. */
 uint32_t table_evict(struct table *t);
 
@@ -97,64 +120,88 @@ void table_victims(const struct table *t, uint32_t out[2]);
 void table_touch(struct table *t, uint32_t index, enum table_list list);
 
 /* Not by the low bits: hashes that are never 0 have one of them set. */
-static inline uint32_t *
-table_bucket(const struct table *t, uint64_t hash)
+static inline struct table_line *
+table_line(const struct table *t, uint64_t hash)
 {
-	return &t->buckets[hash >> 16 & t->bucket_mask];
+	return &t->lines[(hash >> 32) * t->line_count >> 32];
+}
+
+static inline uint8_t
+table_tag(uint64_t hash)
+{
+	return (uint8_t)(hash >> 16);
+}
+
+/*
+ * Bit 7 of the byte of each slot in which the tag stands is set, and maybe that of one after it,
+ * or past the slots in use: slots from 0 on in low, from 8 on in high.
+ */
+struct table_tagged {
+	uint64_t low;
+	uint64_t high;
+};
+
+static inline uint64_t
+table_bytes_of(uint64_t word, uint64_t tags)
+{
+	uint64_t off = word ^ tags;
+
+	return (off - 0x0101010101010101ULL) & ~off & 0x8080808080808080ULL;
+}
+
+static inline struct table_tagged
+table_tagged(const struct table_line *line, uint64_t hash)
+{
+	const uint64_t tags = table_tag(hash) * 0x0101010101010101ULL;
+	uint64_t word[2];
+
+	memcpy(word, line->tag, sizeof(word));
+	return (struct table_tagged){
+		table_bytes_of(le64toh(word[0]), tags), table_bytes_of(le64toh(word[1]), tags)};
 }
 
 /* For prefetching, each step some time after the one before. */
 static inline void
-table_prefetch_bucket(const struct table *t, uint64_t hash)
+table_prefetch_line(const struct table *t, uint64_t hash)
 {
-	prefetch_write(table_bucket(t, hash));
+	prefetch_write(table_line(t, hash));
 }
 
 enum table_step {
-	TABLE_STEP_BUCKET,
-	TABLE_STEP_LINK,
-	TABLE_STEP_VALUES,
-	TABLE_STEP_MORE, /* what the values refer to; nothing of the table itself */
+	TABLE_STEP_LINE,
+	TABLE_STEP_VALUES, /* and the link */
+	TABLE_STEP_MORE,   /* what these refer to */
 	TABLE_STEPS
 };
 
-static inline uint32_t
-table_first(const struct table *t, uint64_t hash)
-{
-	return *table_bucket(t, hash);
-}
-
-static inline void
-table_prefetch_link(const struct table *t, uint64_t hash)
-{
-	uint32_t index = table_first(t, hash);
-
-	if (index != TABLE_NONE)
-		prefetch_write(&t->links[index]);
-}
-
-/*
- * With the first link at hand: where hash probably stands, or TABLE_NONE. Asks for the links
- * that table_touch changes: those beside it in its list.
- */
+/* With the line at hand: where hash probably stands, or TABLE_NONE. Asks for the link. */
 static inline uint32_t
 table_guess(const struct table *t, uint64_t hash)
 {
-	uint32_t index = table_first(t, hash);
-	const struct table_link *link = &t->links[index];
+	const struct table_line *line = table_line(t, hash);
+	const struct table_tagged tagged = table_tagged(line, hash);
+	unsigned at = TABLE_SLOTS;
 
-	if (index == TABLE_NONE)
+	if (tagged.low != 0)
+		at = (unsigned)__builtin_ctzll(tagged.low) / 8;
+	else if (tagged.high != 0)
+		at = 8 + (unsigned)__builtin_ctzll(tagged.high) / 8;
+	if (at >= line->len)
 		return TABLE_NONE;
-	if (link->hash != hash) {
-		if (link->chain != TABLE_NONE)
-			prefetch_write(&t->links[link->chain]);
-		return link->chain;
-	}
+	prefetch_write(&t->links[line->index[at]]);
+	return line->index[at];
+}
+
+/* With the link at hand: ask for those beside it in its list, which table_touch changes. */
+static inline void
+table_prefetch_beside(const struct table *t, uint32_t guess)
+{
+	const struct table_link *link = &t->links[guess];
+
 	if (link->older != TABLE_NONE)
 		prefetch_write(&t->links[link->older]);
 	if (link->newer != TABLE_NONE)
 		prefetch_write(&t->links[link->newer]);
-	return index;
 }
 
 /* All lines of a value. */
@@ -170,12 +217,17 @@ table_prefetch_value(const void *values, size_t bytes, uint32_t index)
 		prefetch_write(value + bytes - 1);
 }
 
-/* As table_find, where table_guess gave the guess since the entry was last seen. */
+static inline bool
+table_is_at(const struct table *t, uint64_t hash, uint32_t index)
+{
+	return t->links[index].hash == hash && t->links[index].list != TABLE_LISTS;
+}
+
+/* As table_find; guess: where it may stand, or TABLE_NONE. */
 static inline uint32_t
 table_find_guessed(const struct table *t, uint64_t hash, uint32_t guess)
 {
-	if (guess != TABLE_NONE && t->links[guess].hash == hash &&
-		t->links[guess].list != TABLE_LISTS)
+	if (guess != TABLE_NONE && table_is_at(t, hash, guess))
 		return guess;
 	return table_find(t, hash);
 }

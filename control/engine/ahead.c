@@ -74,7 +74,7 @@ ask(const struct engine *engine, struct ahead_event *of, enum table_step step)
 {
 	if (of->event->head.type == EVENT_AUTH)
 		aggr_ahead(&engine->aggr, &of->keys, step);
-	for (unsigned i = 0; step != TABLE_STEP_MORE && i < of->places; i++)
+	for (unsigned i = 0; i < of->places; i++)
 		track_ahead(&engine->track, &of->place[i], step);
 }
 
@@ -97,9 +97,8 @@ engine_ahead(struct engine *engine, const struct event *events, unsigned n)
 	for (unsigned i = 0; i < ahead->len; i++) {
 		fill(engine, &events[i], &ahead->of[i]);
 		fill_places(&ahead->of[i]);
-		ask(engine, &ahead->of[i], TABLE_STEP_BUCKET);
+		ask(engine, &ahead->of[i], TABLE_STEP_LINE);
 	}
-	ask_all(engine, TABLE_STEP_LINK);
 	ask_all(engine, TABLE_STEP_VALUES);
 	ask_all(engine, TABLE_STEP_MORE);
 }

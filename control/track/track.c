@@ -83,6 +83,14 @@ memory_open(struct track *t)
 	return rc;
 }
 
+/* Whoever gives way is far away: its table asks memory for it. */
+static void
+know_values(struct table *table, const struct track_subject *values)
+{
+	table->values = (const uint8_t *)values;
+	table->value_bytes = sizeof(*values);
+}
+
 int
 track_open(struct track *t, const struct config *config, const struct siphash_key *key)
 {
@@ -102,9 +110,13 @@ track_open(struct track *t, const struct config *config, const struct siphash_ke
 		rc = taken_open(&t->taken);
 	if (rc == 0)
 		rc = habits_open(&t->habits);
-	if (rc != 0)
+	if (rc != 0) {
 		track_close(t);
-	return rc;
+		return rc;
+	}
+	know_values(&t->table, t->subjects);
+	know_values(&t->account_table, t->subjects + config->aggr_trackers);
+	return 0;
 }
 
 int
@@ -217,11 +229,8 @@ track_ahead(const struct track *t, struct track_place *place, enum table_step st
 	const struct table *table = account ? &t->account_table : &t->table;
 
 	switch (step) {
-	case TABLE_STEP_BUCKET:
-		table_prefetch_bucket(table, place->hash);
-		break;
-	case TABLE_STEP_LINK:
-		table_prefetch_link(table, place->hash);
+	case TABLE_STEP_LINE:
+		table_prefetch_line(table, place->hash);
 		break;
 	case TABLE_STEP_VALUES:
 		place->guess = table_guess(table, place->hash);
@@ -230,6 +239,9 @@ track_ahead(const struct track *t, struct track_place *place, enum table_step st
 				sizeof(*t->subjects), place->guess);
 		break;
 	case TABLE_STEP_MORE:
+		if (place->guess != TABLE_NONE)
+			table_prefetch_beside(table, place->guess);
+		break;
 	case TABLE_STEPS:
 		break;
 	}

@@ -241,6 +241,40 @@ pinned_entries_are_never_evicted(void **state)
 	table_close(&t);
 }
 
+/* As many as fit into several lines, all of one line, with few tags. */
+static void
+entries_that_overflow_their_line_are_found_until_they_go(void **state)
+{
+	const uint64_t line = 0x12345678ULL << 32;
+	uint32_t index[40];
+	struct table t;
+	bool evicted;
+
+	(void)state;
+	assert_int_equal(table_open(&t, 100), 0);
+	for (uint64_t i = 0; i < 40; i++) {
+		index[i] = table_insert(&t, line | i % 3 << 16 | i, TABLE_IDLE, &evicted);
+		table_insert(&t, mix(i), TABLE_PINNED, &evicted);
+	}
+	/* The oldest go first: of each line, some that stand in it and some that stand past it. */
+	for (uint64_t gone = 0; gone <= 40; gone++) {
+		for (uint64_t i = 0; i < 40; i++)
+			assert_int_equal(table_find(&t, line | i % 3 << 16 | i),
+				i < gone ? TABLE_NONE : index[i]);
+		for (uint64_t i = 0; i < 40; i++)
+			assert_int_not_equal(table_find(&t, mix(i)), TABLE_NONE);
+		assert_int_equal(table_find(&t, line | 1 << 16 | 999), TABLE_NONE);
+		assert_int_equal(table_evict(&t), gone < 40 ? index[gone] : TABLE_NONE);
+	}
+	for (uint64_t i = 0; i < 40; i++)
+		table_touch(&t, table_find(&t, mix(i)), TABLE_IDLE);
+	while (table_evict(&t) != TABLE_NONE)
+		;
+	for (uint32_t i = 0; i < t.line_count; i++)
+		assert_int_equal(t.lines[i].len + t.lines[i].past, 0);
+	table_close(&t);
+}
+
 /* sets and estimates */
 
 static void
@@ -517,6 +551,7 @@ main(void)
 		T(a_flood_of_low_entries_evicts_itself),
 		T(high_entries_leave_a_quarter_to_others),
 		T(pinned_entries_are_never_evicted),
+		T(entries_that_overflow_their_line_are_found_until_they_go),
 		T(an_estimate_is_within_a_third_of_the_truth),
 		T(passwords_are_told_apart_up_to_a_bound),
 		T(a_full_set_lets_go_of_the_oldest),
