@@ -129,6 +129,7 @@ weigh(const struct track_subject *s, const struct config *c)
 
 const struct tracked_detector tracked_distributed_prefix = {
 	.event_types = TRACKED_ON(AUTH),
+	.v6_only = true,
 	.confidence = 80,
 	.things = {THING_NONE, THING_ACCOUNT},
 	.read = read_auth,

@@ -160,6 +160,7 @@ weigh(const struct track_subject *s, const struct config *c)
 
 const struct tracked_detector tracked_relay_burst = {
 	.event_types = TRACKED_ON(RCPT) | TRACKED_ON(MAIL) | TRACKED_ON(AUTH),
+	.logins_only = true,
 	.confidence = 75,
 	.knows = TRACK_ROLE_DOMAINS,
 	.doubt = 15,

@@ -25,6 +25,8 @@ enum tracked_thing { THING_NONE, THING_TARGET, THING_ACCOUNT, THING_SOURCE, THIN
 
 struct tracked_detector {
 	uint32_t event_types; /* bits 1 << enum event_type */
+	bool logins_only;     /* of AUTH it reads none that did not work */
+	bool v6_only;         /* ... or none of IPv4 */
 	unsigned confidence;  /* 0..100 */
 	unsigned knows;       /* TRACK_ROLE_*: what it has to know of the site */
 	unsigned doubt;       /* less confidence when that is learned */

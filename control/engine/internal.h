@@ -28,10 +28,15 @@ struct ahead {
 	unsigned next;
 };
 
+/* What tracked_detector.logins_only and v6_only tell apart, as bits; 0 for all but AUTH. */
+#define TRACKED_LOGIN 1u
+#define TRACKED_V6 2u
+#define TRACKED_SORTS 4u
+
 /* The detectors of track by what they read, in their own order. */
 struct tracked_order {
-	uint8_t of[EVENT_TYPE_COUNT][DETECTOR_COUNT - DETECTOR_TRACKED_FIRST];
-	uint8_t len[EVENT_TYPE_COUNT];
+	uint8_t of[EVENT_TYPE_COUNT][TRACKED_SORTS][DETECTOR_COUNT - DETECTOR_TRACKED_FIRST];
+	uint8_t len[EVENT_TYPE_COUNT][TRACKED_SORTS];
 };
 
 struct engine {

@@ -272,23 +272,44 @@ take_note(struct engine *engine, unsigned detector, const struct track_note *not
 	track_settle(&engine->track, s, evidence);
 }
 
+static bool
+reads(const struct tracked_detector *d, unsigned type, unsigned sort)
+{
+	if (!(d->event_types & 1u << type))
+		return false;
+	if (type != EVENT_AUTH)
+		return sort == 0;
+	return (!d->logins_only || (sort & TRACKED_LOGIN)) && (!d->v6_only || (sort & TRACKED_V6));
+}
+
+static unsigned
+sort_of(const struct event *event)
+{
+	if (event->head.type != EVENT_AUTH)
+		return 0;
+	return (event->auth.outcome == OUTCOME_SUCCESS ? TRACKED_LOGIN : 0) |
+	       (addr_is_v4(&event->head.flow.client) ? 0 : TRACKED_V6);
+}
+
 void
 tracked_order(struct tracked_order *order)
 {
 	memset(order, 0, sizeof(*order));
 	for (unsigned d = DETECTOR_TRACKED_FIRST; d < DETECTOR_COUNT; d++)
 		for (unsigned type = 0; type < EVENT_TYPE_COUNT; type++)
-			if (detector_of(d)->event_types & 1u << type)
-				order->of[type][order->len[type]++] = (uint8_t)d;
+			for (unsigned sort = 0; sort < TRACKED_SORTS; sort++)
+				if (reads(detector_of(d), type, sort))
+					order->of[type][sort][order->len[type][sort]++] =
+						(uint8_t)d;
 }
 
 void
 tracked_event(struct engine *engine, const struct event *event, const struct aggr_view *view)
 {
 	const struct tracked_input in = {event, view, &engine->track, engine->config};
-
-	const uint8_t *order = engine->tracked.of[event->head.type];
-	unsigned len = engine->tracked.len[event->head.type];
+	unsigned sort = sort_of(event);
+	const uint8_t *order = engine->tracked.of[event->head.type][sort];
+	unsigned len = engine->tracked.len[event->head.type][sort];
 
 	for (unsigned at = 0; at < len; at++) {
 		struct track_note notes[TRACKED_NOTES];

@@ -416,14 +416,13 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 	const struct window_at w = subject_window(t, s);
 	unsigned field = kind == 0 ? TRACK_NEW : TRACK_OTHER;
 	uint32_t hash = (uint32_t)(thing >> 32);
-	uint32_t now_s = (uint32_t)(t->clock_ns / NS_PER_S);
 	uint32_t before_s;
 
 	if (seen_needs_block(&s->seen[kind], hash) && t->seen.in_use == t->seen.capacity) {
 		touch(t, s, TABLE_PINNED);
 		make_room(t);
 	}
-	before_s = seen_add(&s->seen[kind], &t->seen, hash, now_s);
+	before_s = seen_add(&s->seen[kind], &t->seen, hash, t->now_s);
 	if (before_s == 0 || before_s < s->run.first_clock_ns / NS_PER_S)
 		s->run.things[kind]++;
 	if (before_s == 0) {
@@ -449,32 +448,40 @@ leak(struct track_subject *s, float an_hour, uint32_t now_s)
 	s->level = s->level > leaked ? s->level - leaked : 0;
 }
 
+/* The clock goes on; what it says in other units is computed once for all notes of an event. */
+static void
+set_clock(struct track *t, uint64_t clock_ns)
+{
+	if (clock_ns > t->clock_ns)
+		t->clock_ns = clock_ns;
+	if (t->time_ns == t->clock_ns)
+		return;
+	t->time_ns = t->clock_ns;
+	t->time = window_time(t->clock_ns);
+	t->now_s = (uint32_t)(t->clock_ns / NS_PER_S);
+}
+
 struct track_subject *
 track_add(struct track *t, unsigned detector, const struct track_note *note,
 	const struct event *event)
 {
 	struct track_subject *s = track_get(t, detector, note, true);
 	unsigned times = note->times ? note->times : 1;
-	struct window_time now;
 	struct window_at w;
-	uint32_t now_s;
 
 	if (s == NULL)
 		return NULL;
-	if (event->head.clock_ns > t->clock_ns)
-		t->clock_ns = event->head.clock_ns;
-	now = window_time(t->clock_ns);
-	now_s = (uint32_t)(t->clock_ns / NS_PER_S);
+	set_clock(t, event->head.clock_ns);
 	w = subject_window(t, s);
-	window_advance(&w, &now);
+	window_advance(&w, &t->time);
 	if (s->usual.bin == 0)
 		s->early = t->clock_ns - t->start_ns < EARLY_NS || t->start_ns == 0;
 	s->early &= !note->wary;
 	if (note->per == 0)
 		usual_advance(&s->usual, t->clock_ns, s->finding == 0);
 	if (note->leak > 0)
-		leak(s, note->leak, now_s);
-	s->level_clock_s = now_s;
+		leak(s, note->leak, t->now_s);
+	s->level_clock_s = t->now_s;
 	run_add(t, s, note, event);
 	if (note->bad)
 		add_times(&w, TRACK_BAD, times);
@@ -489,7 +496,7 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 			s->level = (float)note->level_max;
 	}
 	if (note->undo > 0) {
-		window_remove(&w, &now, TRACK_BAD, note->undo);
+		window_remove(&w, &t->time, TRACK_BAD, note->undo);
 		s->usual.count -= s->usual.count < note->undo ? s->usual.count : note->undo;
 	}
 	if (note->per > 0 && (note->bad || note->good))

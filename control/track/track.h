@@ -148,7 +148,10 @@ struct track {
 	struct taken taken;
 	struct track_refusal refusal;
 	struct habits habits;
-	uint64_t clock_ns;  /* never runs back */
+	uint64_t clock_ns; /* never runs back */
+	uint64_t time_ns;  /* the clock that these two are of: */
+	struct window_time time;
+	uint32_t now_s;
 	uint64_t start_ns;  /* the clock of the first event; 0: none yet */
 	uint64_t untracked; /* notes that found no room */
 };
