@@ -20,6 +20,12 @@ static const struct sink_kind *const kinds[] = {
 _Static_assert(sizeof(kinds) / sizeof(kinds[0]) == CONFIG_EXPORTER_TYPE_COUNT,
 	"each type of exporter has what makes it");
 
+bool
+kinds_still_end(void)
+{
+	return kafka_still_ends();
+}
+
 const struct sink_kind *
 kind_of(enum config_exporter_type type)
 {

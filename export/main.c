@@ -18,6 +18,7 @@
 #include "base/stdfds.h"
 #include "confine/confine.h"
 #include "export/asked.h"
+#include "export/kinds.h"
 #include "export/metrics/metrics.h"
 #include "export/options.h"
 #include "export/pages/pages.h"
@@ -404,5 +405,8 @@ main(int argc, char **argv)
 		break;
 	}
 	forget_config(p.config);
-	return stdfds_finish(PROGRAM, status);
+	status = stdfds_finish(PROGRAM, status);
+	if (kinds_still_end())
+		_exit(status);
+	return status;
 }

@@ -5,11 +5,12 @@
  * done when the brokers acknowledged each message of it (acks=all: all replicas in sync have it).
  *
  * What always holds: between two calls no message is with the producer. What was not acknowledged
- * in time is taken back (purged) before the call returns, so that nothing is sent behind the back
- * of the runner, which sends it again, in order. Messages therefore have no time limit of their
- * own: one that ran out alone would let the next one of its partition overtake it. A request that
- * is on its way cannot be taken back: what it had may come twice, with the same id; even if that is
- * late, it is no first time, since what followed was sent only once all of it was acknowledged.
+ * in time is taken back (purged) before the call returns, or its producer is ended, so that nothing
+ * is sent behind the back of the runner, which sends it again, in order. Messages therefore have no
+ * time limit of their own: one that ran out alone would let the next one of its partition overtake
+ * it. A request that is on its way cannot be taken back: what it had may come twice, with the same
+ * id; even if that is late, it is no first time, since what followed was sent only once all of it
+ * was acknowledged.
  *
  * A producer that met an error of a broker, or whose request was on its way when time was over, is
  * ended, not the sink: the next one is made anew. That is so for fatal errors, as the loss of its
@@ -18,11 +19,17 @@
  * left its queue, since no broker was there, stays, but not for ever: what else may hold one up is
  * not known. Delivery reports name the batch that they
  * belong to; late ones of an older one are nothing.
+ *
+ * To end a producer takes as long as its threads do, one of which may wait for a name server: some
+ * ten seconds, or more. A thread of its own ends it; who wants it gone waits END_MS for that,
+ * counts it, and goes on. What that thread still needs is freed by whoever is last.
  */
 #include "export/kafka/kafka.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,14 +45,21 @@
 #define BATCH_MAX 1000  /* as the key `batch` has it */
 #define PURGE_MS 2000   /* reports of what was purged come at once: this is a bound, no wait */
 #define FAILURES_MAX 10 /* then even a producer that seems sound is made anew */
-#define POLL_MS 100     /* between two looks at the clock */
-#define INDEX_BITS 16   /* of a message's opaque; what is above them is its batch */
+/* Its threads do it when they can: one may wait for a name server. */
+#define PURGE_ALL \
+	(RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING)
+#define END_MS 2000   /* for a producer to end */
+#define POLL_MS 100   /* between two looks at the clock */
+#define INDEX_BITS 16 /* of a message's opaque; what is above them is its batch */
 #define SAID_MAX 256
 
 _Static_assert(BATCH_MAX < 1 << INDEX_BITS, "an index fits into the opaque of a message");
 
 struct kafka {
-	const struct config_exporter *e; /* borrowed */
+	_Atomic unsigned users; /* the sink, and each thread that ends a producer of it */
+	char name[CONFIG_EXPORTER_NAME_MAX + 1];
+	const struct config_exporter *e; /* borrowed, by the sink alone */
+	uint64_t unended;                /* since it was asked */
 	char *sensor;                    /* owned */
 	const char *topic;               /* borrowed from e */
 	enum encode_format format;
@@ -115,15 +129,71 @@ on_log(const rd_kafka_t *rk, int level, const char *facility, const char *line)
 	if (strcmp(text, k->logged) == 0)
 		return;
 	memcpy(k->logged, text, sizeof(text));
-	fprintf(stderr, "smtap-export: %s: librdkafka: %s: %s\n", config_exporter_name(k->e),
-		facility, text);
+	fprintf(stderr, "smtap-export: %s: librdkafka: %s: %s\n", k->name, facility, text);
+}
+
+static void
+leave(struct kafka *k)
+{
+	/* Release what was done with it -> acquire by who frees it. */
+	if (atomic_fetch_sub_explicit(&k->users, 1, memory_order_acq_rel) != 1)
+		return;
+	if (k->conf)
+		rd_kafka_conf_destroy(k->conf);
+	free(k->sensor);
+	free(k);
+}
+
+struct ending {
+	struct kafka *kafka;
+	rd_kafka_t *producer;
+};
+
+static void *
+end_producer(void *arg)
+{
+	struct ending *ending = arg;
+
+	rd_kafka_destroy_flags(ending->producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	leave(ending->kafka);
+	free(ending);
+	return NULL;
+}
+
+/* Not for ever; then it ends without us. */
+static void
+await_end(struct kafka *k, pthread_t thread)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += END_MS / 1000;
+	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0)
+		return;
+	pthread_detach(thread);
+	k->unended++;
+	fprintf(stderr,
+		"smtap-export: %s: librdkafka does not end within %d s, as when a name server does "
+		"not answer; it is left to end by itself\n",
+		k->name, END_MS / 1000);
 }
 
 static void
 drop_producer(struct kafka *k)
 {
-	if (k->producer) {
-		rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	struct ending *ending = k->producer ? malloc(sizeof(*ending)) : NULL;
+	pthread_t thread;
+
+	if (k->producer)
+		rd_kafka_purge(k->producer, PURGE_ALL);
+	if (ending) {
+		*ending = (struct ending){k, k->producer};
+		atomic_fetch_add_explicit(&k->users, 1, memory_order_relaxed);
+		if (pthread_create(&thread, NULL, end_producer, ending) == 0)
+			await_end(k, thread);
+		else
+			end_producer(ending); /* it may take its time, then */
+	} else if (k->producer) {
 		rd_kafka_destroy_flags(k->producer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	}
 	k->producer = NULL;
@@ -246,7 +316,7 @@ wait_for_reports(struct kafka *k, uint64_t until_ns)
 	}
 	if (k->waiting == 0)
 		return;
-	rd_kafka_purge(k->producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	rd_kafka_purge(k->producer, PURGE_ALL);
 	until_ns = now_ns() + PURGE_MS * NS_PER_MS;
 	while (k->waiting > 0 && now_ns() < until_ns)
 		rd_kafka_poll(k->producer, POLL_MS);
@@ -370,10 +440,23 @@ kafka_close(void *sink)
 	if (!k)
 		return;
 	drop_producer(k);
-	if (k->conf)
-		rd_kafka_conf_destroy(k->conf);
-	free(k->sensor);
-	free(k);
+	leave(k);
+}
+
+static struct sink_counts
+kafka_count(void *sink)
+{
+	struct kafka *k = sink;
+	const struct sink_counts n = {.unended = k->unended};
+
+	k->unended = 0;
+	return n;
+}
+
+bool
+kafka_still_ends(void)
+{
+	return rd_kafka_thread_cnt() > 0;
 }
 
 static int
@@ -383,8 +466,11 @@ kafka_open(void **sink, const struct config_exporter *e, const struct sink_conte
 	struct kafka *k = calloc(1, sizeof(*k));
 	int error = -ENOMEM;
 
-	if (k)
+	if (k) {
+		atomic_init(&k->users, 1);
+		snprintf(k->name, sizeof(k->name), "%s", config_exporter_name(e));
 		k->sensor = strdup(context->sensor);
+	}
 	if (!k || !k->sensor) {
 		snprintf(why, SINK_WHY_MAX, "out of memory");
 		kafka_close(k);
@@ -408,5 +494,6 @@ const struct sink_kind kafka_kind = {
 	.open = kafka_open,
 	.send = kafka_send,
 	.tick = kafka_tick,
+	.count = kafka_count,
 	.close = kafka_close,
 };

@@ -9,4 +9,7 @@
 
 extern const struct sink_kind kafka_kind;
 
+/* Has librdkafka threads left, of producers that do not end? Nothing that it uses may go, then. */
+bool kafka_still_ends(void);
+
 #endif

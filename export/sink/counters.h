@@ -12,6 +12,8 @@
 	X(retries, COUNTER, "retries", "Tries that failed; what they held is tried again")       \
 	X(refused, COUNTER, "refused", "Alerts that the destination refused, left out")          \
 	X(removed, COUNTER, "removed", "Files of xarf removed for their age, number or size")    \
+	X(unended, COUNTER, "unended",                                                           \
+		"Producers of kafka that did not end in time, and were left to it")              \
 	X(failing, GAUGE, "failing", "1 while the destination fails")                            \
 	X(backlog, GAUGE, "backlog", "Alerts told and not delivered yet, as last known")         \
 	X(last_seq, GAUGE, "last_seq", "Number of the last alert that is done with")             \

@@ -395,10 +395,13 @@ begin_with_open(struct runner *r)
 }
 
 static void
-count_removed(struct runner *r)
+count(struct runner *r)
 {
-	if (r->options.kind->removed)
-		add(&r->counters.removed, r->options.kind->removed(r->sink));
+	if (!r->options.kind->count)
+		return;
+	const struct sink_counts n = r->options.kind->count(r->sink);
+	add(&r->counters.removed, n.removed);
+	add(&r->counters.unended, n.unended);
 }
 
 static void
@@ -430,7 +433,7 @@ work(struct runner *r)
 			deliver(r, &batch);
 		else if (ticks)
 			tick(r);
-		count_removed(r);
+		count(r);
 		if (batch.n > 0 && !load(&r->counters.failing))
 			set(&r->counters.backlog,
 				batch.backlog > batch.n ? batch.backlog - batch.n : 0);

@@ -40,6 +40,12 @@ enum sink_result {
 			 times more, then counted and left out */
 };
 
+/* Of a sink, besides what its runner sees; as in SINK_COUNTERS. */
+struct sink_counts {
+	uint64_t removed;
+	uint64_t unended;
+};
+
 struct sink_kind {
 	enum config_exporter_type type;
 
@@ -72,8 +78,8 @@ struct sink_kind {
 	 * SINK_DONE or SINK_RETRY. */
 	enum sink_result (*tick)(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX]);
 
-	/* How many files it removed for their bounds since it was last asked; NULL: it has none. */
-	uint64_t (*removed)(void *sink);
+	/* What happened since it was last asked; NULL: nothing of this can. */
+	struct sink_counts (*count)(void *sink);
 
 	void (*close)(void *sink); /* NULL is nothing */
 };

@@ -166,11 +166,11 @@ look_at_folder(struct xarf *x, uint64_t now)
 	return r;
 }
 
-static uint64_t
-removed_xarf(void *sink)
+static struct sink_counts
+count_xarf(void *sink)
 {
 	struct xarf *x = sink;
-	uint64_t n = x->removed;
+	const struct sink_counts n = {.removed = x->removed};
 
 	x->removed = 0;
 	return n;
@@ -253,5 +253,5 @@ const struct sink_kind xarf_kind = {.type = CONFIG_EXPORTER_XARF,
 	.open = open_xarf,
 	.send = send_xarf,
 	.tick = tick_xarf,
-	.removed = removed_xarf,
+	.count = count_xarf,
 	.close = close_xarf};

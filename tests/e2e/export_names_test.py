@@ -98,6 +98,23 @@ def name_server_that_does_not_answer_holds_nothing_up():
             export.expect_once("no name server answers")
 
 
+@case
+def name_server_that_does_not_answer_holds_no_end_up():
+    brokers = (
+        "  bus:\n    type: kafka\n    brokers: [logs.corp.example:9092]\n    topic: smtap\n"
+        "    timeout: 1s\n    retry_max: 1s\n    from: start\n"
+    )
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(names("", "127.0.0.3"))
+        name_server = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        name_server.bind(("127.0.0.3", 53))
+        with exporting(harness.PROGRAM[0], brokers, 3) as (_, export):
+            export.wait_line("no acknowledgement within 1 s")
+            # The resolver waits for it, and librdkafka for the resolver.
+            name_server.recvfrom(4096)
+        export.expect_once("bus: librdkafka does not end within 2 s")
+
+
 def enter():
     """This test again, in namespaces of its own; back when that cannot be."""
     if INSIDE in os.environ:

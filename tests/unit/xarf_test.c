@@ -367,8 +367,8 @@ the_oldest_reports_go_when_there_are_too_many_or_too_large(void **state)
 	assert_false(is_there(p, names[0]));
 	assert_true(is_there(p, names[1]) && is_there(p, names[2]) && is_there(p, names[3]));
 	assert_int_equal(count_files(p, path, false), 4);
-	assert_int_equal(xarf_kind.removed(p->opened.sink), 1);
-	assert_int_equal(xarf_kind.removed(p->opened.sink), 0);
+	assert_int_equal(xarf_kind.count(p->opened.sink).removed, 1);
+	assert_int_equal(xarf_kind.count(p->opened.sink).removed, 0);
 	/* The same report again is no more of them. */
 	assert_int_equal(sink_send(&p->opened, &p->alerts, 1), SINK_DONE);
 	assert_int_equal(count_files(p, path, false), 4);
@@ -401,7 +401,7 @@ reports_go_when_they_are_old_and_what_is_not_ours_stays(void **state)
 	assert_int_equal(xarf_kind.tick(p->opened.sink, now_ns, p->opened.why), SINK_DONE);
 	assert_false(is_there(p, old) || is_there(p, scratch));
 	assert_true(is_there(p, young) && is_there(p, other));
-	assert_int_equal(xarf_kind.removed(p->opened.sink), 1);
+	assert_int_equal(xarf_kind.count(p->opened.sink).removed, 1);
 	/* Once in a while, not with each tick. */
 	leave(p, old, 7201, 1);
 	xarf_kind.tick(p->opened.sink, now_ns + UINT64_C(1000000000), p->opened.why);
