@@ -5,8 +5,9 @@
  * The main lcore keeps what a kernel interface takes that goes and comes back, or is to be put back
  * as it was at the end: CAP_NET_RAW and CAP_NET_ADMIN, for AF_XDP CAP_BPF, and CAP_IPC_LOCK, since
  * its rings are locked and larger than what a user may lock. Ports that DPDK drives itself need
- * none. AF_XDP is put back, but cannot be opened again: libxdp asks for programs and maps by their
- * ids, which the kernel keeps for CAP_SYS_ADMIN, and that is root.
+ * none. AF_XDP is put back, but is opened again only where it has xdp_prog=, a program of its own
+ * (packaging/xdp): libxdp asks for programs and maps by their ids, which the kernel keeps for
+ * CAP_SYS_ADMIN, and that is root.
  */
 #include "dataplane/io/edge.h"
 

@@ -30,6 +30,7 @@ MAY = {
     "confine": ["base"],
     "control": ["base", "contract", "config", "confine", "patterns", "store"],
     "export": ["base", "contract", "config", "confine"],
+    "packaging": [],
     "cli": ["base", "contract", "config", "patterns", "store"],
 }
 
