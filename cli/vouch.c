@@ -224,9 +224,10 @@ vouch_look(struct vouch *v, const pid_t pids[VOUCHED_COUNT], uint64_t now_ns)
 	if (v->fd < 0)
 		return;
 	note_pids(v, pids, now_ns);
-	for (unsigned i = 0; i < MESSAGES_PER_LOOK && take_message(v); i++)
-		;
 	tell_state(v, now_ns);
+	/* After each: a reload may begin and end between two looks. */
+	for (unsigned i = 0; i < MESSAGES_PER_LOOK && take_message(v); i++)
+		tell_state(v, now_ns);
 	tell_status(v);
 	tell_alive(v, now_ns);
 }

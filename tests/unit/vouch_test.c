@@ -85,12 +85,18 @@ look(struct manager *m)
 }
 
 static void
-say(struct manager *m, enum vouched which, const char *text)
+say_unheard(struct manager *m, enum vouched which, const char *text)
 {
 	char x;
 
 	assert_int_equal(write(m->say[which], text, strlen(text) + 1), strlen(text) + 1);
 	assert_int_equal(read(m->said[which], &x, 1), 1);
+}
+
+static void
+say(struct manager *m, enum vouched which, const char *text)
+{
+	say_unheard(m, which, text);
 	look(m);
 }
 
@@ -261,6 +267,17 @@ a_reload_of_either_is_one(void **state)
 }
 
 static void
+a_reload_that_is_over_at_the_next_look_is_told(void **state)
+{
+	struct manager *m = *state;
+
+	both_ready(m);
+	say_unheard(m, VOUCHED_CONTROL, "RELOADING=1\nMONOTONIC_USEC=7");
+	say(m, VOUCHED_CONTROL, "READY=1");
+	assert_heard(m, "RELOADING=1\nMONOTONIC_USEC=1010000000\nREADY=1\n");
+}
+
+static void
 the_end_of_who_reloads_ends_the_reload(void **state)
 {
 	struct manager *m = *state;
@@ -341,6 +358,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			who_begins_for_too_long_is_not_alive, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_reload_of_either_is_one, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_reload_that_is_over_at_the_next_look_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			the_end_of_who_reloads_ends_the_reload, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
