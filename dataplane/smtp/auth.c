@@ -189,6 +189,30 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 	explicit_bzero(&id, sizeof(id));
 }
 
+/*
+ * The start of a response whose rest was missed: a packet that the capture cut. A name is whole
+ * where something follows it; a password never is.
+ */
+static void
+respond_part(struct run *r, struct span text)
+{
+	enum sasl_mechanism mechanism = (enum sasl_mechanism)r->s->mechanism;
+	uint8_t message[SMTP_LINE_MAX / 4 * 3 + 3];
+	struct sasl_identity id;
+
+	if ((mechanism != SASL_PLAIN && mechanism != SASL_CRAM) || r->s->responses > 0 ||
+		(r->s->auth_flags & A_BLIND))
+		return;
+	ssize_t n = base64_decode(text.data, text.len & ~(size_t)3, message, sizeof(message));
+	if (n <= 0)
+		return;
+	sasl_read(mechanism, 0, message, (size_t)n, &id);
+	id.has_password = false;
+	remember(r, &id);
+	explicit_bzero(message, (size_t)n);
+	explicit_bzero(&id, sizeof(id));
+}
+
 static void
 name_mechanism(struct run *r, const uint8_t *name, size_t len)
 {
@@ -229,6 +253,32 @@ smtp_auth_command(struct run *r, const struct line *line, size_t at)
 	smtp_client_wait(r, TAIL_AUTH);
 }
 
+bool
+smtp_auth_command_part(struct run *r, const struct line *line, size_t at)
+{
+	const uint8_t *d = line->data;
+	size_t end = line->len;
+
+	while (at < end && (blank(d[at]) || d[at] == '='))
+		at++;
+	size_t name_at = at;
+	while (at < end && !blank(d[at]))
+		at++;
+	if (at == end)
+		return false; /* the name goes on, perhaps */
+	smtp_command_count(r);
+	attempt_begin(r, A_COMMAND | A_CLIENT);
+	name_mechanism(r, d + name_at, at - name_at);
+	if (r->s->mechanism == SASL_UNKNOWN)
+		r->s->mechanism = SASL_OTHER;
+	while (at < end && blank(d[at]))
+		at++;
+	respond_part(r, (struct span){d + at, end - at});
+	smtp_client_wait(r, TAIL_AUTH);
+	smtp_auth_gap(r);
+	return true;
+}
+
 void
 smtp_auth_response(struct run *r, const struct line *line)
 {
@@ -255,6 +305,7 @@ smtp_auth_gap(struct run *r)
 
 	forget_provisional(r);
 	if (s->client == CLIENT_RESPONSE) {
+		respond_part(r, smtp_held(r, SMTP_CLIENT));
 		/* The one line that was due; what comes next has its number all the same. */
 		if (s->responses < SMTP_RESPONSES_MAX)
 			s->responses++;

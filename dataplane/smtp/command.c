@@ -399,6 +399,22 @@ in_step(struct run *r, const struct line *line, bool known)
 	return false;
 }
 
+bool
+smtp_command_part(struct run *r)
+{
+	struct span part = smtp_held(r, SMTP_CLIENT);
+	struct line line = {part.data, part.len, true};
+	struct command command;
+	const struct verb *verb = verb_find(&line, &command);
+
+	if (r->s->flags & (S_MIDSTREAM | S_AFTER_GAP | S_SKIP_CLIENT) || !verb ||
+		verb->run != run_auth || !smtp_auth_command_part(r, &line, command.args_at))
+		return false;
+	smtp_line_discard(r, SMTP_CLIENT);
+	r->s->flags |= r->s->flags & S_ONE_SIDED ? S_AFTER_GAP : S_DROP;
+	return true;
+}
+
 void
 smtp_command_line(struct run *r, const struct line *line)
 {

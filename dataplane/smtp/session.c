@@ -443,7 +443,7 @@ static void
 client_gap(struct run *r, uint64_t len)
 {
 	struct state *s = r->s;
-	bool partial;
+	bool partial = smtp_held(r, SMTP_CLIENT).len > 0;
 
 	s->flags |= S_UNSURE | S_CLIENT_SEEN;
 	if (!(s->flags & S_SERVER_SEEN) && s->client == CLIENT_WAIT)
@@ -454,7 +454,8 @@ client_gap(struct run *r, uint64_t len)
 		/* fall through */
 	case CLIENT_COMMAND:
 	case CLIENT_LOST:
-		partial = smtp_held(r, SMTP_CLIENT).len > 0;
+		if (s->client == CLIENT_COMMAND && smtp_command_part(r))
+			return;
 		smtp_line_discard(r, SMTP_CLIENT);
 		s->flags |= S_AFTER_GAP | (partial ? S_SKIP_CLIENT : 0);
 		if (smtp_queue_len(r) > 0 && !smtp_queue_has(r, COMMAND_LOST)) {
@@ -464,11 +465,11 @@ client_gap(struct run *r, uint64_t len)
 		return;
 	case CLIENT_WAIT:
 	case CLIENT_RESPONSE:
-		smtp_line_discard(r, SMTP_CLIENT);
 		if (s->tail == TAIL_AUTH)
 			smtp_auth_gap(r);
 		else if (s->tail == TAIL_DATA)
 			s->flags |= S_BODY_GAP;
+		smtp_line_discard(r, SMTP_CLIENT);
 		/* What follows is of no use before a reply, if one can come. */
 		s->flags |= s->flags & S_ONE_SIDED ? S_AFTER_GAP : S_DROP;
 		return;

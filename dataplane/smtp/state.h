@@ -340,6 +340,8 @@ void smtp_line_discard(struct run *r, enum smtp_side side);
 
 /* command.c */
 void smtp_command_line(struct run *r, const struct line *line);
+/* The rest of the line that is held was missed. true: its start told all the same, and is spent. */
+bool smtp_command_part(struct run *r);
 /* Could this line, where an answer is expected, only be a command? */
 bool smtp_command_looks(const struct line *line);
 /* Could it be an answer to a 334: nothing, "*", or one word of base64? */
@@ -391,6 +393,8 @@ void smtp_auth_challenge(struct run *r, const struct reply *reply);
 void smtp_auth_reply(struct run *r, const struct reply *reply);
 /* The client's response fell into a gap. */
 void smtp_auth_gap(struct run *r);
+/* AUTH with a part of its initial response. false: not even the mechanism is all there. */
+bool smtp_auth_command_part(struct run *r, const struct line *line, size_t at);
 /* So did what the server said. */
 void smtp_auth_server_gap(struct run *r);
 /* Nothing tells how it ended. */

@@ -215,6 +215,26 @@ lost_username_never_makes_the_password_one(void **state)
 		"auth LOGIN unknown 0 0.0.0\nauth LOGIN unknown 0 0.0.0 user=bob pw\n");
 }
 
+/* A capture that cut its packets: a name is whole where something follows it. */
+static void
+a_response_that_was_cut_may_have_told_its_name(void **state)
+{
+	static const char plain[] = "auth PLAIN failure 535 5.7.8 user=alice\n";
+	static const char cram[] = "auth CRAM-MD5 failure 535 5.7.8 user=alice\n";
+
+	(void)state;
+	/* \0alice\0s3..., and alice with sixteen digits and more */
+	expect(HELLO "C> AUTH PLAIN AGFsaWNlAHMz\nC! 18\n" NO LOGIN NO,
+		"auth PLAIN failure 535 5.7.8 user=alice\n" FAILED);
+	expect(HELLO "C: AUTH PLAIN\nS: 334 \nC> AGFsaWNlAHMz\nC! 18\n" NO, plain);
+	expect(HELLO "C: AUTH CRAM-MD5\nS: 334 {<1.2@mx>}\n"
+		     "C> YWxpY2UgMDEyMzQ1Njc4OWFiY2RlZjAx\nC! 26\n" NO,
+		cram);
+	/* Not where it may go on, nor is a part of LOGIN's line one. */
+	expect(HELLO "C> AUTH PLAIN AGFsaWNl\nC! 22\n" NO, "auth PLAIN failure 535 5.7.8\n");
+	expect(HELLO "C> AUTH LOGIN YWxp\nC! 6\n" ASK_PASS PW NO, "auth LOGIN failure 535 5.7.8\n");
+}
+
 static void
 lost_password(void **state)
 {
@@ -434,6 +454,7 @@ main(void)
 		TEST(lost_piece_of_a_reply),
 		TEST(lost_auth_command),
 		TEST(lost_username_never_makes_the_password_one),
+		TEST(a_response_that_was_cut_may_have_told_its_name),
 		TEST(lost_password),
 		TEST(lost_command_does_not_shift_the_replies),
 		TEST(lost_reply_does_not_shift_the_replies),
