@@ -41,8 +41,9 @@ check(const struct tls_files *files, const char *cert_file, const char *key_file
 	if (r >= 0)
 		return 0;
 	snprintf(why, why_len, "http.cert_file %s and http.key_file %s: %s", cert_file, key_file,
-		r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH ? "the key is not that of the certificate"
-						       : gnutls_strerror(r));
+		r == GNUTLS_E_CERTIFICATE_KEY_MISMATCH
+			? "the key is not that of the certificate"
+			: "expected a certificate, and its key without a password, in PEM");
 	return -EINVAL;
 }
 

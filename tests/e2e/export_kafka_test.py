@@ -6,6 +6,8 @@ usage: export_kafka_test.py SMTAP_EXPORT KAFKA_MOCK [PART-OF-A-NAME]   (prints T
 import contextlib
 import json
 import os
+import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,10 +16,12 @@ import threading
 
 import harness
 from exporting import SECRET, Told, WAIT_S, exporting
-from harness import case, expect, main
+from harness import Skip, case, expect, main
+from kafka_proxy import Proxy, context, redirect
 from pki import certificates
 
 TOPIC = "smtap-alerts"
+INSIDE = "SMTAP_KAFKA_INSIDE"
 MOCK = []  # the program, as the command line has it
 
 # As the protocol numbers them.
@@ -28,12 +32,12 @@ REQUEST_TIMED_OUT, MSG_TOO_LARGE, TOPIC_FORBIDDEN, CLUSTER_FORBIDDEN = 7, 10, 29
 class Brokers(Told):
     """The mock cluster, and what a consumer read from it."""
 
-    def __init__(self):
+    def __init__(self, *wrapper):
         super().__init__()
         self.messages = []
         self.done = self.total = 0
         self.process = subprocess.Popen(
-            [*MOCK, TOPIC], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*wrapper, *MOCK, TOPIC], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.bootstrap = self.process.stdout.readline().split()[1]
         threading.Thread(target=self.read, daemon=True).start()
@@ -208,15 +212,15 @@ def brokers_that_refuse_a_batch_for_its_size_get_its_alerts_alone():
 @case
 def a_broker_whom_nobody_vouches_for_gets_no_password():
     with certificates() as folder, socket.create_server(("127.0.0.1", 0)) as listener:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "stranger.crt", folder / "stranger.key")
+        stranger = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        stranger.load_cert_chain(folder / "stranger.crt", folder / "stranger.key")
         (folder / "password").write_text(SECRET)
         taken = []
 
         def serve():
             while True:
                 with contextlib.suppress(ssl.SSLError, ConnectionError):
-                    connection = context.wrap_socket(listener.accept()[0], server_side=True)
+                    connection = stranger.wrap_socket(listener.accept()[0], server_side=True)
                     taken.append(connection.recv(1))
 
         threading.Thread(target=serve, daemon=True).start()
@@ -238,6 +242,79 @@ def a_broker_whom_nobody_vouches_for_gets_no_password():
         expect(control.cursors == {} and not any(taken), f"there came {taken}")
 
 
+@contextlib.contextmanager
+def behind_tls(pki, password=None, client_needed=False):
+    """(the mock cluster, a proxy for each of its brokers, keys of the exporter)"""
+    if INSIDE not in os.environ or not shutil.which("nft"):
+        raise Skip("needs root, a network namespace and nft")
+    # Its consumer speaks to the brokers themselves: it is another user's.
+    with contextlib.ExitStack() as stack:
+        brokers = stack.enter_context(Brokers("setpriv", "--reuid=65534", "--clear-groups"))
+        proxies = {}
+        for address in brokers.bootstrap.split(","):
+            port = int(address.rsplit(":", 1)[1])
+            proxies[port] = Proxy(port, context(pki, client_needed), password)
+            stack.callback(proxies[port].close)
+        redirect({port: proxy.port for port, proxy in proxies.items()})
+        stack.callback(subprocess.run, ["nft", "delete", "table", "ip", "proxy"], check=True)
+        yield brokers, list(proxies.values()), ("tls: true", f"ca_file: {pki}/ca.crt")
+
+
+@case
+def over_tls_every_alert_comes_once_and_we_show_our_certificate():
+    with certificates() as pki, behind_tls(pki, client_needed=True) as (brokers, proxies, tls):
+        own = (f"cert_file: {pki}/client.crt", f"key_file: {pki}/client.key")
+        with run(brokers, 100, *tls, *own) as (control, _):
+            control.wait_delivered("out")
+            brokers.wait_all()
+            expect_each(brokers, control, once=True)
+        expect(sum(p.passed for p in proxies) > 0, "it went past the proxies")
+        expect(all(peer for p in proxies for peer in p.peers), "without a certificate")
+
+
+@case
+def with_the_password_every_alert_comes_once():
+    with certificates() as pki:
+        (pki / "password").write_text(SECRET)
+        keys = ("sasl_mechanism: PLAIN", "username: smtap", f"password_file: {pki}/password")
+        with behind_tls(pki, SECRET.encode()) as (brokers, proxies, tls):
+            with run(brokers, 100, *tls, *keys) as (control, _):
+                control.wait_delivered("out")
+                brokers.wait_all()
+                expect_each(brokers, control, once=True)
+            logins = [login for p in proxies for login in p.logins]
+            expect(logins and all(x == [b"", b"smtap", SECRET.encode()] for x in logins), logins)
+
+
+@case
+def a_wrong_password_is_told_and_mended_without_a_loss():
+    with certificates() as pki:
+        (pki / "password").write_text("wrong")
+        keys = ("sasl_mechanism: PLAIN", "username: smtap", f"password_file: {pki}/password")
+        with behind_tls(pki, SECRET.encode()) as (brokers, proxies, tls):
+            with run(brokers, 20, *tls, *keys, "timeout: 2s") as (control, export):
+                export.wait_line("alerts are kept and tried again")
+                export.expect_once("SASL authentication error")
+                expect(not any(p.passed for p in proxies), "something went past them")
+                (pki / "password").write_text(SECRET)
+                export.process.send_signal(signal.SIGHUP)
+                control.wait_delivered("out")
+                brokers.wait_all()
+                expect_each(brokers, control, once=True)
+
+
+def enter():
+    """This test again, in a network namespace; back when that cannot be."""
+    if INSIDE in os.environ:
+        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        return
+    may = subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode == 0
+    if os.geteuid() == 0 and may:
+        os.environ[INSIDE] = "1"
+        os.execvp("unshare", ["unshare", "-n", sys.executable, *sys.argv])
+
+
 if __name__ == "__main__":
+    enter()
     MOCK[:] = [os.path.abspath(sys.argv.pop(2))]
     sys.exit(main())

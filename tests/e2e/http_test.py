@@ -268,6 +268,8 @@ def what_is_wrong_is_told_in_a_line():
             wrong += [(both.format(listen, cert, other), "not that of the certificate")]
             wrong += [(both.format(listen, cert, "/nowhere"), "/nowhere: No such file")]
             wrong += [(f"{listen}\n  cert_file: {cert}", "both are needed")]
+            wrong += [(both.format(listen, "/dev/null", key), "expected a certificate")]
+            wrong += [(both.format(listen, cert, cert), "and its key without a password")]
         for text, word in wrong:
             r = exports(f, f"http:\n  {text}\n")
             harness.expect_one_line(r, 2, "http.", word)
