@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/notify.h"
 #include "base/stdfds.h"
@@ -126,15 +127,6 @@ read_config(struct options *options, char why[SINK_WHY_MAX])
 		return config;
 	free(config);
 	return NULL;
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 /* For who counts them, from a thread of its own. */
@@ -257,7 +249,7 @@ reload(struct program *p, char why[SINK_WHY_MAX])
 		return 0;
 	}
 	why[0] = '\0';
-	notify_reloading(&p->notify, now_ns());
+	notify_reloading(&p->notify, clock_now_ns(CLOCK_MONOTONIC));
 	tell_waiting(old, config);
 	int r = exchange_runners(p, runners);
 	if (r != 0)
@@ -276,7 +268,7 @@ tell_manager(struct program *p)
 {
 	uint64_t turns = p->pages ? pages_turns(p->pages) : 0;
 
-	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, now_ns());
+	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, clock_now_ns(CLOCK_MONOTONIC));
 	notify_status(&p->notify, "%u exporters%s%s", runners_count(p->runners),
 		p->pages ? "; HTTP at " : "", p->config->http_listen);
 }

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "export/kinds.h"
 
@@ -48,15 +49,6 @@ say(const char *line)
 	fprintf(stderr, "smtap-export: %s\n", line);
 }
 
-static uint64_t
-now_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Control is there, and answers this one with an error, as when it does not know its name. */
 static void
 tell_refused(struct one *one, bool refused, const char *why)
@@ -75,7 +67,7 @@ static int
 told(struct one *one, int r, const char *why)
 {
 	struct runners *all = one->all;
-	uint64_t now = now_ns(CLOCK_MONOTONIC), since = 0;
+	uint64_t now = clock_now_ns(CLOCK_MONOTONIC), since = 0;
 
 	if (r == -ECANCELED)
 		return r;
@@ -133,7 +125,7 @@ static uint64_t
 source_now(void *arg)
 {
 	(void)arg;
-	return now_ns(CLOCK_REALTIME);
+	return clock_now_ns(CLOCK_REALTIME);
 }
 
 static void

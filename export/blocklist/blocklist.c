@@ -26,6 +26,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "config/config.h"
 #include "export/blocklist/flows.h"
@@ -54,15 +55,6 @@ struct blocklist {
 	char where[PATH_MAX]; /* file, pipe or page */
 	struct flows *flows;  /* owned; NULL: not of flowspec, or a dry run */
 };
-
-static uint64_t
-clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* Attackers by what they do to us. Who else is named may be a victim, or one of ours. */
 static const char *const attackers[] = {
@@ -271,7 +263,7 @@ send_blocklist(
 	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
 	struct blocklist *b = sink;
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+	uint64_t now_ns = clock_now_ns(CLOCK_REALTIME);
 
 	for (size_t i = 0; i < n; i++)
 		b->dirty |= table_take(b->table, alerts[i].json, now_ns);
@@ -286,7 +278,7 @@ static enum sink_result
 show_state(void *sink, const struct sink_alert *alerts, size_t n, char why[SINK_WHY_MAX])
 {
 	struct blocklist *b = sink;
-	uint64_t now_ns = clock_ns(CLOCK_REALTIME);
+	uint64_t now_ns = clock_now_ns(CLOCK_REALTIME);
 
 	table_begin_again(b->table, now_ns);
 	for (size_t i = 0; i < n; i++)

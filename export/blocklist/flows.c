@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "export/blocklist/render.h"
 
@@ -46,15 +47,6 @@ flows_new(size_t entries, const char *path, const struct config_ports *ports)
 		return f;
 	flows_free(f);
 	return NULL;
-}
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
 bool
@@ -91,7 +83,7 @@ static bool
 await_room(const struct flows *f, uint64_t until_ns)
 {
 	struct pollfd p = {.fd = f->pipe, .events = POLLOUT};
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 
 	return now < until_ns && poll(&p, 1, (int)((until_ns - now) / NS_PER_MS) + 1) > 0;
 }
@@ -165,7 +157,7 @@ announce(struct flows *f, const struct table_entry *entries, size_t n, uint64_t 
 int
 flows_say(struct flows *f, const struct table_entry *entries, size_t n)
 {
-	uint64_t until_ns = now_ns() + PIPE_WAIT_MS * NS_PER_MS;
+	uint64_t until_ns = clock_now_ns(CLOCK_MONOTONIC) + PIPE_WAIT_MS * NS_PER_MS;
 	int r = open_pipe(f);
 
 	/* What is no longer to be blocked first. */

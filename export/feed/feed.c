@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 
 #define LINE_BYTES_MAX (1u << 20)
@@ -68,15 +69,6 @@ feed_free(struct feed *feed)
 	free(feed);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Until the connection can be read or written. 0; -ECANCELED, -ETIMEDOUT. */
 static int
 await(struct feed *feed, short events)
@@ -84,7 +76,7 @@ await(struct feed *feed, short events)
 	for (;;) {
 		struct pollfd p[2] = {{.fd = feed->fd, .events = events},
 			{.fd = feed->stop_fd, .events = POLLIN}};
-		uint64_t now = now_ns();
+		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 		int left = now < feed->deadline_ns
 				   ? (int)((feed->deadline_ns - now) / NS_PER_MS + 1)
 				   : 0;
@@ -220,7 +212,7 @@ ask(struct feed *feed, json_t *question, unsigned wait_ms, json_t **answer)
 	int r = text ? connected(feed) : -ENOMEM;
 
 	json_decref(question);
-	feed->deadline_ns = now_ns() + (wait_ms + ANSWER_MS) * NS_PER_MS;
+	feed->deadline_ns = clock_now_ns(CLOCK_MONOTONIC) + (wait_ms + ANSWER_MS) * NS_PER_MS;
 	if (r == 0)
 		r = send_all(feed, text, strlen(text));
 	if (r == 0)

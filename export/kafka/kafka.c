@@ -35,6 +35,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "export/encode/encode.h"
 #include "export/kafka/key.h"
@@ -73,15 +74,6 @@ struct kafka {
 	char said[SAID_MAX];   /* librdkafka's last error since all was well; "": none */
 	char logged[SAID_MAX]; /* its last line that was written */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 static void
 on_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
@@ -308,7 +300,7 @@ wait_for_reports(struct kafka *k, uint64_t until_ns)
 {
 	uint64_t now;
 
-	while (k->waiting > 0 && (now = now_ns()) < until_ns &&
+	while (k->waiting > 0 && (now = clock_now_ns(CLOCK_MONOTONIC)) < until_ns &&
 		!rd_kafka_fatal_error(k->producer, NULL, 0)) {
 		uint64_t left_ms = (until_ns - now) / NS_PER_MS + 1;
 
@@ -317,8 +309,8 @@ wait_for_reports(struct kafka *k, uint64_t until_ns)
 	if (k->waiting == 0)
 		return;
 	rd_kafka_purge(k->producer, PURGE_ALL);
-	until_ns = now_ns() + PURGE_MS * NS_PER_MS;
-	while (k->waiting > 0 && now_ns() < until_ns)
+	until_ns = clock_now_ns(CLOCK_MONOTONIC) + PURGE_MS * NS_PER_MS;
+	while (k->waiting > 0 && clock_now_ns(CLOCK_MONOTONIC) < until_ns)
 		rd_kafka_poll(k->producer, POLL_MS);
 }
 
@@ -402,7 +394,7 @@ kafka_send(
 		return SINK_RETRY;
 	k->batch++;
 	k->waiting = 0;
-	until_ns = now_ns() + k->timeout_ns;
+	until_ns = clock_now_ns(CLOCK_MONOTONIC) + k->timeout_ns;
 	for (size_t i = 0; i < n; i++)
 		k->state[i] = RD_KAFKA_RESP_ERR__PURGE_QUEUE;
 	/* What stands behind one that is not taken would come twice. */

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "export/feed/feed.h"
 #include "export/metrics/internal.h"
@@ -32,15 +33,6 @@ struct metrics {
 	struct watch watch;
 };
 
-static uint64_t
-clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void
 ask(struct metrics *m)
 {
@@ -51,7 +43,7 @@ ask(struct metrics *m)
 
 	if (feed_counters(m->feed, &answer, why) != 0)
 		answer = NULL;
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 	pthread_mutex_lock(&m->lock);
 	watch_take(&m->watch, answer, why, now);
 	watch_take_exporters(&m->watch, exporters, n, now);
@@ -79,7 +71,7 @@ make_metrics(void *arg, const char *accept, struct pages_answer *answer)
 	const struct text_view view = {.watch = &m->watch,
 		.pages = &pages,
 		.version = m->options.version,
-		.now_ns = clock_ns(CLOCK_MONOTONIC)};
+		.now_ns = clock_now_ns(CLOCK_MONOTONIC)};
 
 	pages_counters(m->options.pages, &pages);
 	answer->type = openmetrics ? TEXT_TYPE_OPENMETRICS : TEXT_TYPE_PROMETHEUS;
@@ -93,8 +85,8 @@ make_health(void *arg, const char *accept, struct pages_answer *answer)
 {
 	struct metrics *m = arg;
 	struct health_view view = {.watch = &m->watch,
-		.now_ns = clock_ns(CLOCK_MONOTONIC),
-		.wall_ns = clock_ns(CLOCK_REALTIME)};
+		.now_ns = clock_now_ns(CLOCK_MONOTONIC),
+		.wall_ns = clock_now_ns(CLOCK_REALTIME)};
 	bool ok = false;
 
 	(void)accept;

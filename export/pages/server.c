@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "export/pages/pages.h"
 
@@ -26,15 +27,6 @@ struct server {
 	unsigned cut; /* since the last turn */
 	bool ended;   /* one of them did, just now */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* What is read from it next is its end. */
 static void
@@ -83,7 +75,7 @@ begins_or_ends(void *arg, struct MHD_Connection *connection, void **context,
 	*mine = (struct connection){
 		.fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
 			      ->connect_fd,
-		.since_ns = now_ns()};
+		.since_ns = clock_now_ns(CLOCK_MONOTONIC)};
 	*context = mine;
 	make_room(s);
 }
@@ -91,7 +83,7 @@ begins_or_ends(void *arg, struct MHD_Connection *connection, void **context,
 static void
 cut_old(struct server *s)
 {
-	uint64_t now = now_ns();
+	uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
 
 	for (unsigned i = 0; i < PAGES_CONNECTIONS; i++) {
 		struct connection *c = &s->connections[i];

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/text.h"
 #include "export/sink/secret.h"
@@ -41,15 +42,6 @@ struct webhook {
 	uint64_t not_before_ns;   /* monotonic */
 	char asked[SINK_WHY_MAX]; /* why it is that */
 };
-
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* Of the alerts of one request; those that fit into one body. */
 struct parcel {
@@ -122,7 +114,7 @@ wait_as_asked(struct webhook *w, const struct http_answer *answer, const char *w
 	if (s == 0)
 		return;
 	s = s < RETRY_AFTER_MAX_S ? s : RETRY_AFTER_MAX_S;
-	w->not_before_ns = now_ns() + s * NS_PER_S;
+	w->not_before_ns = clock_now_ns(CLOCK_MONOTONIC) + s * NS_PER_S;
 	snprintf(w->asked, sizeof(w->asked), "%s", why);
 }
 
@@ -131,7 +123,7 @@ static void
 send_parcel(struct webhook *w, const struct parcel *p, uint64_t until_ns, struct answer_verdict *v,
 	char why[SINK_WHY_MAX])
 {
-	uint64_t left_ns = until_ns - now_ns();
+	uint64_t left_ns = until_ns - clock_now_ns(CLOCK_MONOTONIC);
 	char seqs[SEQS_MAX];
 	struct http_request request = {.seqs = seqs,
 		.timeout_ms = (left_ns < w->timeout_ns ? left_ns : w->timeout_ns) / NS_PER_MS};
@@ -170,11 +162,11 @@ webhook_send(
 	void *sink, const struct sink_alert *alerts, size_t n, size_t *sent, char why[SINK_WHY_MAX])
 {
 	struct webhook *w = sink;
-	uint64_t until_ns = now_ns() + CALL_MAX_NS;
+	uint64_t until_ns = clock_now_ns(CLOCK_MONOTONIC) + CALL_MAX_NS;
 	size_t max = body_alerts_max(&w->options);
 
 	*sent = 0;
-	if (now_ns() < w->not_before_ns) {
+	if (clock_now_ns(CLOCK_MONOTONIC) < w->not_before_ns) {
 		snprintf(why, SINK_WHY_MAX, "%s", w->asked);
 		return SINK_RETRY;
 	}
@@ -182,7 +174,7 @@ webhook_send(
 		struct parcel p = {.alerts = alerts + *sent};
 		struct answer_verdict v;
 
-		if (now_ns() + REQUEST_MIN_NS > until_ns) {
+		if (clock_now_ns(CLOCK_MONOTONIC) + REQUEST_MIN_NS > until_ns) {
 			snprintf(why, SINK_WHY_MAX, "%s: it is slow: %zu of %zu alerts in %u s",
 				http_shown(w->http), *sent, n, SINK_CALL_MAX_S - 2);
 			return SINK_RETRY;

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "contract/prefix.h"
 #include "export/sink/file.h"
@@ -125,15 +126,6 @@ is_ours(const struct xarf *x, const char *source)
 	return false;
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static void
 tell_removed(struct xarf *x, uint64_t now)
 {
@@ -231,7 +223,7 @@ send_xarf(
 	struct xarf *x = sink;
 
 	/* What is too old may be what fills the disk. */
-	look_at_folder(x, now_ns());
+	look_at_folder(x, clock_now_ns(CLOCK_REALTIME));
 	for (; *sent < n; (*sent)++) {
 		int error = report(x, alerts[*sent].json);
 
@@ -246,7 +238,7 @@ send_xarf(
 		*sent = 0;
 		return SINK_RETRY;
 	}
-	return tick_xarf(x, now_ns(), why);
+	return tick_xarf(x, clock_now_ns(CLOCK_REALTIME), why);
 }
 
 const struct sink_kind xarf_kind = {.type = CONFIG_EXPORTER_XARF,
