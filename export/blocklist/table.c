@@ -22,13 +22,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contract/reserved.h"
+
 #define BITS_V4_MIN (96u + 16u)
 #define BITS_V6_MIN 32u
-
-/* RFC 6890 and its registries: what is nobody's, or everybody's. */
-static const char *const nobodys[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
-	"169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3", "::/128", "::1/128",
-	"64:ff9b::/96", "fc00::/7", "fe80::/10", "ff00::/8"};
 
 struct table {
 	struct table_rules rules;
@@ -44,7 +41,8 @@ struct table *
 table_new(const struct table_rules *rules)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	char why[200];
+	enum reserved what;
+	struct prefix net;
 
 	if (!t)
 		return NULL;
@@ -60,13 +58,9 @@ table_new(const struct table_rules *rules)
 		table_free(t);
 		return NULL;
 	}
-	for (size_t i = 0; i < sizeof(nobodys) / sizeof(nobodys[0]); i++) {
-		struct prefix *p = &t->rules.never[t->rules.never_count];
-
-		if (t->rules.never_count < TABLE_NEVER_MAX &&
-			prefix_parse(p, nobodys[i], why, sizeof(why)) == 0)
-			t->rules.never_count++;
-	}
+	for (unsigned i = 0; reserved_at(i, &net, &what); i++)
+		if (what == RESERVED_INTERNAL && t->rules.never_count < TABLE_NEVER_MAX)
+			t->rules.never[t->rules.never_count++] = net;
 	return t;
 }
 

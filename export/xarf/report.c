@@ -20,19 +20,13 @@
 
 #include "base/text.h"
 #include "contract/prefix.h"
+#include "contract/reserved.h"
 #include "export/encode/view.h"
 
 #define XARF_VERSION "4.0.0"
 #define EVIDENCE_MAX 2048
 #define SHA1_BYTES 20
 #define SHA256_BYTES 32
-
-/* https://www.iana.org/assignments/iana-ipv4-special-registry, -ipv6-special-registry: what is not
- * globally reachable, multicast, and documentation. */
-static const char *const not_global[] = {"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8",
-	"169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24",
-	"192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24", "224.0.0.0/3",
-	"2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20"};
 
 /* All of IPv6 that is given to anybody. */
 #define IPV6_GLOBAL "2000::/3"
@@ -41,13 +35,13 @@ bool
 report_is_global(const char *address)
 {
 	struct prefix net, one;
+	enum reserved what;
 	char why[256];
 
 	if (prefix_parse_addr(&one, address, why, sizeof(why)) != 0)
 		return false;
-	for (size_t i = 0; i < sizeof(not_global) / sizeof(not_global[0]); i++)
-		if (prefix_parse(&net, not_global[i], why, sizeof(why)) != 0 ||
-			prefix_contains(&net, &one.addr))
+	for (unsigned i = 0; reserved_at(i, &net, &what); i++)
+		if (prefix_contains(&net, &one.addr))
 			return false;
 	if (addr_is_v4(&one.addr))
 		return true;
