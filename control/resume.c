@@ -79,9 +79,14 @@ resume_rings(struct run *run, bool *all)
 	const struct snapshot_mark *mark = &run->resume.mark;
 	struct intake_earlier earlier;
 
-	if (!intake_resume(&run->intake, &mark->intake) || !says_the_same(run) ||
-		intake_reread(&run->intake, &mark->intake, &earlier) != 0)
+	if (!intake_resume(&run->intake, &mark->intake))
 		return 0;
+	if (!says_the_same(run) || intake_reread(&run->intake, &mark->intake, &earlier) != 0) {
+		intake_forget(&run->intake, &mark->intake);
+		return 0;
+	}
+	if (!earlier.whole)
+		intake_forget(&run->intake, &mark->intake);
 	if (earlier.whole && earlier.count > 0) {
 		take_again(run, &earlier);
 		intake_took(&run->intake, earlier.count,
@@ -132,6 +137,8 @@ resume_intake(struct run *run)
 		if (run->intake.past.clock_ns != 0 && mark->clock_ns != 0)
 			run->intake.past.expect_ns =
 				run->intake.past.clock_ns + (live_now_ns() - mark->clock_ns);
+	} else if (run->options->live) {
+		intake_forget(&run->intake, NULL);
 	}
 	stored_begin_ids(&run->stored, run->engine, knows_all);
 	if (run->options->live && run->options->store[0])

@@ -25,6 +25,8 @@
 		"Rings given up because their index made no sense")             \
 	X(forced, "intake_forced", COUNTER, "events",                           \
 		"Events taken out of order because a ring was full")            \
+	X(forgotten, "intake_forgotten", COUNTER, "events",                     \
+		"Events that a control before took, and that are in no count")  \
 	X(deaths, "dataplane_deaths", COUNTER, "deaths",                        \
 		"Dataplanes that died, and others took their place")            \
 	X(cut, "dataplane_sessions_lost", COUNTER, "sessions",                  \
@@ -135,6 +137,9 @@ struct intake_earlier {
 	size_t count;
 	bool whole; /* none is missing */
 };
+
+/* What was taken after the mark, or ever (NULL), will not be told again: it is counted. */
+void intake_forget(struct intake *intake, const struct intake_mark *mark);
 
 /* So many of them were dealt with again; the last had that clock. */
 void intake_took(struct intake *intake, size_t count, uint64_t clock_ns);

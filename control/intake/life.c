@@ -180,6 +180,17 @@ intake_reread(
 }
 
 void
+intake_forget(struct intake *intake, const struct intake_mark *mark)
+{
+	for (unsigned i = 0; i < intake->ring_count; i++) {
+		uint64_t next = intake->rings[i].reader.next;
+		uint64_t from = mark ? mark->next[i] : 0;
+
+		intake->counters.forgotten += from < next ? next - from : 0;
+	}
+}
+
+void
 intake_took(struct intake *intake, size_t count, uint64_t clock_ns)
 {
 	intake->counters.events += count;

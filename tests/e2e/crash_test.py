@@ -487,6 +487,8 @@ def check_with_other_settings(tap, name, smtap, seed):
         again = re.search(r"with a snapshot of .* s ago, (\d+) events since", run.said())
         off = [f"status {status}"] if status else []
         off += [] if again and again[1] == "0" else [f"told again: {again and again[1]}"]
+        lost = run.events("stats")[-1]["smtap"]["counters"]["intake_forgotten"]
+        off += [] if lost else ["what was not told again is not counted"]
         tap.point(f"{name}_tells_nothing_again", off)
         tap.point(f"{name}_gives_no_id_to_something_else", ids_of_two(run))
         tap.point(f"{name}_opens_no_finding_twice", opened_twice(run))

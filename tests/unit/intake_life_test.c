@@ -246,6 +246,12 @@ what_the_writer_went_over_is_not_told_again_in_part(void **state)
 	assert_int_equal(intake_reread(&in, &mark, &earlier), 0);
 	assert_false(earlier.whole);
 	assert_int_equal(earlier.count, 0);
+	/* How many that were is known. */
+	assert_int_equal(in.counters.forgotten, 0);
+	intake_forget(&in, &mark);
+	assert_int_equal(in.counters.forgotten, (SLOTS + 7) / 8 * 8);
+	intake_forget(&in, NULL);
+	assert_int_equal(in.counters.forgotten, 2 * ((SLOTS + 7) / 8 * 8) + 10);
 	free(earlier.events);
 	intake_close(&in);
 	rig_close(&s);
