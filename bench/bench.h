@@ -25,6 +25,7 @@ struct bench_options {
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
 	bool stages;           /* time each stage of the path too */
 	int cpu;               /* to run on; -1: the first that is allowed */
+	int beside;            /* on this one a second worker runs, as a thread; -1: none does */
 	const char *mixture;   /* of control: this one; NULL: all */
 	const char *patterns;  /* folder of the compiled databases; NULL: none */
 	const struct rig *rig; /* where packets come from, and the EAL is up */

@@ -14,7 +14,7 @@ next(void *state, uint8_t *frame, struct traffic_tally *tally)
 static int
 run(const struct bench_options *options)
 {
-	static struct traffic_script script;
+	static _Thread_local struct traffic_script script;
 	struct traffic_crowd crowd = {
 		.script = &script,
 		.concurrency = options->sessions ? options->sessions : 512,

@@ -1,5 +1,6 @@
 /* smtap-bench: how fast the dataplane is, beside what it could be. See bench/README.md. */
 #include <getopt.h>
+#include <rte_launch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ enum option_code {
 	OPTION_NIC_CHECKSUM,
 	OPTION_STAGES,
 	OPTION_CPU,
+	OPTION_BESIDE,
 	OPTION_MIXTURE,
 	OPTION_PATTERNS,
 	OPTION_NO_PATTERNS,
@@ -62,6 +64,7 @@ static const struct option long_options[] = {
 	{"nic-checksum", no_argument, NULL, OPTION_NIC_CHECKSUM},
 	{"stages", no_argument, NULL, OPTION_STAGES},
 	{"cpu", required_argument, NULL, OPTION_CPU},
+	{"beside", required_argument, NULL, OPTION_BESIDE},
 	{"mixture", required_argument, NULL, OPTION_MIXTURE},
 	{"patterns", required_argument, NULL, OPTION_PATTERNS},
 	{"no-patterns", no_argument, NULL, OPTION_NO_PATTERNS},
@@ -92,6 +95,7 @@ print_help(void)
 	       "  --nic-checksum    a NIC has verified the checksums\n"
 	       "  --stages          what each stage of the path takes, too\n"
 	       "  --cpu N           to run on (the first that is allowed)\n"
+	       "  --beside N        on this CPU a second worker runs, as a thread of this process\n"
 	       "  --mixture NAME    of control (all of them)\n"
 	       "  --patterns DIR    of compiled databases (patterns/ in the build folder)\n"
 	       "  --no-patterns     without Hyperscan\n");
@@ -144,6 +148,15 @@ default_patterns(void)
 }
 
 static void
+apply_cpu(struct bench_options *options, int code, int cpu)
+{
+	if (code == OPTION_CPU)
+		options->cpu = cpu;
+	else
+		options->beside = cpu;
+}
+
+static void
 apply_option(struct bench_options *options, int code, const char *name)
 {
 	switch (code) {
@@ -188,7 +201,8 @@ apply_option(struct bench_options *options, int code, const char *name)
 		options->stages = true;
 		return;
 	case OPTION_CPU:
-		options->cpu = (int)parse_number(name, optarg, 0, 1023);
+	case OPTION_BESIDE:
+		apply_cpu(options, code, (int)parse_number(name, optarg, 0, 1023));
 		return;
 	case OPTION_MIXTURE:
 		options->mixture = optarg;
@@ -230,11 +244,58 @@ check_names(char *const names[], int count)
 	}
 }
 
+struct second {
+	const struct bench_scenario *scenario;
+	struct bench_options options;
+};
+
+/* An lcore function; arg: struct second. */
+static int
+run_second(void *arg)
+{
+	struct second *second = arg;
+
+	return second->scenario->run(&second->options);
+}
+
+/* 0: all went well. second: what another lcore is to do meanwhile; NULL: nothing. */
+static int
+run_scenario(const struct bench_scenario *scenario, const struct bench_options *options,
+	struct second *second)
+{
+	if (!second)
+		return scenario->run(options);
+	second->scenario = scenario;
+	if (rte_eal_remote_launch(run_second, second, 1) != 0)
+		return -1;
+	int result = scenario->run(options);
+	return rte_eal_wait_lcore(1) == 0 ? result : -1;
+}
+
+/* Scenarios that play packets keep all that they write in their thread. */
+static void
+check_beside(const struct bench_options *options, char *const names[], int count)
+{
+	static const char *const alone[] = {
+		"overload", "patterns", "control", "rules", "flowtable", "memory"};
+	bool fits = count > 0 && !options->memif;
+
+	for (int i = 0; i < count; i++)
+		for (size_t k = 0; k < sizeof(alone) / sizeof(alone[0]); k++)
+			fits &= strcmp(names[i], alone[k]) != 0;
+	if (options->beside < 0 || fits)
+		return;
+	fprintf(stderr, "smtap-bench: --beside is for scenarios that play packets, by name, and "
+			"not for --memif\n");
+	exit(2);
+}
+
 int
 main(int argc, char **argv)
 {
-	struct bench_options options = {.seconds = 5, .repeats = 9, .cpu = -1};
-	struct rig rig;
+	struct bench_options options = {.seconds = 5, .repeats = 9, .cpu = -1, .beside = -1};
+	struct second second;
+	struct rig rigs[2];
 	int which = 0;
 	int status = 0;
 
@@ -242,13 +303,18 @@ main(int argc, char **argv)
 	for (int code; (code = getopt_long(argc, argv, "h", long_options, &which)) != -1;)
 		apply_option(&options, code, code == 'h' ? "help" : long_options[which].name);
 	check_names(argv + optind, argc - optind);
-	if (rig_open(&rig, &options) != 0)
+	check_beside(&options, argv + optind, argc - optind);
+	if (rig_open(&rigs[0], &options) != 0 ||
+		(options.beside >= 0 && rig_open_second(&rigs[1], &options) != 0))
 		return 1;
-	options.rig = &rig;
+	options.rig = &rigs[0];
+	second.options = options;
+	second.options.rig = &rigs[1];
 	for (size_t i = 0; i < SCENARIOS; i++)
 		if (is_wanted(scenarios[i], argv + optind, argc - optind) &&
-			scenarios[i]->run(&options) != 0)
+			run_scenario(
+				scenarios[i], &options, options.beside >= 0 ? &second : NULL) != 0)
 			status = 1;
-	rig_close(&rig);
+	rig_close(&rigs[0]);
 	return status;
 }

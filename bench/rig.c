@@ -35,14 +35,16 @@ first_allowed_cpu(void)
 static int
 start_eal(const struct bench_options *options)
 {
-	char lcore[32];
+	char lcore[64];
 	char ends[2][96];
 	char *argv[20] = {"smtap-bench", "--no-pci", "--no-telemetry", "--log-level=error", "-m",
 		EAL_MEMORY_MIB, "--lcores", lcore};
 	int argc = 8;
 
-	snprintf(lcore, sizeof(lcore), "0@%d",
+	int at = snprintf(lcore, sizeof(lcore), "0@%d",
 		options->cpu < 0 ? first_allowed_cpu() : options->cpu);
+	if (options->beside >= 0)
+		snprintf(lcore + at, sizeof(lcore) - (size_t)at, ",1@%d", options->beside);
 	for (unsigned i = 0; i < 2 && options->memif; i++) {
 		snprintf(ends[i], sizeof(ends[i]),
 			"--vdev=net_memif%u,role=%s,bsize=2048,rsize=13,socket=smtap-bench-%d", i,
@@ -79,14 +81,14 @@ start_port(uint16_t port, struct rte_mempool *pool)
 
 /* The driver insists on a ring to transmit to; nothing is ever sent. */
 static int
-open_ring_port(struct rig *rig)
+open_ring_port(struct rig *rig, const char *name)
 {
 	/* Of the size given one place stays empty. */
 	rig->ring = rte_ring_create(
-		"bench", 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
-	int port = rig->ring ? rte_eth_from_rings(
-				       "bench", &rig->ring, 1, &rig->ring, 1, rte_socket_id())
-			     : -1;
+		name, 2 * RIG_CHUNK, (int)rte_socket_id(), RING_F_SP_ENQ | RING_F_SC_DEQ);
+	int port = rig->ring
+			   ? rte_eth_from_rings(name, &rig->ring, 1, &rig->ring, 1, rte_socket_id())
+			   : -1;
 
 	rig->port = (uint16_t)port;
 	return port < 0 ? -1 : start_port(rig->port, rig->pool);
@@ -111,27 +113,37 @@ open_memif(struct rig *rig)
 	return link.link_status ? 0 : -1;
 }
 
-int
-rig_open(struct rig *rig, const struct bench_options *options)
+static int
+open_rig(struct rig *rig, const struct bench_options *options, const char *name)
 {
 	*rig = (struct rig){0};
-	if (start_eal(options) != 0)
-		return -1;
-	rig->pool = options->apart ? rte_pktmbuf_pool_create("bench", RIG_MBUFS, POOL_CACHE, 0,
+	rig->pool = options->apart ? rte_pktmbuf_pool_create(name, RIG_MBUFS, POOL_CACHE, 0,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id())
-				   : pool_create("bench", RIG_MBUFS, POOL_CACHE,
+				   : pool_create(name, RIG_MBUFS, POOL_CACHE,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
 	if (!rig->pool) {
 		fprintf(stderr, "smtap-bench: no memory for packets: %s\n",
 			rte_strerror(rte_errno));
 		return -1;
 	}
-	if ((options->memif ? open_memif(rig) : open_ring_port(rig)) != 0) {
+	if ((options->memif ? open_memif(rig) : open_ring_port(rig, name)) != 0) {
 		fprintf(stderr, "smtap-bench: no %s port: %s\n", options->memif ? "memif" : "ring",
 			rte_strerror(rte_errno));
 		return -1;
 	}
 	return 0;
+}
+
+int
+rig_open(struct rig *rig, const struct bench_options *options)
+{
+	return start_eal(options) == 0 ? open_rig(rig, options, "bench") : -1;
+}
+
+int
+rig_open_second(struct rig *rig, const struct bench_options *options)
+{
+	return open_rig(rig, options, "second");
 }
 
 int

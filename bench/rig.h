@@ -20,8 +20,9 @@ struct rig {
 /* Packets in flight at once; as many as the ring of a NIC's queue has room for. */
 #define RIG_CHUNK 4096
 
-/* 0, or -1 after one line on stderr. */
+/* 0, or -1 after one line on stderr. The second is for lcore 1 (bench_options.beside). */
 int rig_open(struct rig *rig, const struct bench_options *options);
+int rig_open_second(struct rig *rig, const struct bench_options *options);
 void rig_close(struct rig *rig);
 
 /* Hand n packets to the port. 0, or -1: no room. */

@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Two workers on two cores beside one: the ratio of their packets a second.
 
-usage: scaleout.py [--seconds N] [--repeats N] [--cpus A,B] BUILD [SCENARIO...]
+usage: scaleout.py [--seconds N] [--repeats N] [--cpus A,B] [--threads] BUILD [SCENARIO...]
 
 Each worker is a smtap-bench bound to its core, with its own port, pool, tables, event ring and
 packets; what it times is its worker alone (bench/README.md), and a chunk during which its core was
 taken away does not count. In turn: the first alone, the second alone, both at once. The ratio is
 what both do together to the mean of what each does alone, the median over the repeats. It shows
-what the caches and the memory that two cores share cost; that threads of one process write nothing
-in common is another matter ("What workers share" in the README).
+what the caches and the memory that two cores share cost. With --threads both are threads of one
+process, as the dataplane has them: a cache line that both wrote would cost too.
 """
 import argparse
 import json
@@ -26,16 +26,28 @@ def start(program, cpu, scenario, seconds):
     )
 
 
+def start_threads(program, cpus, scenario, seconds):
+    """Both workers in one process, as the dataplane has them."""
+    command = [program, "--json", "--seconds", str(seconds), "--repeats", "1"]
+    command += ["--cpu", str(cpus[0]), "--beside", str(cpus[1]), scenario]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
 def mpps(process):
-    """What it did; None when its core was never its own."""
+    """What its workers did; None when a core was never its own."""
     out, _ = process.communicate()
-    return json.loads(out)["mpps"] if process.returncode == 0 and out else None
+    if process.returncode != 0 or not out:
+        return None
+    return sum(json.loads(line)["mpps"] for line in out.splitlines())
 
 
-def once(program, cpus, scenario, seconds):
+def once(program, cpus, scenario, seconds, threads):
     """(alone, together) in Mpps, or None."""
     alone = [mpps(start(program, cpu, scenario, seconds)) for cpu in cpus]
-    both = [start(program, cpu, scenario, seconds) for cpu in cpus]
+    if threads:
+        both = [start_threads(program, cpus, scenario, seconds)]
+    else:
+        both = [start(program, cpu, scenario, seconds) for cpu in cpus]
     together = [mpps(process) for process in both]
     if None in alone or None in together:
         return None
@@ -47,6 +59,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--cpus", default=None)
+    parser.add_argument("--threads", action="store_true", help="both workers in one process")
     parser.add_argument("build")
     parser.add_argument("scenarios", nargs="*", default=["attack", "background"])
     options = parser.parse_args()
@@ -56,13 +69,16 @@ def main():
         sys.exit("scaleout.py: two CPUs are needed")
     program = pathlib.Path(options.build, "bench/smtap-bench")
     for scenario in options.scenarios or ["attack", "background"]:
-        pairs = [once(program, cpus, scenario, options.seconds) for _ in range(options.repeats)]
+        pairs = [
+            once(program, cpus, scenario, options.seconds, options.threads)
+            for _ in range(options.repeats)
+        ]
         pairs = [pair for pair in pairs if pair]
         if not pairs:
             sys.exit(f"scaleout.py: {scenario}: no repeat was undisturbed")
         ratios = [together / alone for alone, together in pairs]
         line = {
-            "scenario": f"scaleout-{scenario}",
+            "scenario": f"scaleout-{scenario}{'-threads' if options.threads else ''}",
             "repeats": len(pairs),
             "mpps_1": statistics.median(alone for alone, _ in pairs),
             "mpps_2": statistics.median(together for _, together in pairs),

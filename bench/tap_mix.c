@@ -35,8 +35,8 @@ next(void *state, uint8_t *frame, struct traffic_tally *tally)
 static int
 run(const struct bench_options *options)
 {
-	static struct traffic_script delivery;
-	static struct traffic_script guessing;
+	static _Thread_local struct traffic_script delivery;
+	static _Thread_local struct traffic_script guessing;
 	const unsigned percent = options->mail_percent ? options->mail_percent : MAIL_PERCENT;
 	const double mail = percent / 100.0;
 	struct tap tap = {
