@@ -194,10 +194,16 @@ core_read_events(struct core *core)
 	}
 }
 
+/* Of bench/lines, when that is loaded: what this thread touches is noted. */
+__attribute__((weak)) void bench_watch(bool on);
+
 uint64_t
 core_drain_worker(struct core *core)
 {
 	struct stages *stages = core->options->stages ? &core->stages : NULL;
+
+	if (bench_watch)
+		bench_watch(true);
 	uint64_t start = rte_rdtsc_precise();
 
 	core->worker.emit.stages = stages;
@@ -207,6 +213,8 @@ core_drain_worker(struct core *core)
 		;
 	stages_enter(stages, PATH_OTHER);
 	uint64_t cycles = rte_rdtsc_precise() - start;
+	if (bench_watch)
+		bench_watch(false);
 	core_read_events(core);
 	return cycles;
 }
