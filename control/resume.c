@@ -40,6 +40,9 @@ resume_engine(struct run *run)
 	}
 	if (!resume->has_mark)
 		return 0;
+	/* Now: our own snapshots have what waits in the queue, and a dataplane may never come. */
+	stored_recall(&run->stored, run->options->store, mark->seq);
+	(void)stored_put_left(&run->stored);
 	run->first_ns = mark->first_ns;
 	run->last_ns = mark->last_ns;
 	run->holes = mark->holes;
@@ -130,8 +133,6 @@ resume_intake(struct run *run)
 	if (resume->has_mark) {
 		const struct snapshot_mark *mark = &resume->mark;
 
-		stored_recall(&run->stored, run->options->store, mark->seq);
-		(void)stored_put_left(&run->stored);
 		again = resume_rings(run, &knows_all);
 		stored_forget(&run->stored);
 		if (run->intake.past.clock_ns != 0 && mark->clock_ns != 0)

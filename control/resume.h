@@ -13,7 +13,8 @@ struct resume {
 	struct snapshot_mark mark;
 };
 
-/* run->engine was just opened, and is what it was at the snapshot, if there is one. -ENOMEM. */
+/* run->engine was just opened, and is what it was at the snapshot, if there is one; alerts that
+   waited for the store then wait again. -ENOMEM. */
 int resume_engine(struct run *run);
 
 /* The first dataplane's rings were accepted: take in what came after the snapshot. */

@@ -334,6 +334,7 @@ stored_close(struct stored *stored, const struct engine *engine)
 		put_subjects(stored, engine, SUBJECT_SOURCE);
 		put_subjects(stored, engine, SUBJECT_ACCOUNT);
 	}
+	stored_forget(stored);
 	r = outbox_close(stored->outbox, &stored->counters);
 	stored->outbox = NULL;
 	if (r != 0)
