@@ -78,7 +78,7 @@ stored_begin_ids(struct stored *stored, struct engine *engine, bool knows_all)
 		last.finding = last.reserved_finding;
 	}
 	engine_begin_after(engine, last.incident, last.finding);
-	outbox_begin_ids(stored->outbox, (struct outbox_ids){last.incident, last.finding});
+	stored->begun = true;
 	stored_guard_ids(stored, engine);
 }
 
@@ -322,6 +322,18 @@ stored_counters(struct stored *stored)
 	return &stored->counters;
 }
 
+/* Findings that stay hidden have ids, too, and no alert says so. */
+static void
+end_ids(struct stored *stored, const struct engine *engine)
+{
+	struct outbox_ids last;
+
+	if (!stored->begun)
+		return;
+	engine_ids(engine, &last.incident, &last.finding);
+	outbox_end_ids(stored->outbox, last);
+}
+
 int
 stored_close(struct stored *stored, const struct engine *engine)
 {
@@ -333,6 +345,7 @@ stored_close(struct stored *stored, const struct engine *engine)
 	if (engine) {
 		put_subjects(stored, engine, SUBJECT_SOURCE);
 		put_subjects(stored, engine, SUBJECT_ACCOUNT);
+		end_ids(stored, engine);
 	}
 	stored_forget(stored);
 	r = outbox_close(stored->outbox, &stored->counters);

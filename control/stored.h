@@ -20,6 +20,7 @@ struct stored {
 	uint64_t next_subjects_ns;
 	struct stored_told told;
 	bool live;
+	bool begun;            /* its ids are this run's own: stored_begin_ids */
 	struct outbox_ids ids; /* that may be given */
 };
 

@@ -4,7 +4,8 @@
  * An id is told before the store has the alert that it came with, and while the store fails long
  * before. Who comes after a run that was killed knows the store alone: so ids are reserved there, a
  * block ahead of those that are given, and the next run begins after the block. A run that ends
- * well gives back what it did not use.
+ * well gives back what it did not use; one that never began ids of its own has nothing to give:
+ * what is reserved may be another's, who lives, or who was killed.
  *
  * While nothing can be reserved (disk full, read-only) what was reserved is used up, and then ids
  * are made of the clock: 2^20 for each second, which no other run makes unless the clock was put
@@ -53,8 +54,9 @@ int
 outbox_return_ids(struct outbox *o)
 {
 	pthread_mutex_lock(&o->lock);
-	struct outbox_ids ids = o->floor;
-	bool all = o->wanted.incident > 0 && !o->first && !o->failing && o->counters.dropped == 0;
+	struct outbox_ids ids = o->ended;
+	bool all = o->has_ended && o->wanted.incident > 0 && !o->first && !o->failing &&
+		   o->counters.dropped == 0;
 	if (ids.incident < o->given.incident)
 		ids.incident = o->given.incident;
 	if (ids.finding < o->given.finding)
@@ -64,10 +66,11 @@ outbox_return_ids(struct outbox *o)
 }
 
 void
-outbox_begin_ids(struct outbox *o, struct outbox_ids after)
+outbox_end_ids(struct outbox *o, struct outbox_ids last)
 {
 	pthread_mutex_lock(&o->lock);
-	o->floor = after;
+	o->ended = last;
+	o->has_ended = true;
 	pthread_mutex_unlock(&o->lock);
 }
 

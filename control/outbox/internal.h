@@ -47,7 +47,8 @@ struct outbox {
 	struct outbox_item **searched;   /* no update before that link; NULL: not looked for */
 	struct outbox_rows *rows[KINDS]; /* NULL: nothing new */
 	struct store_last given;         /* the highest of all so far */
-	struct outbox_ids floor;         /* given before this run, by whoever */
+	struct outbox_ids ended;         /* the last of this run's */
+	bool has_ended;                  /* what is after them goes back */
 	struct outbox_ids wanted;        /* to be reserved */
 	struct outbox_ids reserved;      /* the store has them so */
 	struct outbox_counters counters;

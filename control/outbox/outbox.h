@@ -71,8 +71,9 @@ struct outbox_ids {
 	uint64_t finding;
 };
 
-/* This run's ids begin after these; at its end those that it did not tell are given back. */
-void outbox_begin_ids(struct outbox *outbox, struct outbox_ids after);
+/* This run gives no ids after these, told as alerts or not: those go back when it is closed.
+   Nothing goes back from a run that does not say so. */
+void outbox_end_ids(struct outbox *outbox, struct outbox_ids last);
 
 /* Have these reserved, soon. What is so by now. */
 struct outbox_ids outbox_reserve(struct outbox *outbox, struct outbox_ids want);

@@ -403,7 +403,7 @@ ids_of_a_run_that_was_killed_are_not_given_again(void **state)
 		assert_int_equal(last.incident, 0);
 		assert_int_equal(last.reserved_incident, 10000);
 		assert_int_equal(last.reserved_finding, 20000);
-		outbox_begin_ids(o, (struct outbox_ids){10000, 20000});
+		outbox_end_ids(o, (struct outbox_ids){10000, 20000});
 		assert_int_equal(outbox_close(o, &counters), 0);
 	}
 }
@@ -418,10 +418,28 @@ ids_that_were_not_told_are_given_back_at_the_end(void **state)
 	struct outbox *o = opened(place, 1 << 20);
 	outbox_reserve(o, (struct outbox_ids){100, 200});
 	put(o, 3, "open");
+	/* One finding of them stayed hidden. */
+	outbox_end_ids(o, (struct outbox_ids){.incident = 3, .finding = 4});
 	assert_int_equal(outbox_close(o, &counters), 0);
 	o = opened(place, 1 << 20);
 	assert_int_equal(outbox_last(o).reserved_incident, 3);
-	assert_int_equal(outbox_last(o).reserved_finding, 3);
+	assert_int_equal(outbox_last(o).reserved_finding, 4);
+	outbox_close(o, &counters);
+}
+
+static void
+a_run_that_began_no_ids_of_its_own_gives_none_back(void **state)
+{
+	const struct place *place = *state;
+	struct outbox_counters counters;
+
+	mkdir(place->folder, 0700);
+	struct outbox *o = opened(place, 1 << 20);
+	outbox_reserve(o, (struct outbox_ids){10000, 20000});
+	assert_int_equal(outbox_close(o, &counters), 0);
+	o = opened(place, 1 << 20);
+	assert_true(outbox_last(o).reserved_incident >= 10000);
+	assert_true(outbox_last(o).reserved_finding >= 20000);
 	outbox_close(o, &counters);
 }
 
@@ -523,6 +541,7 @@ main(void)
 		TEST(the_newest_sources_and_accounts_are_stored),
 		TEST(ids_of_a_run_that_was_killed_are_not_given_again),
 		TEST(ids_that_were_not_told_are_given_back_at_the_end),
+		TEST(a_run_that_began_no_ids_of_its_own_gives_none_back),
 		TEST(what_waits_is_in_a_snapshot_and_is_put_again),
 		TEST(nobody_waits_for_long_for_a_store_that_somebody_holds),
 	};

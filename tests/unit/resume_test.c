@@ -1,4 +1,4 @@
-/* What a control that begins after another takes over of its alerts. */
+/* What a control that begins after another takes over of its alerts and ids, and what it leaves. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -190,12 +190,61 @@ alerts_of_a_snapshot_are_stored_once_though_no_dataplane_ever_comes(void **state
 	assert_int_equal(times[1], 1);
 }
 
+static struct store_last
+last_of_next_run(void)
+{
+	struct store_last last;
+
+	assert_int_equal(stored_open(&run.stored, &options), 0);
+	last = outbox_last(run.stored.outbox);
+	assert_int_equal(stored_close(&run.stored, NULL), 0);
+	return last;
+}
+
+static void
+ids_of_findings_without_an_alert_are_not_given_back(void **state)
+{
+	struct engine *engine = engine_open(&options.config, &(struct engine_sink){0});
+	struct store_last last;
+
+	(void)state;
+	make_folder();
+	assert_int_equal(stored_open(&run.stored, &options), 0);
+	stored_begin_ids(&run.stored, engine, false);
+	put(1);
+	engine_begin_after(engine, 5, 9);
+	assert_int_equal(stored_close(&run.stored, engine), 0);
+	engine_close(engine);
+	last = last_of_next_run();
+	assert_int_equal(last.reserved_incident, 5);
+	assert_int_equal(last.reserved_finding, 9);
+}
+
+static void
+a_run_that_ends_while_it_waits_gives_no_ids_back(void **state)
+{
+	struct engine *engine = engine_open(&options.config, &(struct engine_sink){0});
+
+	(void)state;
+	make_folder();
+	assert_int_equal(stored_open(&run.stored, &options), 0);
+	assert_int_equal(stored_close(&run.stored, NULL), 0);
+	uint64_t reserved = last_of_next_run().reserved_finding;
+	assert_true(reserved >= OUTBOX_IDS_BLOCK);
+	assert_int_equal(stored_open(&run.stored, &options), 0);
+	assert_int_equal(stored_close(&run.stored, engine), 0);
+	assert_true(last_of_next_run().reserved_finding >= reserved);
+	engine_close(engine);
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(alerts_of_a_snapshot_are_stored_once_though_no_dataplane_ever_comes),
+		TEST(ids_of_findings_without_an_alert_are_not_given_back),
+		TEST(a_run_that_ends_while_it_waits_gives_no_ids_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
