@@ -42,7 +42,7 @@
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOTHING 1
 #define TCP_OPTION_MD5 19
-#define TCP_OPTION_AO 29
+#define TCP_MD5_BYTES 18
 /* Nothing, nothing, timestamps of ten bytes: the options of nearly all segments (RFC 7323 A). */
 #define TCP_OPTIONS_STAMPED 0x0101080au
 #define TCP_BYTES_STAMPED (TCP_BYTES_MIN + 12)
@@ -134,7 +134,10 @@ decode_pbb(struct decode_cursor *c)
 	return LAYER_ETHERNET;
 }
 
-/* Is there an option that only who shares a key with the sender accepts? */
+/*
+ * Is there a TCP-MD5 option (RFC 2385)? Only who shares a key with the sender accepts it. One of
+ * another length is none, and TCP-AO (RFC 5925) is passed over by whoever does not know it.
+ */
 static inline bool
 tcp_is_signed(const uint8_t *tcp, uint32_t header_len)
 {
@@ -144,8 +147,8 @@ tcp_is_signed(const uint8_t *tcp, uint32_t header_len)
 		(header_len == TCP_BYTES_STAMPED && load_be32(tcp + at) == TCP_OPTIONS_STAMPED))
 		return false;
 	while (at + 1 < header_len && tcp[at] != TCP_OPTION_END) {
-		if (tcp[at] == TCP_OPTION_MD5 || tcp[at] == TCP_OPTION_AO)
-			return true;
+		if (tcp[at] == TCP_OPTION_MD5 && tcp[at + 1] == TCP_MD5_BYTES)
+			return at + TCP_MD5_BYTES <= header_len;
 		if (tcp[at] != TCP_OPTION_NOTHING && tcp[at + 1] < 2)
 			return false;
 		at += tcp[at] == TCP_OPTION_NOTHING ? 1 : tcp[at + 1];

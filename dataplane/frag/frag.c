@@ -1,35 +1,33 @@
 /*
  * frag: theory of operation.
  *
- * Why not rte_ip_frag: it takes at most RTE_LIBRTE_IP_FRAG_MAX_FRAG pieces of a
- * packet, a constant of the library's build (8 in Debian's), and throws the
- * packet away at the ninth. Real mail cut into 24-byte fragments needs twelve,
- * and an attacker would just cut finer. Its key also lacks the protocol
- * (RFC 791 3.2 has it), and it needs mbufs, so no sanitizer would see it.
+ * Why not rte_ip_frag: it takes at most RTE_LIBRTE_IP_FRAG_MAX_FRAG pieces of a packet, a
+ * constant of the library's build (8 in Debian's), and throws the packet away at the ninth. Real
+ * mail cut into 24-byte fragments needs twelve, and an attacker would just cut finer. Its key
+ * also lacks the protocol (RFC 791 3.2 has it), and it needs mbufs, so no sanitizer would see it.
  *
- * Keeps: per packet being put together (struct frag_entry) its bytes in place,
- * a bit per 8-byte unit that says which are there, and the header of the first
- * fragment. Entries are found by a keyed hash and stand in one of two lists:
- * `open`, oldest first, and `done`: packets already complete, kept so that a
- * late copy of one of their fragments is known for what it is and does not
- * start, and later spoil, a packet of its own.
+ * Keeps: per packet being put together (struct frag_entry) its bytes in place, a bit per 8-byte
+ * unit that says which are there, and the header of the first fragment. Entries are found by a
+ * keyed hash and stand in one of two lists: `open`, oldest first, and `done`: packets already
+ * complete, kept so that a late copy of one of their fragments is known for what it is and does
+ * not start, and later spoil, a packet of its own.
  *
- * Always holds: have_units counts the bits set in seen; no bit is set at or past
- * end_bytes; a packet is complete when its last fragment came (total_bytes set)
- * and every unit below that is there. Both lists are in order of deadline, since
- * each entry has the same time from when it joined and the clock does not run
- * backwards.
+ * Always holds: have_units counts the bits set in seen; no bit is set at or past end_bytes; a
+ * packet is complete when its last fragment came (total_bytes set) and every unit below that is
+ * there. Both lists are in order of deadline, since each entry has the same time from when it
+ * joined and the clock does not run backwards.
  *
- * Limits: a fixed number of entries; when all are in use a done one is taken,
- * else the oldest open one, whose fragments are counted as dropped. Work per
- * fragment is bounded by its length.
+ * Limits: a fixed number of entries; when all are in use a done one is taken, else the oldest
+ * open one, whose fragments are counted as dropped. Work per fragment is bounded by its length,
+ * or by the packet's when it contradicts another.
  *
- * What an attacker would try: overlaps that read differently here and at the
- * target. First bytes win, as in Linux; what contradicts them is kept in an entry of
- * its own (its key has `contested`), and is read instead when only that makes the TCP
- * checksum right. A packet that was complete before the true piece came is told again,
- * with it. Fragments past 65535 bytes, of no length,
- * of a length that is no multiple of 8, or past the last one are dropped.
+ * What an attacker would try: overlaps that read differently here and at the target. First bytes
+ * win, as in Linux; what contradicts them is kept in an entry of its own (its key has
+ * `contested`), and is read instead when only that makes the TCP checksum right. A packet that
+ * was complete before the true piece came is told again, with it. Copies that end on the way: of
+ * two headers that with more hops to go is kept. Fragments past 65535 bytes, of no length, of a
+ * length that is no multiple of 8, or past the last one are dropped. What remains: more than two
+ * wordings of a piece, and decoys of some pieces before and of others after the true ones.
  */
 #include "dataplane/frag/frag.h"
 
@@ -395,7 +393,9 @@ frag_store(struct frag_entry *e, const struct frag_piece *piece)
 		e->end_bytes = end;
 	if (!piece->more)
 		e->total_bytes = end;
-	if (piece->offset == 0 && e->header_len == 0) {
+	unsigned hops_at = e->key.is_v6 ? 7 : 8;
+	if (piece->offset == 0 &&
+		(e->header_len == 0 || e->header[hops_at] < piece->header[hops_at])) {
 		memcpy(e->header, piece->header, piece->header_len);
 		e->header_len = piece->header_len;
 		e->next_header_at = piece->next_header_at;

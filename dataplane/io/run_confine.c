@@ -3,8 +3,8 @@
  * is another user, no thread that touches a packet has a capability, and nothing can be started.
  *
  * The main lcore keeps what a kernel interface takes that goes and comes back, or is to be put back
- * as it was at the end: CAP_NET_RAW and CAP_NET_ADMIN, for AF_XDP CAP_BPF, and CAP_IPC_LOCK, since
- * its rings are locked and larger than what a user may lock. Ports that DPDK drives itself need
+ * as it was at the end: CAP_NET_RAW and CAP_NET_ADMIN, CAP_IPC_LOCK, since its rings are locked and
+ * larger than what a user may lock, and for AF_XDP CAP_BPF. Ports that DPDK drives itself need
  * none. AF_XDP is put back, but is opened again only where it has xdp_prog=, a program of its own
  * (packaging/xdp): libxdp asks for programs and maps by their ids, which the kernel keeps for
  * CAP_SYS_ADMIN, and that is root.
@@ -50,13 +50,16 @@ run_user(const struct run *run, unsigned keep[KEPT_MAX])
 {
 	struct confine_user to = {.user = run->options->config.dataplane_user, .keep = keep};
 
-	for (unsigned i = 0; i < run->nics.count; i++)
-		if (run->nics.nics[i].interface[0])
-			to.keep_count = KEPT_MAX;
+	for (unsigned i = 0; i < run->nics.count; i++) {
+		const struct nic *nic = &run->nics.nics[i];
+		unsigned count = !nic->interface[0] ? 0 : nic->kind == NIC_AF_XDP ? KEPT_MAX : 3;
+		if (count > to.keep_count)
+			to.keep_count = count;
+	}
 	keep[0] = CAP_NET_RAW;
 	keep[1] = CAP_NET_ADMIN;
-	keep[2] = CAP_BPF;
-	keep[3] = CAP_IPC_LOCK;
+	keep[2] = CAP_IPC_LOCK;
+	keep[3] = CAP_BPF;
 	return to;
 }
 

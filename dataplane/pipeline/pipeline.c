@@ -297,7 +297,9 @@ session_open(struct pipeline *p, const struct flow_key *key, const struct pipeli
 		packet_is_stray(d))
 		return FLOW_NONE;
 	uint32_t index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
-	if (index == FLOW_NONE && evict_one(p) == 0)
+	/* Not for want of memory for a long key: another session's going gives back none of it. */
+	bool full = flow_table_count(p->table) == flow_table_capacity(p->table);
+	if (index == FLOW_NONE && full && evict_one(p) == 0)
 		index = flow_table_add(p->table, key, FLOW_HALF_OPEN);
 	if (index == FLOW_NONE) {
 		counter_add(p->counters, COUNTER_FLOW_FULL, 1);

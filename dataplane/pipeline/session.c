@@ -9,9 +9,9 @@
 
 /* Two of an Ethernet's frames do not fit in one: an offload merged them. */
 #define WIRE_L3_MAX 1500u
-/* What may go on for so few hops may end between the tap and the servers behind it. Hosts begin
-   with 32 at least, and the longest paths have some thirty hops. */
-#define HOPS_FEW 10u
+/* What may go on for so few hops may end between the tap and the servers behind it. No more than
+   servers are behind a tap: whoever is doubted after others of his side were not is not heard. */
+#define HOPS_FEW 5u
 /* Segments below this are not worth skipping, and end most messages. */
 #define SKIMMED_MIN 1024u
 

@@ -7,8 +7,8 @@
  *
  * Always holds: an attempt begins with an AUTH command, or with a 334 that
  * nothing explains; it ends with one event, in attempt_end() and nowhere else.
- * A decoded message lives in one buffer on the stack of respond() and is wiped
- * before that returns. A line is taken for a username only when it is certain
+ * A decoded message lives in one buffer on the stack of respond() or respond_part()
+ * and is wiped before that returns. A line is taken for a username only when it is certain
  * that it is not the password: after a gap it is not (A_BLIND), and after a
  * prompt in words that we do not know it is once a second prompt comes
  * (A_PROVISIONAL).
@@ -174,8 +174,10 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 	if (cut)
 		len &= ~(size_t)3;
 	ssize_t n = base64_decode(text, len, message, sizeof(message));
-	if (n < 0)
+	if (n < 0) {
+		explicit_bzero(message, sizeof(message)); /* as far as it could be read */
 		return;
+	}
 	enum sasl_mechanism mechanism = (enum sasl_mechanism)s->mechanism;
 	if (!(s->auth_flags & A_COMMAND) && step == 0 &&
 		(mechanism == SASL_UNKNOWN || mechanism == SASL_PLAIN)) {
@@ -204,8 +206,10 @@ respond_part(struct run *r, struct span text)
 		(r->s->auth_flags & A_BLIND))
 		return;
 	ssize_t n = base64_decode(text.data, text.len & ~(size_t)3, message, sizeof(message));
-	if (n <= 0)
+	if (n <= 0) {
+		explicit_bzero(message, sizeof(message));
 		return;
+	}
 	sasl_read(mechanism, 0, message, (size_t)n, &id);
 	id.has_password = false;
 	remember(r, &id);

@@ -443,7 +443,7 @@ static void
 client_gap(struct run *r, uint64_t len)
 {
 	struct state *s = r->s;
-	bool partial = smtp_held(r, SMTP_CLIENT).len > 0;
+	bool partial;
 
 	s->flags |= S_UNSURE | S_CLIENT_SEEN;
 	if (!(s->flags & S_SERVER_SEEN) && s->client == CLIENT_WAIT)
@@ -454,6 +454,7 @@ client_gap(struct run *r, uint64_t len)
 		/* fall through */
 	case CLIENT_COMMAND:
 	case CLIENT_LOST:
+		partial = smtp_held(r, SMTP_CLIENT).len > 0;
 		if (s->client == CLIENT_COMMAND && smtp_command_part(r))
 			return;
 		smtp_line_discard(r, SMTP_CLIENT);
@@ -503,8 +504,7 @@ server_gap(struct run *r)
 	s->flags |= s->reply_code ? S_REPLY_GAP : 0;
 	uint32_t queued = smtp_queue_len(r);
 	s->uncertain = queued < UINT16_MAX ? (uint16_t)queued : UINT16_MAX;
-	if (s->client == CLIENT_WAIT)
-		s->flags |= S_TAIL_UNSURE;
+	s->flags |= s->client == CLIENT_WAIT ? S_TAIL_UNSURE : 0;
 	if (s->tail == TAIL_AUTH)
 		smtp_auth_server_gap(r);
 }

@@ -283,16 +283,16 @@ void smtp_missed(struct run *r, enum smtp_side side, uint64_t len);
 /* Append raw bytes as printable text; returns the length. flags may be NULL. */
 uint8_t smtp_text_put(
 	struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags);
-/* The same of the note's. */
 /* Open an event of this session. */
 struct event *smtp_emit(struct run *r, enum event_type type);
-/* The first four patterns that matched in the session; the rest of out stays. */
-void smtp_note_signatures(const struct run *r, uint32_t out[4]);
-uint8_t smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind);
 /* Scan a line; text_ok: may its text be reported (never of an AUTH exchange)? */
 void smtp_match(struct run *r, enum event_context context, const struct line *line, bool text_ok);
 
 /* note.c */
+/* The first four patterns that matched in the session; the rest of out stays. */
+void smtp_note_signatures(const struct run *r, uint32_t out[4]);
+/* Append what is noted, if anything, as smtp_text_put does. */
+uint8_t smtp_note_text(const struct run *r, struct event *event, size_t *used, enum note_kind kind);
 /*
  * For what is to be noted; valid until the next smtp_note_put or _drop. When there is no
  * memory (counted) it is one that is forgotten after this call into the session.

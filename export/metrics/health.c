@@ -91,12 +91,14 @@ check_packets(struct health *h)
 		"last_packet", last);
 }
 
-/* Ten should have been begun since, and a slow disk has had its time. */
+/* Ten should have been begun since. A slow one rests for three times what it took, so the last
+   good one may have been begun five times as long ago. */
 static void
 check_snapshot(struct health *h)
 {
 	uint64_t every_ms = value(h, "snapshot_interval"), age_ms = value(h, "snapshot_age");
-	bool ok = every_ms == 0 || age_ms < 10 * every_ms + SNAPSHOT_MS;
+	uint64_t slow_ms = 5 * value(h, "snapshot_duration");
+	bool ok = every_ms == 0 || age_ms < 10 * every_ms + slow_ms + SNAPSHOT_MS;
 
 	check(h, "snapshot", ok,
 		"no snapshot was written for %llu s: were control killed now, it would forget so "

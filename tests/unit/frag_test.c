@@ -286,6 +286,25 @@ duplicates_change_nothing_and_are_counted(void **state)
 	assert_int_equal(count(f, COUNTER_FRAG_DROP), 4);
 }
 
+/* The same first fragment, but one that ends between the tap and who is to get it. */
+static void
+of_two_first_fragments_the_one_that_goes_farther_gives_the_header(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t fragment[66000];
+
+	for (unsigned is_v6 = 0; is_v6 < 2; is_v6++) {
+		is_v6 ? make_v6(f, 100) : make_v4(f, 12, 100);
+		for (unsigned i = 0; i < 3; i++) {
+			uint32_t len = cut(f, 0, 48, fragment);
+			fragment[is_v6 ? 7 : 8] = i == 1 ? 64 : 3;
+			assert_false(feed(f, fragment, len));
+		}
+		assert_true(feed_cut(f, 48, 120));
+		assert_whole(f);
+	}
+}
+
 static void
 an_id_used_again_starts_a_new_packet(void **state)
 {
@@ -492,6 +511,7 @@ main(void)
 		TEST(ipv6_fragments_lose_their_fragment_header),
 		TEST(the_largest_packet_fits_and_a_larger_one_is_dropped),
 		TEST(duplicates_change_nothing_and_are_counted),
+		TEST(of_two_first_fragments_the_one_that_goes_farther_gives_the_header),
 		TEST(an_id_used_again_starts_a_new_packet),
 		TEST(overlaps_that_agree_are_merged),
 		TEST(of_overlaps_that_disagree_the_first_bytes_win),

@@ -36,6 +36,8 @@ static const char answer_text[] =
 	" \"help\": \"h\", \"value\": 0},"
 	"{\"name\": \"snapshot_interval\", \"kind\": \"gauge\", \"unit\": \"milliseconds\","
 	" \"help\": \"h\", \"value\": 5000},"
+	"{\"name\": \"snapshot_duration\", \"kind\": \"gauge\", \"unit\": \"milliseconds\","
+	" \"help\": \"h\", \"value\": 0},"
 	"{\"name\": \"snapshot_age\", \"kind\": \"gauge\", \"unit\": \"milliseconds\","
 	" \"help\": \"h\", \"value\": 20},"
 	"{\"name\": \"Not a name\", \"kind\": \"gauge\", \"unit\": \"\", \"help\": \"h\","
@@ -291,6 +293,12 @@ each_thing_that_fails_is_told(void **state)
 	set(answer, "snapshot_age", 350000);
 	watch_take(&s->watch, answer, "", NOW);
 	assert_fails(s, NOW, "snapshot", "was written for 350 s");
+	answer = answer_of(s);
+	set(answer, "snapshot_interval", 5000);
+	set(answer, "snapshot_age", 350000);
+	set(answer, "snapshot_duration", 70000); /* begun again 280 s after it was begun */
+	watch_take(&s->watch, answer, "", NOW);
+	assert_fails(s, NOW, NULL, NULL);
 	/* There are to be none. */
 	answer = answer_of(s);
 	set(answer, "snapshot_interval", 0);
