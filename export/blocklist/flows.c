@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,9 +27,8 @@ struct flows {
 	const struct config_ports *ports;
 	int pipe;                 /* -1: nobody reads */
 	struct prefix *announced; /* owned */
-	struct prefix *next;      /* owned; room for as many, which it becomes */
+	struct prefix *next; /* owned; room for as many as are to be blocked, which it becomes */
 	size_t count;
-	size_t most;
 };
 
 struct flows *
@@ -40,7 +38,7 @@ flows_new(size_t entries, const char *path, const struct config_ports *ports)
 
 	if (!f)
 		return NULL;
-	*f = (struct flows){.path = path, .ports = ports, .pipe = -1, .most = entries};
+	*f = (struct flows){.path = path, .ports = ports, .pipe = -1};
 	f->announced = calloc(entries, sizeof(*f->announced));
 	f->next = calloc(entries, sizeof(*f->next));
 	if (f->announced && f->next)
@@ -169,9 +167,13 @@ flows_say(struct flows *f, const struct table_entry *entries, size_t n)
 void
 flows_take_over(struct flows *f, struct flows *before)
 {
-	if (before->count > f->most || before->pipe < 0 || f->pipe >= 0)
+	struct prefix *none = f->announced;
+
+	if (before->pipe < 0 || f->pipe >= 0)
 		return;
-	memcpy(f->announced, before->announced, before->count * sizeof(*f->announced));
+	/* Maybe more than we have room for: our own stays that of what comes next. */
+	f->announced = before->announced;
+	before->announced = none;
 	f->count = before->count;
 	f->pipe = before->pipe;
 	before->pipe = -1;

@@ -25,8 +25,8 @@ bool flows_is_read(const struct flows *flows);
  */
 int flows_say(struct flows *flows, const struct table_entry *entries, size_t n);
 
-/* What was announced there goes on, if it fits: both are of one pipe. The other one is then empty.
- */
+/* What was announced there goes on, and what is too much is withdrawn by flows_say: both are of one
+ * pipe. The other one is then empty. */
 void flows_take_over(struct flows *flows, struct flows *before);
 
 /* Withdraws all, if it can be said in time. NULL is nothing. */

@@ -255,6 +255,38 @@ rules_that_changed_choose_anew_at_a_reload(void **state)
 }
 
 static void
+fewer_entries_at_a_reload_withdraw_only_what_is_too_much(void **state)
+{
+	struct rig *s = *state, after = {.sink = NULL};
+	char keys[KEYS_MAX / 2];
+	int fd = open(s->pipe, O_RDONLY | O_NONBLOCK);
+	bool routes[256] = {false};
+
+	snprintf(keys, sizeof(keys), "output: flowspec, path: %s", s->pipe);
+	assert_int_equal(opened(s, keys, NULL), 0);
+	for (int i = 1; i < 4; i++) {
+		snprintf(s->why, sizeof(s->why), "198.51.100.%d", i);
+		attack(s, i, s->why);
+	}
+	obey(s, fd, routes);
+	snprintf(keys, sizeof(keys), "output: flowspec, path: %s, entries: 1", s->pipe);
+	assert_int_equal(opened(&after, keys, NULL), 0);
+	blocklist_kind.begin(after.sink, s->sink);
+	blocklist_kind.close(s->sink);
+	assert_string_equal(heard(s, fd), "");
+	attack(&after, 2, "198.51.100.2");
+	obey(s, fd, routes);
+	assert_true(!routes[1] && routes[2] && !routes[3]);
+	attack(&after, 2, "198.51.100.2");
+	assert_string_equal(heard(s, fd), "");
+	blocklist_kind.close(after.sink);
+	obey(s, fd, routes);
+	assert_false(routes[2]);
+	config_free(&after.config);
+	close(fd);
+}
+
+static void
 no_list_takes_the_place_of_our_own_pages(void **state)
 {
 	static const char *const keys[] = {
@@ -280,6 +312,7 @@ main(void)
 		TEST(routes_are_those_of_the_table_whatever_comes_and_goes),
 		TEST(routes_stay_announced_over_a_reload),
 		TEST(rules_that_changed_choose_anew_at_a_reload),
+		TEST(fewer_entries_at_a_reload_withdraw_only_what_is_too_much),
 		TEST(no_list_takes_the_place_of_our_own_pages),
 	};
 
