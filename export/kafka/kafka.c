@@ -424,6 +424,13 @@ kafka_tick(void *sink, uint64_t wall_ns, char why[SINK_WHY_MAX])
 	return SINK_RETRY;
 }
 
+/* Its producer, so that one that does not end is counted. */
+static void
+kafka_end(void *sink)
+{
+	drop_producer(sink);
+}
+
 static void
 kafka_close(void *sink)
 {
@@ -486,6 +493,7 @@ const struct sink_kind kafka_kind = {
 	.open = kafka_open,
 	.send = kafka_send,
 	.tick = kafka_tick,
+	.end = kafka_end,
 	.count = kafka_count,
 	.close = kafka_close,
 };

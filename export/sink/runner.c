@@ -49,6 +49,7 @@ struct runner {
 	uint64_t refused_told_ns;
 	uint64_t refused_untold;
 	bool over;
+	bool closed;
 };
 
 static uint64_t
@@ -107,11 +108,19 @@ runner_begin(struct runner *r, struct runner *before)
 }
 
 void
+runner_close(struct runner *r)
+{
+	if (!r->closed)
+		r->options.kind->close(r->sink);
+	r->closed = true;
+}
+
+void
 runner_free(struct runner *r)
 {
 	if (!r)
 		return;
-	r->options.kind->close(r->sink);
+	runner_close(r);
 	free(r);
 }
 
@@ -456,4 +465,7 @@ runner_run(struct runner *r)
 		if (away > 0 && !r->over)
 			pause_s(r, back_off_s(away, CONTROL_MAX_S));
 	}
+	if (r->options.kind->end)
+		r->options.kind->end(r->sink);
+	count(r);
 }

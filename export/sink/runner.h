@@ -50,6 +50,10 @@ void runner_begin(struct runner *runner, struct runner *before);
 
 const struct config_exporter *runner_exporter(const struct runner *runner);
 
+/* After it has ended: its sink lets go of all; what it counted can be had until runner_free. */
+void runner_close(struct runner *runner);
+
+/* Closes what is not closed. */
 void runner_free(struct runner *runner);
 
 #endif

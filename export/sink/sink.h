@@ -78,6 +78,12 @@ struct sink_kind {
 	 * SINK_DONE or SINK_RETRY. */
 	enum sink_result (*tick)(void *sink, uint64_t now_ns, char why[SINK_WHY_MAX]);
 
+	/*
+	 * Nothing more is sent, in the thread that sent: what takes time to end ends here, and may
+	 * be counted still. What another sink may take over stays. NULL: not needed.
+	 */
+	void (*end)(void *sink);
+
 	/* What happened since it was last asked; NULL: nothing of this can. */
 	struct sink_counts (*count)(void *sink);
 
