@@ -58,14 +58,29 @@ forget_config(struct config *config)
 	free(config);
 }
 
+/* This loop turns, and that of the pages does. */
+static void
+tell_manager(void *arg)
+{
+	struct program *p = arg;
+	uint64_t turns = p->pages ? pages_turns(p->pages) : 0;
+
+	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, clock_now_ns(CLOCK_MONOTONIC));
+	notify_status(&p->notify, "%u exporters%s%s", runners_count(p->runners),
+		p->pages ? "; HTTP at " : "", p->config->http_listen);
+}
+
 /* The exporters of a configuration, which do not run yet. NULL: why says. */
 static struct runners *
 open_runners(struct program *p, struct config *config, char why[SINK_WHY_MAX])
 {
 	const struct sink_context context = {
 		.pages = p->pages, .sensor = p->sensor, .config = config};
-	const struct runners_options options = {
-		.exporters = &config->exporters, .socket = p->options.socket, .context = &context};
+	const struct runners_options options = {.exporters = &config->exporters,
+		.socket = p->options.socket,
+		.context = &context,
+		.turn = tell_manager,
+		.arg = p};
 	struct runners *runners;
 
 	return runners_open(&runners, &options, why) == 0 ? runners : NULL;
@@ -260,17 +275,6 @@ reload(struct program *p, char why[SINK_WHY_MAX])
 	forget_config(old);
 	notify_ready(&p->notify);
 	return 0;
-}
-
-/* This loop turns, and that of the pages does. */
-static void
-tell_manager(struct program *p)
-{
-	uint64_t turns = p->pages ? pages_turns(p->pages) : 0;
-
-	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, clock_now_ns(CLOCK_MONOTONIC));
-	notify_status(&p->notify, "%u exporters%s%s", runners_count(p->runners),
-		p->pages ? "; HTTP at " : "", p->config->http_listen);
 }
 
 /* A signal: is it to end? */

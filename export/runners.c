@@ -5,6 +5,9 @@
  * readable when all are to end and stays so; since when control is away, which one of them tells
  * for all. That is told after AWAY_TELL_NS only: control that is started again is soon there. What
  * control refuses to one of them is told of that one, and at once: no other would.
+ *
+ * Always holds: sinks of before are closed before any of those after them sends: what a sink takes
+ * back at its end, as routes, may be what one of another name is about to say at the same place.
  */
 #include "export/runners.h"
 
@@ -25,6 +28,7 @@
 #include "export/kinds.h"
 
 #define AWAY_TELL_NS (10 * NS_PER_S)
+#define TURN_NS NS_PER_S
 
 struct one {
 	struct runners *all;
@@ -39,6 +43,8 @@ struct runners {
 	struct one ones[CONFIG_EXPORTERS_MAX];
 	unsigned count;
 	int stop_fd;
+	void (*turn)(void *arg);
+	void *arg;
 	_Atomic uint64_t away_ns; /* monotonic: since when control is away; 0: it is there */
 	atomic_bool away_told;    /* whoever changes it tells */
 };
@@ -219,6 +225,8 @@ runners_open(struct runners **out, const struct runners_options *options, char w
 	snprintf(why, SINK_WHY_MAX, "out of memory");
 	if (!all)
 		return r;
+	all->turn = options->turn;
+	all->arg = options->arg;
 	all->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (all->stop_fd < 0) {
 		r = -errno;
@@ -233,11 +241,23 @@ runners_open(struct runners **out, const struct runners_options *options, char w
 	return r;
 }
 
+/* What its main thread has to do besides, while it waits. */
+static void
+turn(const struct runners *all)
+{
+	if (all->turn)
+		all->turn(all->arg);
+}
+
 int
 runners_start(struct runners *all, struct runners *before, char why[SINK_WHY_MAX])
 {
 	for (unsigned i = 0; i < all->count; i++)
 		begin(all->ones[i].runner, before);
+	for (unsigned i = 0; before && i < before->count; i++) {
+		runner_close(before->ones[i].runner);
+		turn(all);
+	}
 	int r = start_threads(all);
 	if (r != 0)
 		snprintf(why, SINK_WHY_MAX, "threads: %s", strerror(-r));
@@ -262,22 +282,32 @@ runners_counters(const struct runners *all, unsigned index, struct sink_counters
 	runner_counters(all->ones[index].runner, out);
 }
 
+/* Until that time, monotonic. */
+static void
+await_thread(struct one *one, uint64_t until_ns)
+{
+	for (uint64_t next = 0; one->runs && next < until_ns;) {
+		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+
+		next = now + TURN_NS < until_ns ? now + TURN_NS : until_ns;
+		const struct timespec at = {(time_t)(next / NS_PER_S), (long)(next % NS_PER_S)};
+		one->runs = pthread_clockjoin_np(one->thread, NULL, CLOCK_MONOTONIC, &at) != 0;
+		turn(one->all);
+	}
+}
+
 bool
 runners_end(struct runners *all, unsigned wait_s)
 {
-	struct timespec until;
-	uint64_t one = 1;
+	uint64_t one = 1, until_ns = clock_now_ns(CLOCK_MONOTONIC) + wait_s * NS_PER_S;
 	bool ended = true;
 
 	if (!all || all->stop_fd < 0 || write(all->stop_fd, &one, sizeof(one)) < 0)
 		return true; /* none was started */
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += wait_s;
 	for (unsigned i = 0; i < all->count; i++) {
 		struct one *o = &all->ones[i];
 
-		if (o->runs && pthread_clockjoin_np(o->thread, NULL, CLOCK_MONOTONIC, &until) == 0)
-			o->runs = false;
+		await_thread(o, until_ns);
 		ended &= !o->runs;
 	}
 	return ended;

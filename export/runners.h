@@ -11,6 +11,9 @@ struct runners_options {
 	const struct config_exporters *exporters; /* borrowed, until runners_free */
 	const char *socket;                       /* control's export.sock */
 	const struct sink_context *context;
+	/* While runners are waited for or closed, after a second or so, and each; may be NULL. */
+	void (*turn)(void *arg);
+	void *arg;
 };
 
 /* Opens all sinks; none runs yet. 0, or -errno with a sentence. */
@@ -18,8 +21,8 @@ int runners_open(
 	struct runners **out, const struct runners_options *options, char why[SINK_WHY_MAX]);
 
 /*
- * All of them run. before: those before, ended; exporters of the same name go on from there. NULL:
- * none. 0, or -errno with a sentence.
+ * All of them run. before: those before, ended; exporters of the same name go on from there, and
+ * what they do not take over is closed first. NULL: none. 0, or -errno with a sentence.
  */
 int runners_start(struct runners *runners, struct runners *before, char why[SINK_WHY_MAX]);
 
