@@ -35,6 +35,7 @@
 struct program {
 	struct options options;
 	struct config *config;
+	struct config *started;  /* with which it began: some of it stays so */
 	pthread_mutex_t lock;    /* of runners, for who counts */
 	struct runners *runners; /* NULL: none run now */
 	struct pages *pages;     /* NULL: none */
@@ -67,7 +68,7 @@ tell_manager(void *arg)
 
 	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, clock_now_ns(CLOCK_MONOTONIC));
 	notify_status(&p->notify, "%u exporters%s%s", runners_count(p->runners),
-		p->pages ? "; HTTP at " : "", p->config->http_listen);
+		p->pages ? "; HTTP at " : "", p->started->http_listen);
 }
 
 /* The exporters of a configuration, which do not run yet. NULL: why says. */
@@ -192,13 +193,13 @@ open_pages(struct program *p)
 
 /* What it began with stays so until it is started again. */
 static void
-tell_waiting(const struct config *old, const struct config *new)
+tell_waiting(const struct config *started, const struct config *new)
 {
-	const bool others[] = {strcmp(old->http_listen, new->http_listen) != 0,
-		!old->http_cert[0] != !new->http_cert[0],
-		strcmp(old->export_socket, new->export_socket) != 0,
-		strcmp(old->export_user, new->export_user) != 0,
-		old->confine_calls != new->confine_calls};
+	const bool others[] = {strcmp(started->http_listen, new->http_listen) != 0,
+		!started->http_cert[0] != !new->http_cert[0],
+		strcmp(started->export_socket, new->export_socket) != 0,
+		strcmp(started->export_user, new->export_user) != 0,
+		started->confine_calls != new->confine_calls};
 	static const char *const names[] = {"http.listen", "http.cert_file, http.key_file",
 		"export.socket", "export.user", "confine.system_calls"};
 	char list[256] = "";
@@ -265,14 +266,15 @@ reload(struct program *p, char why[SINK_WHY_MAX])
 	}
 	why[0] = '\0';
 	notify_reloading(&p->notify, clock_now_ns(CLOCK_MONOTONIC));
-	tell_waiting(old, config);
+	tell_waiting(p->started, config);
 	int r = exchange_runners(p, runners);
 	if (r != 0)
 		return r;
 	if (p->metrics)
 		metrics_reload(p->metrics, config);
 	p->config = config;
-	forget_config(old);
+	if (old != p->started)
+		forget_config(old);
 	notify_ready(&p->notify);
 	return 0;
 }
@@ -338,7 +340,7 @@ run(struct program *p)
 		say(strerror(errno));
 		return EXIT_FAILED;
 	}
-	p->config = read_config(&p->options, why);
+	p->config = p->started = read_config(&p->options, why);
 	if (!p->config) {
 		say(why);
 		return EXIT_BAD_INPUT;
@@ -400,7 +402,9 @@ main(int argc, char **argv)
 		status = run(&p);
 		break;
 	}
-	forget_config(p.config);
+	if (p.config != p.started)
+		forget_config(p.config);
+	forget_config(p.started);
 	status = stdfds_finish(PROGRAM, status);
 	if (kinds_still_end())
 		_exit(status);

@@ -183,6 +183,20 @@ def page_is_there_all_the_time_that_a_hang_up_takes():
             export.wait(lambda: fetch(url)[0] == 404, lambda: fetch(url))
 
 
+@case
+def what_needs_a_restart_is_said_at_each_reload_until_then():
+    port = free_port()
+    words = keys(output="edl", page="/list")
+    old, new = (f"http:\n  listen: 127.0.0.1:{n}\n" for n in (port, 9))
+    with exporting(harness.PROGRAM[0], words + old, 0) as (control, export):
+        config, said = export.command[2], "needs a restart: http.listen"
+        control.wait(lambda: control.opens, lambda: "it begins")
+        for n in (1, 2):
+            config.write_text("exporters:\n" + words + new)
+            export.process.send_signal(signal.SIGHUP)
+            export.wait(lambda: len(export.lines(said)) == n, lambda: export.said)
+
+
 class Neighbour(Told):
     """A BGP speaker (RFC 4271) that takes flow routes and remembers which are announced."""
 
