@@ -39,7 +39,7 @@ template(name="row" type="list" option.jsonf="on") {{
   property(outname="msg" name="msg" format="jsonf")
 }}
 module(load="{module}"{module_options})
-input(type="{module}" port="{port}" address="{address}")
+input(type="{module}" port="{port}" address="{address}"{input_options})
 module(load="omprog")
 *.* action(type="omprog" binary="{writer}" template="row")
 """
@@ -78,6 +78,8 @@ class Rsyslog(Told):
         self.folder, self.rows, self.process = folder, [], None
         self.port = free_port(socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM)
         driver = module_options = ""
+        # Over UDP what does not fit is lost, and rsyslogd may not run for a while.
+        input_options = ' rcvbufSize="16m"' if transport == "udp" else ""
         if transport == "tls":
             driver = GTLS.format(
                 ca=pki / "ca.crt", cert=pki / f"{name}.crt", key=pki / f"{name}.key"
@@ -101,6 +103,7 @@ class Rsyslog(Told):
                 driver=driver,
                 module="imudp" if transport == "udp" else "imtcp",
                 module_options=module_options,
+                input_options=input_options,
                 port=self.port,
                 address=address,
                 writer=writer,
@@ -190,6 +193,7 @@ def expect_rows(server, control):
 def over_udp_every_alert_arrives_as_rfc_5424():
     with rsyslog("udp") as server:
         server.start()
+        wait_bound(server)
         with sending(server, "udp") as (control, _):
             control.wait_delivered("siem")
             server.wait_all(control)
@@ -343,6 +347,13 @@ def tls_server_that_is_restarted_under_load_has_every_alert():
         stopped_meanwhile("tls", f"    ca_file: {pki}/ca.crt\n", pki)
 
 
+def wait_bound(server):
+    """Its kernel takes datagrams."""
+    mine = f":{server.port:04X} "
+    while mine not in pathlib.Path("/proc/net/udp").read_text():
+        expect(server.process.poll() is None, "rsyslogd ended")
+
+
 def wait_listening(server):
     """Its kernel takes connections."""
     while True:
@@ -455,6 +466,7 @@ def structured_data_is_read_as_such():
 def long_alerts_say_less_instead_of_being_cut():
     with rsyslog("udp") as server:
         server.start()
+        wait_bound(server)
         with sending(server, "udp", "    max_bytes: 2048\n") as (control, _):
             control.wait_delivered("siem")
             server.wait_rows(COUNT)
