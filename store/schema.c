@@ -75,8 +75,8 @@ static const char *const steps[] = {
 	"  removed_ns INTEGER NOT NULL DEFAULT 0,"
 	"  removed_by TEXT NOT NULL DEFAULT '');",
 	/* 3. Up to these ids a run may have told of, whatever is here of it. */
-	"ALTER TABLE last ADD COLUMN reserved_incident INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE last ADD COLUMN reserved_finding INTEGER NOT NULL DEFAULT 0;",
+	("ALTER TABLE last ADD COLUMN reserved_incident INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE last ADD COLUMN reserved_finding INTEGER NOT NULL DEFAULT 0;"),
 };
 
 #define STORE_VERSION (sizeof(steps) / sizeof(steps[0]))

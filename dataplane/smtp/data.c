@@ -168,10 +168,11 @@ header_step(struct run *r, const uint8_t *data, size_t len)
 typedef uint8_t block __attribute__((vector_size(SCAN_SMALL)));
 typedef uint64_t block_words __attribute__((vector_size(SCAN_SMALL)));
 
+/* By address: how a vector is passed by value is another thing with AVX than without. */
 static inline bool
-block_any(block hit)
+block_any(const block *hit)
 {
-	block_words words = (block_words)hit;
+	block_words words = (block_words)*hit;
 
 	return (words[0] | words[1] | words[2] | words[3]) != 0;
 }
@@ -187,7 +188,7 @@ block_has_dot(const uint8_t *d)
 		memcpy(&at, d + i, sizeof(at));
 		hit |= (block)(at == '.');
 	}
-	return block_any(hit);
+	return block_any(&hit);
 }
 
 /* Does a dot follow one of the SCAN_SMALL bytes from d on that is an LF? */
@@ -198,7 +199,8 @@ small_has_lf_dot(const uint8_t *d)
 
 	memcpy(&at, d, sizeof(at));
 	memcpy(&after, d + 1, sizeof(after));
-	return block_any((block)(at == '\n') & (block)(after == '.'));
+	block hit = (block)(at == '\n') & (block)(after == '.');
+	return block_any(&hit);
 }
 
 /*
