@@ -91,6 +91,13 @@ def until(what, condition):
     m.until(what, lambda: condition() or expect(m.process.poll() is None, "systemd has ended"))
 
 
+def stop_all():
+    """The job that systemctl waits for is the target's; those of its parts may still be queued."""
+    systemctl("stop", "smtap.target")
+    ended = ("inactive", "failed")
+    until("the end of all", lambda: all(show(u, "ActiveState") in ended for u in DAEMONS))
+
+
 def all_active():
     return all(show(u, "ActiveState") == "active" for u in DAEMONS)
 
@@ -227,7 +234,7 @@ def logrotate_of_the_package_moves_the_file_and_control_opens_another():
 
 @case
 def who_refuses_its_configuration_is_not_started_again_and_again():
-    systemctl("stop", "smtap.target")
+    stop_all()
     path = SELF["machine"].root / CONFIG
     path.write_text("no_such_key: 1\n")
     SELF["machine"].systemctl("start", "smtap-control")
@@ -245,7 +252,7 @@ def who_refuses_its_configuration_is_not_started_again_and_again():
 @case
 def stop_ends_all_without_a_failure_and_leaves_no_socket():
     attack()
-    systemctl("stop", "smtap.target")
+    stop_all()
     for unit in DAEMONS:
         expect(show(unit, "ActiveState") == "inactive", f"{unit}: {show(unit, 'ActiveState')}")
         expect(show(unit, "Result") == "success", f"{unit}: {show(unit, 'Result')} {journal()}")
@@ -292,7 +299,7 @@ def removal_stops_what_runs():
 @case
 def smtap_run_as_a_unit_is_ready_alive_and_stopped_for_both():
     """One unit of smtap run, in the place of three."""
-    systemctl("stop", "smtap.target")
+    stop_all()
     unit = (
         "[Service]\nType=notify\nWatchdogSec=3\nRestart=on-failure\n"
         "ExecStart=/usr/bin/smtap run -c /etc/smtap/smtap.yaml\n"
