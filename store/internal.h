@@ -29,7 +29,9 @@
 		    "finding = max(finding, ?3)")                                                  \
 	X(LAST, "SELECT seq, incident, finding, max(incident, reserved_incident), "                \
 		"max(finding, reserved_finding) FROM last")                                        \
-	X(RESERVE, "UPDATE last SET reserved_incident = ?1, reserved_finding = ?2")                \
+	X(RESERVE, "UPDATE last SET reserved_incident = MAX(reserved_incident, ?1),"               \
+		   " reserved_finding = MAX(reserved_finding, ?2)")                                \
+	X(UNRESERVE, "UPDATE last SET reserved_incident = ?1, reserved_finding = ?2")              \
 	X(READ, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "                \
 		"WHERE seq > ?1 ORDER BY seq LIMIT ?2")                                            \
 	X(READ_INCIDENT, "SELECT seq, time_ns, told_ns, incident, finding, line FROM alert "       \

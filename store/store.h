@@ -92,8 +92,12 @@ int store_last(struct store *store, struct store_last *out);
  * reserved stays. */
 int store_begin_after(struct store *store, const struct store_last *last);
 
-/* Who comes after us does not give ids up to these. */
+/* Who comes after us does not give ids up to these. Another's may be reserved further: that stays.
+ */
 int store_reserve(struct store *store, uint64_t incident, uint64_t finding);
+
+/* Of what we reserved we told ids up to these only. */
+int store_unreserve(struct store *store, uint64_t incident, uint64_t finding);
 
 /* Was the file moved, removed or replaced since it was opened? What is written is lost then. */
 bool store_is_gone(struct store *store);

@@ -73,16 +73,28 @@ store_begin_after(struct store *store, const struct store_last *last)
 	return store_run(store, s);
 }
 
-int
-store_reserve(struct store *store, uint64_t incident, uint64_t finding)
+static int
+put_reserved(struct store *store, enum store_statement how, uint64_t incident, uint64_t finding)
 {
-	sqlite3_stmt *s = store_statement(store, STATEMENT_RESERVE);
+	sqlite3_stmt *s = store_statement(store, how);
 
 	if (!s)
 		return store->error;
 	store_bind_u64(s, 1, incident);
 	store_bind_u64(s, 2, finding);
 	return store_run(store, s);
+}
+
+int
+store_reserve(struct store *store, uint64_t incident, uint64_t finding)
+{
+	return put_reserved(store, STATEMENT_RESERVE, incident, finding);
+}
+
+int
+store_unreserve(struct store *store, uint64_t incident, uint64_t finding)
+{
+	return put_reserved(store, STATEMENT_UNRESERVE, incident, finding);
 }
 
 static int

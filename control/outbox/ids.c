@@ -62,7 +62,7 @@ outbox_return_ids(struct outbox *o)
 	if (ids.finding < o->given.finding)
 		ids.finding = o->given.finding;
 	pthread_mutex_unlock(&o->lock);
-	return all ? store_reserve(o->store, ids.incident, ids.finding) : 0;
+	return all ? store_unreserve(o->store, ids.incident, ids.finding) : 0;
 }
 
 void

@@ -196,6 +196,24 @@ of_alerts_that_fail_together_none_is_kept(void **state)
 }
 
 static void
+what_is_reserved_is_lowered_only_by_giving_it_back(void **state)
+{
+	struct store *store = opened(*state, STORE_WRITE);
+	struct store_last last;
+
+	assert_int_equal(store_reserve(store, 10, 20), 0);
+	assert_int_equal(store_reserve(store, 5, 25), 0);
+	assert_int_equal(store_last(store, &last), 0);
+	assert_int_equal(last.reserved_incident, 10);
+	assert_int_equal(last.reserved_finding, 25);
+	assert_int_equal(store_unreserve(store, 7, 8), 0);
+	assert_int_equal(store_last(store, &last), 0);
+	assert_int_equal(last.reserved_incident, 7);
+	assert_int_equal(last.reserved_finding, 8);
+	store_close(store);
+}
+
+static void
 an_alert_about_the_sensor_belongs_to_no_incident(void **state)
 {
 	struct store *store = opened(*state, STORE_WRITE);
@@ -558,6 +576,7 @@ main(void)
 		TEST(an_incident_is_listed_as_it_was_last_told_newest_first),
 		TEST(findings_that_were_not_closed_are_there_after_a_restart),
 		TEST(of_alerts_that_fail_together_none_is_kept),
+		TEST(what_is_reserved_is_lowered_only_by_giving_it_back),
 		TEST(an_alert_about_the_sensor_belongs_to_no_incident),
 		TEST(each_exporter_has_a_cursor_of_its_own),
 		TEST(an_acknowledgement_outlives_the_next_update),
