@@ -21,7 +21,7 @@ struct bench_options {
 	bool json;
 	bool huge;             /* hugepages for packets and tables */
 	bool apart;            /* packets as DPDK lays them without hugepages */
-	bool memif;            /* packets come by a memif port, a driver that receives */
+	bool memif;            /* packets come by a memif port, as by a NIC's driver */
 	bool nic_checksum;     /* packets carry a NIC's checksum verdict */
 	bool stages;           /* time each stage of the path too */
 	int cpu;               /* to run on; -1: the first that is allowed */

@@ -15,6 +15,7 @@
 #include "dataplane/io/pool.h"
 
 #define POOL_CACHE 256
+#define MEMIF_RING_LOG2 13 /* of its places those not filled hold a buffer each */
 #define RIG_MBUFS (RIG_CHUNK + 2 * POOL_CACHE)
 #define EAL_MEMORY_MIB "512"
 #define LINK_WAIT_MS 5000
@@ -45,12 +46,15 @@ start_eal(const struct bench_options *options)
 		options->cpu < 0 ? first_allowed_cpu() : options->cpu);
 	if (options->beside >= 0)
 		snprintf(lcore + at, sizeof(lcore) - (size_t)at, ",1@%d", options->beside);
+	/* The server first: a client makes no socket to wait on. */
 	for (unsigned i = 0; i < 2 && options->memif; i++) {
 		snprintf(ends[i], sizeof(ends[i]),
-			"--vdev=net_memif%u,role=%s,bsize=2048,rsize=13,socket=smtap-bench-%d", i,
-			i ? "client" : "server", (int)getpid());
+			"--vdev=net_memif%u,role=%s,rsize=%d,socket=smtap-bench-%d", i,
+			i ? "client,zero-copy=yes" : "server", MEMIF_RING_LOG2, (int)getpid());
 		argv[argc++] = ends[i];
 	}
+	if (options->memif)
+		argv[argc++] = "--single-file-segments"; /* which zero-copy asks for */
 	if (options->huge) {
 		argv[argc++] = "--in-memory";
 	} else {
@@ -100,27 +104,33 @@ open_memif(struct rig *rig)
 {
 	const struct timespec ms = {.tv_nsec = 1000000};
 	struct rte_eth_link link = {0};
+	struct rte_mbuf *none;
 
-	if (rte_eth_dev_get_port_by_name("net_memif0", &rig->port) != 0 ||
-		rte_eth_dev_get_port_by_name("net_memif1", &rig->peer) != 0 ||
-		start_port(rig->port, rig->pool) != 0 || start_port(rig->peer, rig->pool) != 0)
+	if (rte_eth_dev_get_port_by_name("net_memif0", &rig->peer) != 0 ||
+		rte_eth_dev_get_port_by_name("net_memif1", &rig->port) != 0 ||
+		start_port(rig->peer, rig->pool) != 0 || start_port(rig->port, rig->pool) != 0)
 		return -1;
 	for (unsigned i = 0; i < LINK_WAIT_MS && !link.link_status; i++) {
 		nanosleep(&ms, NULL);
 		if (rte_eth_link_get_nowait(rig->port, &link) != 0)
 			return -1;
 	}
-	return link.link_status ? 0 : -1;
+	if (!link.link_status)
+		return -1;
+	/* A poll that finds nothing posts the first buffers. */
+	return rte_eth_rx_burst(rig->port, 0, &none, 1) == 0 ? 0 : -1;
 }
 
 static int
 open_rig(struct rig *rig, const struct bench_options *options, const char *name)
 {
+	unsigned mbufs = RIG_MBUFS + (options->memif ? 1u << MEMIF_RING_LOG2 : 0);
+
 	*rig = (struct rig){0};
-	rig->pool = options->apart ? rte_pktmbuf_pool_create(name, RIG_MBUFS, POOL_CACHE, 0,
+	rig->pool = options->apart ? rte_pktmbuf_pool_create(name, mbufs, POOL_CACHE, 0,
 					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id())
-				   : pool_create(name, RIG_MBUFS, POOL_CACHE,
-					     RTE_MBUF_DEFAULT_BUF_SIZE, (int)rte_socket_id());
+				   : pool_create(name, mbufs, POOL_CACHE, RTE_MBUF_DEFAULT_BUF_SIZE,
+					     (int)rte_socket_id());
 	if (!rig->pool) {
 		fprintf(stderr, "smtap-bench: no memory for packets: %s\n",
 			rte_strerror(rte_errno));

@@ -1,6 +1,7 @@
 /*
  * rig: the EAL, and a port whose packets are what bench sends it: through a ring, which hands over
- * the mbufs as they are, or through a memif, whose driver takes mbufs and copies packets into them.
+ * the mbufs as they are, or through a memif without copies, whose driver does what a NIC's does: it
+ * posts mbufs, reads descriptors, and hands over the mbufs that the other end has filled meanwhile.
  */
 #ifndef SMTAP_BENCH_RIG_H
 #define SMTAP_BENCH_RIG_H
