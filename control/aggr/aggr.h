@@ -21,13 +21,16 @@
 #include "control/aggr/window.h"
 #include "control/incident/finding.h"
 
-#define AGGR_TOP 8       /* pairs with the most attempts that a subject remembers */
-#define AGGR_TARGETS 4   /* servers that a subject knows by name */
-#define AGGR_REFS 6      /* findings that can be open on one subject, by detector */
-#define AGGR_HARMLESS 5  /* the one of them that is no attack (a stale credential) */
-#define AGGR_NO_REF 0    /* no finding is open */
-#define AGGR_PAIR_FPS 5  /* different passwords that a pair remembers */
-#define AGGR_GAP_SHARE 5 /* gaps that differ by less than 1/5 are alike */
+#define AGGR_TOP 8             /* pairs with the most attempts that a subject remembers */
+#define AGGR_TARGETS 4         /* servers that a subject knows by name */
+#define AGGR_REFS 6            /* findings that can be open on one subject, by detector */
+#define AGGR_HARMLESS 5        /* the one of them that is no attack (a stale credential) */
+#define AGGR_NO_REF 0          /* no finding is open */
+#define AGGR_PAIR_FPS 5        /* different passwords that a pair remembers */
+#define AGGR_GAP_SHARE 5       /* gaps that differ by less than 1/5 are alike */
+#define AGGR_STEADY_SHARE 16   /* ... by less than that, and a second: a timer */
+#define AGGR_STEADY_PERCENT 80 /* of the gaps */
+#define AGGR_STEADY_GAP_S 10   /* and none is shorter: tools do not wait as long */
 
 /* What an attempt that did not succeed tells. The first four are window fields. */
 enum aggr_guess {
@@ -129,9 +132,9 @@ struct aggr_pair {
 	uint16_t regular;                   /* gaps in a row that were alike */
 	uint8_t distinct;                   /* passwords; saturates */
 	uint8_t newest;
-	uint8_t flags;    /* PAIR_* */
-	uint8_t mistakes; /* wrong passwords since a login that were no guesses */
-	uint8_t reserved[2];
+	uint8_t flags;        /* PAIR_* */
+	uint8_t mistakes;     /* wrong passwords since a login that were no guesses */
+	uint16_t steady;      /* of the gaps in a row: those of a timer */
 	uint32_t server;      /* the last to whose estimates source and account were added, ... */
 	uint32_t server_mark; /* ... and in which episode; 0: to none */
 };
@@ -217,6 +220,7 @@ struct aggr_view {
 	enum aggr_guess account_guess;
 	uint32_t hour_guesses; /* of the source, this guess among them */
 	uint32_t forgiven;     /* guesses of the pair that this event took back */
+	bool on_timer;         /* password unknown: a machine's next try, by its timer */
 	bool wide;             /* the source is in a wider prefix that is under a finding */
 	bool wide_told;        /* ... which no rule hides, and so tells of its sources */
 };

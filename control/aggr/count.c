@@ -84,7 +84,8 @@ prefix_guess(struct aggr *a, struct aggr_view *v)
 	pair = view_prefix_pair(a, v, true);
 	if (pair == NULL)
 		return;
-	v->prefix_guess = pair_judge(pair, &v->event->auth, a->config->typos);
+	v->prefix_guess =
+		v->on_timer ? GUESS_REPEAT : pair_judge(pair, &v->event->auth, a->config->typos);
 	count_password(a, v, SUBJECT_PREFIX, v->prefix_guess);
 	pair_guess(pair, v, v->prefix_guess);
 	episode_guess(a, v, SUBJECT_PREFIX);
@@ -125,6 +126,16 @@ server_guess(struct aggr *a, struct aggr_view *v)
 		window_add(&w, WINDOW_PEERS);
 }
 
+/* One that nobody need be told of yet: he fails for one account alone, by a timer. */
+static bool
+on_timer(const struct aggr_view *v)
+{
+	const struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
+
+	return pair_on_timer(v->pair, v) && !aggr_under_attack(source) &&
+	       window_sum(&source->window, WINDOW_HOUR, WINDOW_PEERS) <= 1;
+}
+
 static void
 count_guess(struct aggr *a, struct aggr_view *v)
 {
@@ -133,6 +144,9 @@ count_guess(struct aggr *a, struct aggr_view *v)
 
 	v->guess = pair_judge(v->pair, &v->event->auth, a->config->typos);
 	stale = stale && v->guess == GUESS_REPEAT;
+	v->on_timer = on_timer(v);
+	if (v->on_timer)
+		v->guess = GUESS_REPEAT;
 	source_guess(a, v);
 	pair_guess(v->pair, v, v->guess);
 	if (stale) {

@@ -9,13 +9,18 @@
  * failures whose password cannot be read. Not so where the account is unknown:
  * there, one login of his own would hide all that an attacker does inside TLS.
  * Where passwords are unknown, regular gaps between attempts are what tells a
- * machine on a timer; see detect/stale_credential.c.
+ * machine on a timer; see detect/stale_credential.c. Gaps of a minute and more
+ * need not be equal, since few would guess as slowly. Shorter ones must be, each
+ * attempt must be the first of its connection (who guesses goes on in it), and
+ * the source must fail for nobody else.
  */
 #include "control/aggr/internal.h"
 
 #define SILENCE_S (24u * 3600)
 
 #define UNKNOWN_FP AGGR_PAIR_FPS
+
+#define TIMER_REPEATS_MIN 5u /* three gaps that may be like the one before */
 
 /* Where the pair remembers fp, or UNKNOWN_FP. */
 static unsigned
@@ -50,6 +55,26 @@ pair_judge(const struct aggr_pair *pair, const struct event_auth *auth, uint64_t
 	if (user)
 		return GUESS_REPEAT;
 	return checked ? GUESS_BLIND : GUESS_OTHER;
+}
+
+/* Is the gap that ends now one of a timer? */
+static bool
+is_steady(const struct aggr_pair *pair, const struct aggr_view *v)
+{
+	uint32_t gap_s = view_now_s(v) - pair->last_s;
+	uint32_t off = gap_s > pair->gap_s ? gap_s - pair->gap_s : pair->gap_s - gap_s;
+
+	return v->event->auth.attempt_no <= 1 && gap_s >= AGGR_STEADY_GAP_S &&
+	       off <= 1 + gap_s / AGGR_STEADY_SHARE;
+}
+
+bool
+pair_on_timer(const struct aggr_pair *pair, const struct aggr_view *v)
+{
+	if (v->event->auth.flags & AUTH_PASSWORD_KNOWN || pair->distinct > 0)
+		return false;
+	return pair->repeats >= TIMER_REPEATS_MIN && is_steady(pair, v) &&
+	       pair->steady * 100u >= (pair->repeats - 2) * AGGR_STEADY_PERCENT;
 }
 
 /* fp was tried; was it the last one, too? */
@@ -95,9 +120,13 @@ count_repeats(struct aggr_pair *pair, const struct aggr_view *v)
 	if (!same || pair->repeats == 0) {
 		pair->repeats = 0;
 		pair->regular = 0;
+		pair->steady = 0;
 		pair->repeats_start_s = now_s;
-	} else if (off * AGGR_GAP_SHARE <= gap_s && pair->regular < UINT16_MAX) {
-		pair->regular++;
+	} else {
+		if (off * AGGR_GAP_SHARE <= gap_s && pair->regular < UINT16_MAX)
+			pair->regular++;
+		if (is_steady(pair, v) && pair->steady < UINT16_MAX)
+			pair->steady++;
 	}
 	pair->repeats++;
 	pair->gap_s = gap_s;
@@ -128,6 +157,7 @@ pair_success(struct aggr_pair *pair, const struct aggr_view *v)
 	pair->mistakes = 0;
 	pair->repeats = 0;
 	pair->regular = 0;
+	pair->steady = 0;
 	pair->flags &= (uint8_t)~PAIR_STALE;
 	pair->last_s = view_now_s(v);
 }

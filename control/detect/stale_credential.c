@@ -3,8 +3,10 @@
  * forgotten printer, not a guesser. Informational.
  *
  * Where the password is unknown (CRAM-MD5, TLS, the server's side alone), a
- * machine shows by its timer: most gaps between attempts are alike, and none
- * are shorter than a minute or so.
+ * machine shows by its timer: most gaps between attempts are alike, and they
+ * are of a minute or more; or they are nearly equal (aggr/pair.c), and of ten
+ * seconds or more. Failures that name nobody, of a source with half as many
+ * logins, are a program that tries NTLM or GSSAPI before the password.
  */
 #include "control/detect/detect.h"
 
@@ -13,10 +15,24 @@
 static bool
 on_a_timer(const struct aggr_pair *pair, uint32_t span_s, uint64_t regular_percent)
 {
-	if (pair->repeats < 3 || span_s / (pair->repeats - 1) < TIMER_GAP_MIN_S)
+	if (pair->repeats < 3)
 		return false;
+	if (span_s / (pair->repeats - 1) < TIMER_GAP_MIN_S)
+		return pair->steady * 100ULL >= (pair->repeats - 2) * AGGR_STEADY_PERCENT;
 	/* The first two attempts make no gap that could be like one before. */
 	return pair->regular * 100ULL >= (pair->repeats - 2) * regular_percent;
+}
+
+/* Does a login follow most of what names nobody? */
+static bool
+before_logins(const struct aggr_view *at)
+{
+	const struct window *w = &at->subject[SUBJECT_SOURCE]->window;
+
+	return at->pair->account == TABLE_NONE &&
+	       2 * window_sum(w, WINDOW_HOUR, WINDOW_SUCCESS) >=
+		       window_sum(w, WINDOW_HOUR, WINDOW_BLIND) +
+			       window_sum(w, WINDOW_HOUR, WINDOW_REPEAT);
 }
 
 bool
@@ -39,7 +55,7 @@ detect_stale_credential(const struct detect_view *view, struct detect_verdict *o
 		return false;
 	if (pair->repeats < c->stale_repeats || span_s < c->stale_span / NS_PER_S)
 		return false;
-	if (!known && !on_a_timer(pair, span_s, c->stale_regular))
+	if (!known && (before_logins(at) || !on_a_timer(pair, span_s, c->stale_regular)))
 		return false;
 	out->role = ROLE_SOURCE;
 	out->confidence = known ? 90 : 60;

@@ -6,26 +6,16 @@ usage: detectors_test.py SMTAP [WORD]   (prints TAP)
 """
 import pathlib
 import sys
-import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from cases import Cases  # noqa: E402
 from dialogues import hello, login  # noqa: E402
-from golden import Replay  # noqa: E402
-from pcapgen import Session, Wire  # noqa: E402
+from pcapgen import Session  # noqa: E402
 
 MX = "203.0.113.25"
 BOB = "bob@corp.example"
-CASES = []
-
-
-def case(may=()):
-    """may: detectors that may alert besides."""
-
-    def add(function):
-        CASES.append((function, set(may)))
-        return function
-
-    return add
+CASES = Cases()
+case = CASES.case
 
 
 def greet(s, helo="client.example", banner="ESMTP Postfix", offers=("SIZE",)):
@@ -317,46 +307,8 @@ def slots_still_held_when_the_capture_ends_are_long_sessions(w):
     return [("long_session", "source", "198.51.100.7", {})]
 
 
-def run(smtap, function, may, workers):
-    wire = Wire()
-    must = function(wire)
-    with tempfile.TemporaryDirectory() as folder:
-        capture = pathlib.Path(folder, "in.pcap")
-        wire.write(capture)
-        replay = Replay(smtap, [capture], workers)
-    if replay.status:
-        return [f"exit status {replay.status}: {replay.stderr.strip()}"]
-    told = [e["smtap"] for e in replay.events if e["event_type"] == "alert"]
-    off = []
-    for detector, kind, subject, fields in must:
-        who = {"detector": detector, "subject_type": kind, "subject": subject, **fields}
-        if not any(all(t.get(k) == v for k, v in who.items()) for t in told):
-            off.append(f"missed {who}")
-    named = {m[:3] for m in must}
-    for t in told:
-        who = (t["detector"], t["subject_type"], t["subject"])
-        if who not in named and t["detector"] not in may:
-            off.append(f"false alert {who}")
-    # As many findings as the case names: one that is told twice is two.
-    ids = {t["finding_id"] for t in told if t["detector"] not in may}
-    if not off and len(ids) != len(must):
-        off.append(f"{len(ids)} findings, not {len(must)}")
-    return off
-
-
 def main():
-    smtap = sys.argv[1]
-    word = sys.argv[2] if len(sys.argv) > 2 else ""
-    chosen = [(f, may) for f, may in CASES if word in f.__name__]
-    print(f"1..{len(chosen)}")
-    bad = 0
-    for number, (function, may) in enumerate(chosen, 1):
-        off = run(smtap, function, may, 1 + number % 2)
-        bad += bool(off)
-        print(f"{'not ok' if off else 'ok'} {number} - {function.__name__}")
-        for line in off:
-            print(f"# {line}")
-    return bad > 0
+    return CASES.main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
 
 
 if __name__ == "__main__":
