@@ -88,6 +88,21 @@ utf8_is_printable(const uint8_t *in, size_t len)
 	return true;
 }
 
+bool
+utf8_is_plain(const uint8_t *in, size_t len)
+{
+	if (len < 8) {
+		for (size_t i = 0; i < len; i++)
+			if (in[i] < 0x20 || in[i] > 0x7e)
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i + 8 <= len; i += 8)
+		if (!eight_are_printable_ascii(in + i))
+			return false;
+	return eight_are_printable_ascii(in + len - 8);
+}
+
 static void
 put_escape(char *out, uint8_t byte)
 {

@@ -22,6 +22,9 @@ size_t utf8_escape(
 /* Whether all of it is what utf8_escape writes: valid UTF-8 without controls. */
 bool utf8_is_printable(const uint8_t *in, size_t len);
 
+/* Whether all of it is printable ASCII, which utf8_escape writes as it is. */
+bool utf8_is_plain(const uint8_t *in, size_t len);
+
 /*
  * The character at p, of which left bytes (1 at least) are there: its bytes, *code what it is;
  * 0 when the byte at p starts no well-formed sequence.

@@ -280,6 +280,8 @@ bool smtp_client_in_data(const struct state *s);
 bool smtp_unsure(const struct state *s);
 /* len bytes of one side, or the line that it begins now, cannot be had. */
 void smtp_missed(struct run *r, enum smtp_side side, uint64_t len);
+
+/* tell.c */
 /* Append raw bytes as printable text; returns the length. flags may be NULL. */
 uint8_t smtp_text_put(
 	struct event *event, size_t *used, const uint8_t *data, size_t len, uint8_t *flags);

@@ -6,72 +6,104 @@
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "dataplane/smtp/state.h"
 
 #define WORDS_TEXT_MAX 256u
+#define WORDS_ROOM (WORDS_TEXT_MAX + 4)
 
 struct phrase {
-	const char *lower;
+	const char *lower; /* four characters or more */
+	uint8_t len;
 	uint8_t words;
 };
 
-/* By first letter, so that a text is walked once. */
-static const struct phrase phrases[] = {
-	{"abort", WORD_SYNTAX},
-	{"another step", WORD_SYNTAX}, /* Cyrus SASL: the message was empty or cut */
-	{"auth ", WORD_AUTH},
-	{"auth fail", WORD_FAILED | WORD_AUTH},
-	{"authenticat", WORD_AUTH},
-	{"authentication disabled", WORD_MECHANISM},
-	{"authentication fail", WORD_FAILED},
-	{"authentication is disabled", WORD_MECHANISM},
-	{"authentication unsuccessful", WORD_FAILED},
-	{"authorization fail", WORD_FAILED | WORD_AUTH},
-	{"bad password", WORD_FAILED | WORD_AUTH},
-	{"bad protocol", WORD_SYNTAX},
-	{"bad user", WORD_FAILED},
-	{"base64", WORD_SYNTAX},
-	{"cancel", WORD_SYNTAX},
-	{"connection lost", WORD_TEMPORARY},
-	{"credential", WORD_FAILED},
-	{"decod", WORD_SYNTAX},
-	{"disabled for", WORD_MECHANISM},
-	{"encryption needed", WORD_MECHANISM},
-	{"encryption required", WORD_MECHANISM},
-	{"first", WORD_REQUIRED},
-	{"incorrect", WORD_FAILED},
-	{"invalid authentication mechanism", WORD_MECHANISM},
-	{"invalid login", WORD_FAILED | WORD_AUTH},
-	{"invalid mechanism", WORD_MECHANISM},
-	{"invalid password", WORD_FAILED | WORD_AUTH},
-	{"invalid user", WORD_FAILED},
-	{"login fail", WORD_FAILED | WORD_AUTH},
-	{"malformed", WORD_SYNTAX},
-	{"mechanism not", WORD_MECHANISM},
-	{"must issue", WORD_REQUIRED},
-	{"must login", WORD_REQUIRED},
-	{"no mechanism", WORD_MECHANISM | WORD_AUTH},
-	{"no such mechanism", WORD_MECHANISM | WORD_AUTH},
-	{"not accepted", WORD_FAILED},
-	{"not enabled", WORD_MECHANISM},
-	{"not implemented", WORD_MECHANISM},
-	{"not supported", WORD_MECHANISM},
-	{"password mismatch", WORD_FAILED | WORD_AUTH},
-	{"rate limit", WORD_TOO_MANY},
-	{"required", WORD_REQUIRED},
-	{"sasl", WORD_AUTH},
-	{"syntax", WORD_SYNTAX},
-	{"temporar", WORD_TEMPORARY},
-	{"too many", WORD_TOO_MANY},
-	{"unknown authentication", WORD_MECHANISM},
-	{"unknown mechanism", WORD_MECHANISM | WORD_AUTH},
-	{"unrecognized authentication", WORD_MECHANISM},
-	{"unsuccessful", WORD_FAILED},
-	{"unsupported", WORD_MECHANISM},
-	{"wrong password", WORD_FAILED | WORD_AUTH},
-};
+#define PHRASE(lower, words)                      \
+	{                                         \
+		(lower), sizeof(lower) - 1, words \
+	}
+#define PHRASES(...)               \
+	(const struct phrase[])    \
+	{                          \
+		__VA_ARGS__,       \
+		{                  \
+			NULL, 0, 0 \
+		}                  \
+	}
 
-#define PHRASE_COUNT (sizeof(phrases) / sizeof(phrases[0]))
+/* By first letter, so that a word is compared with what begins as it does; NULL: nothing. */
+/* clang-format off */
+static const struct phrase *const phrases[26] = {
+	['a' - 'a'] = PHRASES(
+		PHRASE("abort", WORD_SYNTAX),
+		PHRASE("another step", WORD_SYNTAX), /* Cyrus SASL: the message was empty or cut */
+		PHRASE("auth ", WORD_AUTH),
+		PHRASE("auth fail", WORD_FAILED | WORD_AUTH),
+		PHRASE("authenticat", WORD_AUTH),
+		PHRASE("authentication disabled", WORD_MECHANISM),
+		PHRASE("authentication fail", WORD_FAILED),
+		PHRASE("authentication is disabled", WORD_MECHANISM),
+		PHRASE("authentication unsuccessful", WORD_FAILED),
+		PHRASE("authorization fail", WORD_FAILED | WORD_AUTH)),
+	['b' - 'a'] = PHRASES(
+		PHRASE("bad password", WORD_FAILED | WORD_AUTH),
+		PHRASE("bad protocol", WORD_SYNTAX),
+		PHRASE("bad user", WORD_FAILED),
+		PHRASE("base64", WORD_SYNTAX)),
+	['c' - 'a'] = PHRASES(
+		PHRASE("cancel", WORD_SYNTAX),
+		PHRASE("connection lost", WORD_TEMPORARY),
+		PHRASE("credential", WORD_FAILED)),
+	['d' - 'a'] = PHRASES(
+		PHRASE("decod", WORD_SYNTAX),
+		PHRASE("disabled for", WORD_MECHANISM)),
+	['e' - 'a'] = PHRASES(
+		PHRASE("encryption needed", WORD_MECHANISM),
+		PHRASE("encryption required", WORD_MECHANISM)),
+	['f' - 'a'] = PHRASES(
+		PHRASE("first", WORD_REQUIRED)),
+	['i' - 'a'] = PHRASES(
+		PHRASE("incorrect", WORD_FAILED),
+		PHRASE("invalid authentication mechanism", WORD_MECHANISM),
+		PHRASE("invalid login", WORD_FAILED | WORD_AUTH),
+		PHRASE("invalid mechanism", WORD_MECHANISM),
+		PHRASE("invalid password", WORD_FAILED | WORD_AUTH),
+		PHRASE("invalid user", WORD_FAILED)),
+	['l' - 'a'] = PHRASES(
+		PHRASE("login fail", WORD_FAILED | WORD_AUTH)),
+	['m' - 'a'] = PHRASES(
+		PHRASE("malformed", WORD_SYNTAX),
+		PHRASE("mechanism not", WORD_MECHANISM),
+		PHRASE("must issue", WORD_REQUIRED),
+		PHRASE("must login", WORD_REQUIRED)),
+	['n' - 'a'] = PHRASES(
+		PHRASE("no mechanism", WORD_MECHANISM | WORD_AUTH),
+		PHRASE("no such mechanism", WORD_MECHANISM | WORD_AUTH),
+		PHRASE("not accepted", WORD_FAILED),
+		PHRASE("not enabled", WORD_MECHANISM),
+		PHRASE("not implemented", WORD_MECHANISM),
+		PHRASE("not supported", WORD_MECHANISM)),
+	['p' - 'a'] = PHRASES(
+		PHRASE("password mismatch", WORD_FAILED | WORD_AUTH)),
+	['r' - 'a'] = PHRASES(
+		PHRASE("rate limit", WORD_TOO_MANY),
+		PHRASE("required", WORD_REQUIRED)),
+	['s' - 'a'] = PHRASES(
+		PHRASE("sasl", WORD_AUTH),
+		PHRASE("syntax", WORD_SYNTAX)),
+	['t' - 'a'] = PHRASES(
+		PHRASE("temporar", WORD_TEMPORARY),
+		PHRASE("too many", WORD_TOO_MANY)),
+	['u' - 'a'] = PHRASES(
+		PHRASE("unknown authentication", WORD_MECHANISM),
+		PHRASE("unknown mechanism", WORD_MECHANISM | WORD_AUTH),
+		PHRASE("unrecognized authentication", WORD_MECHANISM),
+		PHRASE("unsuccessful", WORD_FAILED),
+		PHRASE("unsupported", WORD_MECHANISM)),
+	['w' - 'a'] = PHRASES(
+		PHRASE("wrong password", WORD_FAILED | WORD_AUTH)),
+};
+/* clang-format on */
 
 /* Of servers that give no enhanced code: Exim, qmail, hMailServer and their like. */
 static const char *const policies[] = {
@@ -101,34 +133,64 @@ static const char *const policies[] = {
 
 #define POLICY_COUNT (sizeof(policies) / sizeof(policies[0]))
 
-/* One NUL more, so that a phrase never matches past the end. Returns the length. */
+/* NULs more, so that a phrase never matches past the end. Returns the length. */
 static size_t
-fold(char lower[WORDS_TEXT_MAX + 1], const uint8_t *text, size_t len)
+fold(char lower[WORDS_ROOM], const uint8_t *text, size_t len)
 {
 	if (len > WORDS_TEXT_MAX)
 		len = WORDS_TEXT_MAX;
 	for (size_t i = 0; i < len; i++)
 		lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
-	lower[len] = '\0';
+	memset(lower + len, 0, WORDS_ROOM - WORDS_TEXT_MAX);
 	return len;
+}
+
+static bool
+letter(char c)
+{
+	return (uint8_t)(c - 'a') < 26;
+}
+
+/* Does it go on as the phrase does, whose first four characters it has? */
+static bool
+goes_on(const char *at, const struct phrase *phrase)
+{
+	size_t i = 4;
+
+	while (i < phrase->len && at[i] == phrase->lower[i])
+		i++;
+	return i == phrase->len;
+}
+
+/* What the phrases say that begin at `at`, a letter. */
+static unsigned
+words_at(const char *at)
+{
+	const struct phrase *phrase = phrases[at[0] - 'a'];
+	unsigned words = 0;
+
+	if (!phrase)
+		return 0;
+	for (uint32_t head = load_le32(at); phrase->lower; phrase++) {
+		if (load_le32(phrase->lower) == head && goes_on(at, phrase))
+			words |= phrase->words;
+	}
+	return words;
 }
 
 unsigned
 smtp_words(const uint8_t *text, size_t len)
 {
-	char lower[WORDS_TEXT_MAX + 1];
+	char lower[WORDS_ROOM];
 	unsigned words = 0;
+	bool inside = false; /* of a word: phrases begin where words do */
 
 	len = fold(lower, text, len);
 	for (size_t i = 0; i < len; i++) {
-		/* Phrases begin where words do. */
-		if (i > 0 && lower[i - 1] >= 'a' && lower[i - 1] <= 'z')
-			continue;
-		for (size_t k = 0; k < PHRASE_COUNT && phrases[k].lower[0] <= lower[i]; k++) {
-			if (phrases[k].lower[0] == lower[i] &&
-				strncmp(lower + i, phrases[k].lower, strlen(phrases[k].lower)) == 0)
-				words |= phrases[k].words;
-		}
+		bool is_letter = letter(lower[i]);
+		if (is_letter && !inside)
+			words |= words_at(lower + i);
+		inside = is_letter;
 	}
 	return words;
 }
@@ -149,7 +211,7 @@ blank_addresses(char *text, size_t len)
 unsigned
 smtp_words_policy(const uint8_t *text, size_t len)
 {
-	char lower[WORDS_TEXT_MAX + 1];
+	char lower[WORDS_ROOM];
 
 	len = fold(lower, text, len);
 	if (strlen(lower) < len)

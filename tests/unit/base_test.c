@@ -107,6 +107,14 @@ base64_of_anything_else_is_refused(void **state)
 	expect_not_base64("Zg=g");
 	expect_not_base64("Zm 9");
 	expect_not_base64("Zm9v\r\n");
+	/* In each place of a group, and of what is left of one. */
+	for (size_t at = 0; at < 11; at++) {
+		char text[] = "Zm9vYmFyZm9";
+		for (const char *bad = "!-_~\x7f\x80\xff "; *bad; bad++) {
+			text[at] = *bad;
+			expect_not_base64(text);
+		}
+	}
 	expect_not_base64("Zm-_");
 	expect_not_base64("Zm9\xc3");
 }
@@ -441,6 +449,9 @@ utf8_every_pair_of_bytes_becomes_printable(void **state)
 		size_t n = utf8_escape(in, sizeof(in), out, sizeof(out), &escaped, NULL);
 		assert_true(utf8_is_printable((const uint8_t *)out, n));
 		assert_true(utf8_is_printable(in, sizeof(in)) == !escaped);
+		bool plain = in[7] >= 0x20 && in[7] < 0x7f && in[8] >= 0x20 && in[8] < 0x7f;
+		assert_true(utf8_is_plain(in, sizeof(in)) == plain);
+		assert_true(utf8_is_plain(in + 7, 2) == plain);
 	}
 }
 
