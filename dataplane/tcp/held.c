@@ -52,6 +52,24 @@ held_drop_all(struct tcp_ctx *ctx, struct tcp_stream *s)
 		held_drop_head(ctx, s);
 }
 
+void
+held_yield(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq, uint32_t end)
+{
+	uint32_t *link = &s->held_head;
+
+	while (*link && seq_past(held_at(ctx, *link)->seq, end) < 0) {
+		struct held *node = held_at(ctx, *link);
+		uint32_t gone = *link;
+		if (!node->doubt || seq_past(node->seq + node->span, seq) <= 0) {
+			link = &node->next;
+			continue;
+		}
+		*link = node->next;
+		s->held_blocks--;
+		held_give(ctx, gone);
+	}
+}
+
 /* Take n sequence numbers off the front of the hand. */
 static void
 hand_cut(struct tcp_ctx *ctx, uint32_t n)
@@ -91,7 +109,8 @@ held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node
 	uint32_t in_node = ahead > 0 ? (uint32_t)ahead : 0;
 	uint32_t in_hand = ahead < 0 ? -(uint32_t)ahead : 0;
 
-	if (node->kind != HELD_DATA || in_node >= node->span || in_hand >= hand->len)
+	if (node->kind != HELD_DATA || in_node >= node->span || in_hand >= hand->len ||
+		hand->doubt || node->doubt)
 		return;
 	uint32_t n = node->span - in_node;
 	if (n > hand->len - in_hand)
@@ -118,11 +137,12 @@ hand_piece(const struct tcp_hand *hand, uint32_t room, uint32_t *span)
 	return hand->mark == TCP_FIN ? HELD_FIN : HELD_RST;
 }
 
+/* What is in doubt stays as it came. */
 static bool
-held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack)
+held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack, bool doubt)
 {
 	return a->kind == HELD_DATA && a->seq + a->span == seq && a->has_ack == has_ack &&
-	       a->ack == ack;
+	       a->ack == ack && !a->doubt && !doubt;
 }
 
 /* Join node with the one after it when they adjoin and fit one block. */
@@ -133,7 +153,7 @@ held_merge_next(struct tcp_ctx *ctx, struct tcp_stream *s, struct held *node)
 	const struct held *next = link ? held_at(ctx, link) : NULL;
 
 	if (!next || next->kind != HELD_DATA || node->span + next->span > HELD_BYTES ||
-		!held_joins(node, next->seq, next->has_ack, next->ack))
+		!held_joins(node, next->seq, next->has_ack, next->ack, next->doubt))
 		return;
 	memcpy(node->bytes + node->span, next->bytes, next->span);
 	node->span += next->span;
@@ -160,7 +180,7 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 	enum held_kind kind = hand_piece(hand, room, &span);
 
 	if (before && kind == HELD_DATA && before->span + span <= HELD_BYTES &&
-		held_joins(before, hand->seq, hand->has_ack, hand->ack)) {
+		held_joins(before, hand->seq, hand->has_ack, hand->ack, hand->doubt)) {
 		memcpy(before->bytes + before->span, hand->data, span);
 		before->span += span;
 		if (hand->time_ns > before->time_ns)
@@ -186,6 +206,7 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 		.segments = {conn->segments[hand->dir], conn->segments[!hand->dir]},
 		.kind = (uint8_t)kind,
 		.has_ack = hand->has_ack,
+		.doubt = hand->doubt,
 	};
 	if (kind == HELD_DATA)
 		memcpy(node->bytes, hand->data, span);

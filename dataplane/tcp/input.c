@@ -12,7 +12,9 @@
  *
  * Doubts. A segment whose hops end before its peer, or with a signature that the peer has no key
  * for, is seen here and never taken there. All of a side may look so (a tap far away from both),
- * so it is judged as if its checksum were wrong: accepted until another verifies without doubt.
+ * so it is accepted until another verifies without doubt. From then on its bytes are held, and give
+ * way to any that come without doubt; where none do, and the peer acknowledges them all the same,
+ * they are what it has: the way between the two has become longer, and the tap is near its end.
  */
 #include "dataplane/tcp/private.h"
 
@@ -39,7 +41,10 @@ checksum_good(
 	s->flags |= CSUM_GOOD;
 }
 
-static bool
+/* As far as its sum and its doubts go: is the segment its sender's, and its peer's? */
+enum sum { SUM_RIGHT, SUM_DOUBT, SUM_FALSE };
+
+static enum sum
 checksum_pass(
 	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
 {
@@ -47,32 +52,34 @@ checksum_pass(
 
 	switch ((enum tcp_checksum)segment->checksum) {
 	case TCP_CHECKSUM_UNKNOWN:
-		return true;
+		return SUM_RIGHT;
 	case TCP_CHECKSUM_GOOD:
 		if (segment->doubtful)
 			break;
 		if (!stream_is(s, CSUM_GOOD))
 			checksum_good(ctx, conn, dir, segment);
-		return true;
+		return SUM_RIGHT;
 	case TCP_CHECKSUM_PARTIAL:
 		if (segment->oversize && stream_is(s, CSUM_GOOD)) {
 			counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
-			return true;
+			return SUM_RIGHT;
 		}
 		break;
 	case TCP_CHECKSUM_BAD:
 		break;
 	}
 	bool doubt = segment->checksum == TCP_CHECKSUM_GOOD;
+	if (stream_is(s, CSUM_GOOD) && doubt)
+		return SUM_DOUBT;
 	if (stream_is(s, CSUM_GOOD)) {
-		counter_add(ctx->counters, doubt ? COUNTER_TCP_DOUBTFUL : COUNTER_TCP_CSUM_BAD, 1);
-		return false;
+		counter_add(ctx->counters, COUNTER_TCP_CSUM_BAD, 1);
+		return SUM_FALSE;
 	}
 	s->flags &= (uint16_t)~CSUM_ONCE;
 	s->flags |= CSUM_BAD;
 	if (!doubt)
 		counter_add(ctx->counters, COUNTER_TCP_CSUM_OFFLOAD, 1);
-	return true;
+	return SUM_RIGHT;
 }
 
 /* Does the segment's first sequence number belong to where the stream stands? */
@@ -117,8 +124,14 @@ ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
 {
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
-	return !stream_is(peer, STREAM_SEEN | STREAM_PLACED | STREAM_MOVED) ||
-	       stream_is(peer, STREAM_ABSENT) || seq_near(ack, peer->next_seq);
+	if (!stream_is(peer, STREAM_SEEN | STREAM_PLACED | STREAM_MOVED) ||
+		stream_is(peer, STREAM_ABSENT))
+		return true;
+	/* Before its first byte, whose place was seen? */
+	if (stream_is(peer, STREAM_SYN) && seq_past(ack, peer->next_seq) < 0 &&
+		peer->next_seq - ack > peer->next_seq - peer->base_seq)
+		return false;
+	return seq_near(ack, peer->next_seq);
 }
 
 static enum tcp_verdict
@@ -218,6 +231,8 @@ input_payload(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return TCP_IGNORED;
 	}
+	if (s->held_head)
+		held_yield(ctx, s, seq, seq + span);
 	input_take(ctx, conn, dir, segment, span);
 	return TCP_ACCEPTED;
 }
@@ -267,6 +282,26 @@ input_syn(
 	return verdict;
 }
 
+/* In doubt: bytes, and FIN, that may turn out to be the peer's. Nothing else of it counts. */
+static enum tcp_verdict
+input_doubt(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment, uint32_t span)
+{
+	struct tcp_stream *s = &conn->stream[dir];
+	uint32_t end = segment->seq + span;
+
+	counter_add(ctx->counters, COUNTER_TCP_DOUBTFUL, 1);
+	if ((segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || span == 0 ||
+		!stream_is(s, STREAM_PLACED) || stream_is(s, STREAM_FIN) || span > TCP_WINDOW_MAX ||
+		!seq_near(segment->seq, s->next_seq) || seq_past(end, s->next_seq) <= 0 ||
+		!ack_plausible(conn, dir, segment->ack))
+		return TCP_IGNORED;
+	input_take(ctx, conn, dir, segment, span);
+	ctx->hand.doubt = 1;
+	ctx->hand.counted = 1;
+	return TCP_IGNORED;
+}
+
 enum tcp_verdict
 tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	const struct tcp_segment *segment)
@@ -277,8 +312,14 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 
 	ctx->hand.conn = NULL;
 	ctx->now_ns = segment->clock_ns;
-	if (!checksum_pass(ctx, conn, dir, segment))
+	switch (checksum_pass(ctx, conn, dir, segment)) {
+	case SUM_FALSE:
 		return TCP_IGNORED;
+	case SUM_DOUBT:
+		return input_doubt(ctx, conn, dir, segment, span);
+	case SUM_RIGHT:
+		break;
+	}
 	if (segment->flags & TCP_SYN) {
 		enum tcp_verdict verdict = input_syn(ctx, conn, dir, segment);
 		if (verdict != TCP_ACCEPTED)

@@ -32,8 +32,10 @@ tcp_is_expected(const struct tcp_conn *conn, unsigned dir, const struct tcp_segm
 	differs |= segment->seq ^ s->next_seq;
 	differs |= segment->wire_len ^ segment->len;
 	differs |= s->held_head | peer->held_head;
+	uint32_t behind = peer->next_seq - segment->ack;
+
 	return differs == 0 && summed && segment->len <= TCP_WINDOW_MAX &&
-	       peer->next_seq - segment->ack <= TCP_WINDOW_MAX;
+	       behind <= TCP_WINDOW_MAX && behind <= peer->next_seq - peer->base_seq;
 }
 
 /*

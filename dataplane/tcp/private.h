@@ -51,7 +51,8 @@ struct held {
 	uint16_t segments[2]; /* how many each side had sent then, this side's first */
 	uint8_t kind;         /* enum held_kind */
 	uint8_t has_ack;      /* ACK_* */
-	uint8_t reserved[6];
+	uint8_t doubt;        /* see input.c; it gives way to what is beyond doubt */
+	uint8_t reserved[5];
 	uint8_t bytes[];
 };
 
@@ -178,6 +179,8 @@ void held_make_room(struct tcp_ctx *ctx, struct tcp_conn *conn);
 uint32_t held_pop(struct tcp_ctx *ctx, struct tcp_stream *s);
 void held_drop_head(struct tcp_ctx *ctx, struct tcp_stream *s);
 void held_drop_all(struct tcp_ctx *ctx, struct tcp_stream *s);
+/* Drop what is in doubt of the sequence numbers from seq up to end: here they are, beyond doubt. */
+void held_yield(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq, uint32_t end);
 void hand_trim(struct tcp_ctx *ctx, const struct tcp_stream *s);
 /* Count a conflict when the hand and a held segment disagree where they overlap. */
 void held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *head);

@@ -19,6 +19,7 @@ enum stall_action {
 	STALL_SKIP,        /* bytes before the head are lost */
 	STALL_SKIP_PEER,   /* bytes of the other side that the head acknowledges are lost */
 	STALL_FORGET_PEER, /* the other side is not visible: wait for it no more */
+	STALL_BELIEVE,     /* the head came to the other side, as it seems */
 	STALL_RELEASE,     /* each head acknowledges the other: neither can be first */
 	STALL_DROP_HEAD,   /* the other side did not accept it */
 	STALL_DROP_ALL,    /* nor any of it */
@@ -69,12 +70,33 @@ stall_acked_past(const struct tcp_stream *s)
 	       seq_past(s->acked_seq, s->next_seq) > 0;
 }
 
+/* The head may not be what the other side got. */
+static enum stall_action
+stall_doubt(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool force)
+{
+	const struct tcp_stream *s = &conn->stream[dir];
+	const struct tcp_stream *peer = &conn->stream[!dir];
+	const struct held *head = held_head(ctx, s);
+	bool all = stall_acked_past(s) && seq_past(s->acked_seq, head->seq + head->span) >= 0;
+
+	if (all)
+		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_BELIEVE
+									  : STALL_NONE;
+	if (force || (stall_acked_past(s) && stall_past(ctx, conn, dir, REORDER_TICKS)))
+		return STALL_DROP_HEAD;
+	if (!stream_is(peer, STREAM_SEEN) || stream_is(peer, STREAM_ABSENT))
+		return stall_past(ctx, conn, dir, RETRANSMIT_TICKS) ? STALL_BELIEVE : STALL_NONE;
+	return stall_past(ctx, conn, dir, UINT32_MAX) ? STALL_DROP_HEAD : STALL_NONE;
+}
+
 static enum stall_action
 stall_hole(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool force)
 {
 	const struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
+	if (held_head(ctx, s)->doubt)
+		return stall_doubt(ctx, conn, dir, force);
 	if (conn_draining(conn))
 		return STALL_SKIP;
 	if (stall_acked_past(s))
@@ -195,11 +217,15 @@ stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_a
 	case STALL_FORGET_PEER:
 		conn->stream[!dir].flags |= STREAM_ABSENT;
 		return STALL_MOVED;
+	case STALL_BELIEVE:
+		counter_add(ctx->counters, COUNTER_TCP_BELIEVED, 1);
+		held_head(ctx, s)->doubt = 0;
+		return STALL_MOVED;
 	case STALL_RELEASE:
 		held_head(ctx, s)->has_ack = ACK_NONE;
 		return STALL_MOVED;
 	case STALL_DROP_HEAD:
-		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, !held_head(ctx, s)->doubt);
 		held_drop_head(ctx, s);
 		return STALL_MOVED;
 	case STALL_DROP_ALL:

@@ -41,6 +41,9 @@
  *              | the peer speaks and never showed it  | a false ACK, which RFC 9293 3.10.7.4
  *              |                                      | makes the peer drop: drop it
  *              | the peer waits for this side too     | crossed retransmissions: older first
+ *   is in      | the peer acknowledged all of it      | REORDER, then believe it
+ *   doubt      | the peer is not visible              | RETRANSMIT, then believe it
+ *   (input.c)  | else                                 | wait hold_ns_max, then drop it
  *   has no     | no SYN was seen                      | START: it may not be the first that
  *   place yet  |                                      | was sent
  *   is first   | the peer was not seen at all yet     | START: then it is a one-sided capture
@@ -65,10 +68,9 @@
  * - A false RST or SYN, so that we forget: open.c.
  * - Junk far ahead, or one byte a block, to eat the arena: held.c.
  * - Segments that end between tap and peer, or that the peer has no key for: input.c, doubts.
- * What remains: such segments of a peer more than five hops behind the tap; a client whose own
- * segments reach the tap with five hops or fewer to go, after others with more: he is not heard,
- * only counted (tcp_doubtful). PAWS and urgent data, which are not looked at. More than 2 GiB
- * missed in a row of one side lose that side until the session ends.
+ * What remains: such segments of a peer more than five hops behind the tap. PAWS and urgent data,
+ * which are not looked at. More than 2 GiB missed in a row of one side lose that side until the
+ * session ends.
  *
  * Work: a segment costs a walk of at most hold_pkts_max held blocks for each
  * HELD_BYTES of its length; each chunk frees, skips or drops something.
@@ -163,7 +165,7 @@ stream_state(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned di
 		return STREAM_EMPTY;
 	if (!stream_is(s, STREAM_PLACED))
 		return STREAM_UNPLACED;
-	if (seq_past(head->seq, s->next_seq) > 0)
+	if (head->doubt || seq_past(head->seq, s->next_seq) > 0)
 		return STREAM_HOLE;
 	if (!stream_ack_due(conn, dir, head->has_ack, head->ack))
 		return STREAM_WAIT;
@@ -317,7 +319,7 @@ hand_due(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 	const struct tcp_hand *hand = &ctx->hand;
 	const struct tcp_stream *s = &conn->stream[hand->dir];
 
-	return stream_is(s, STREAM_PLACED) && hand->seq == s->next_seq &&
+	return !hand->doubt && stream_is(s, STREAM_PLACED) && hand->seq == s->next_seq &&
 	       stream_ack_due(conn, hand->dir, hand->has_ack, hand->ack);
 }
 
@@ -407,7 +409,9 @@ next_chunk(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 				return true;
 			}
 			pressed = !held_insert(ctx, conn);
-			if (!pressed)
+			if (pressed && ctx->hand.doubt)
+				ctx->hand.conn = NULL;
+			if (!pressed || !hand_is(ctx, conn))
 				continue;
 		}
 		if (!pressed && !tcp_holding(conn))

@@ -67,6 +67,7 @@ struct tcp_hand {
 	uint8_t has_ack; /* ACK_* of private.h */
 	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
 	uint8_t counted; /* already counted as held */
+	uint8_t doubt;   /* its peer may never get it: waits for what shows that it did */
 };
 
 /* Limits and the arena; one per worker, shared by its connections. */

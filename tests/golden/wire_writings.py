@@ -245,6 +245,29 @@ for_each(
     lambda s: [junk(s, ack=s.ack + 5000), s],
     lambda s: line(s) and s.from_client,
 )
+for_each(
+    "decoys_that_acknowledge_the_past",
+    lambda s: [junk(s, ack=s.ack - 100000), s],
+    lambda s: line(s) and s.from_client,
+)
+
+
+@writing
+def true_ones_with_few_hops_left(segments, rng):
+    """The way to the peer grew for a while: its acknowledgement tells them from decoys."""
+    return [s.but(hops=4) if s.has_data and rng.random() < 0.1 else s for s in segments]
+
+
+@writing
+def a_client_with_few_hops_left_from_its_fifth_segment_on(segments, _):
+    found, count = [], {}
+    for s in segments:
+        count[s.connection] = count.get(s.connection, 0) + s.from_client
+        few = s.from_client and count[s.connection] >= 5
+        found.append(s.but(hops=5) if few else s)
+    return found
+
+
 false("rst_with_a_wrong_checksum", flags=RST, wrong_sum=0x1111)
 false("rst_that_ends_on_the_way", flags=RST, hops=2)
 false("fin_that_ends_on_the_way", flags=FIN | ACK, hops=2)
