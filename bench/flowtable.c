@@ -74,6 +74,7 @@ contest_open(struct contest *c, const struct bench_options *options, uint32_t se
 	struct flow_table_config cfg = {
 		.capacity = sessions,
 		.entry_bytes = STATE_BYTES,
+		.beside_bytes = FLOW_BESIDE_MIN,
 		.hash_key = {{1, 2}},
 	};
 	struct rte_hash_parameters params = {

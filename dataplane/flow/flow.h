@@ -97,8 +97,9 @@ _Static_assert(sizeof(struct flow) == 28, "what the head of an entry costs");
 _Static_assert(FLOW_CLASS_COUNT <= 2, "a class is one bit");
 
 struct flow_table_config {
-	uint32_t capacity;    /* entries; any number up to 2^30 */
-	uint32_t entry_bytes; /* sizeof(struct flow) and the owner's state, multiple of 32 */
+	uint32_t capacity;     /* entries; any number up to 2^30 */
+	uint32_t entry_bytes;  /* sizeof(struct flow) and the owner's state, multiple of 32 */
+	uint32_t beside_bytes; /* more of the owner's (flow_table_beside), multiple of 4 */
 	struct siphash_key hash_key;
 	struct slabs *slabs; /* for the addresses of long keys; borrowed. NULL: none is taken */
 };
@@ -115,6 +116,15 @@ size_t flow_table_fixed_bytes(void);
 struct flow_table *flow_table_init(void *memory, const struct flow_table_config *cfg);
 
 struct flow *flow_table_at(const struct flow_table *t, uint32_t index);
+
+#define FLOW_BESIDE_MIN 8
+
+/*
+ * What the owner has of an entry besides it, aligned to 4 bytes: his while the entry is
+ * established, and then not set. While it is half-open the first FLOW_BESIDE_MIN bytes are the
+ * table's.
+ */
+void *flow_table_beside(const struct flow_table *t, uint32_t index);
 
 /* The key of an entry in use. */
 void flow_table_key(const struct flow_table *t, const struct flow *f, struct flow_key *key);

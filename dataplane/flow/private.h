@@ -17,11 +17,13 @@ struct bucket {
 
 _Static_assert(sizeof(struct bucket) == 64, "a bucket is one cache line");
 
-/* The half-open entries, oldest first. */
-struct order {
+/* The half-open entries, oldest first: in what lies beside each. */
+struct __attribute__((may_alias)) order {
 	uint32_t next;
 	uint32_t prev;
 };
+
+_Static_assert(sizeof(struct order) == FLOW_BESIDE_MIN, "the room that the owner leaves for it");
 
 struct wheel {
 	uint32_t now_s;     /* where it stands: no entry is filed before */
@@ -34,11 +36,13 @@ struct wheel {
 };
 
 struct flow_table {
-	/* Read by every lookup: two cache lines. */
+	/* Read by every lookup. */
 	struct bucket *buckets;
 	uint8_t *entries;
 	uint32_t bucket_count;
 	uint32_t entry_bytes;
+	uint8_t *besides;
+	uint32_t beside_bytes;
 	struct flow_hash hash;
 	struct slabs *slabs; /* may be NULL */
 	/* Changed with the entries. */
@@ -46,7 +50,6 @@ struct flow_table {
 	uint32_t count;
 	uint32_t fresh;     /* entries from here on were never used */
 	uint32_t free_head; /* the others that are free, through timer_next */
-	struct order *order;
 	uint32_t half_open_head;
 	uint32_t half_open_tail;
 	uint32_t half_open; /* how many */

@@ -1,13 +1,13 @@
 /*
  * Theory of operation
  *
- * Three arrays in the caller's memory: buckets, entries, and the order of the half-open.
- * An entry never moves; its index is its name. A bucket is one cache line of ten slots,
- * each a 16-bit tag (0: empty) and an index. A key's home is the bucket that its hash
- * names; when that is full the key strays to one of the following PROBE_MAX - 1. The home
- * counts its strays and how far they may be, so a lookup reads one bucket unless a key of
- * this very home had to stray, and stops where none can be. There are at least twice as
- * many slots as entries, so a home is full for fewer than one key in thirty, and all
+ * Three arrays in the caller's memory: buckets, entries, and what the owner has besides an entry,
+ * in whose place the half-open have their order. An entry never moves; its index is its name. A
+ * bucket is one cache line of ten slots, each a 16-bit tag (0: empty) and an index. A key's home is
+ * the bucket that its hash names; when that is full the key strays to one of the following
+ * PROBE_MAX - 1. The home counts its strays and how far they may be, so a lookup reads one bucket
+ * unless a key of this very home had to stray, and stops where none can be. There are at least
+ * twice as many slots as entries, so a home is full for fewer than one key in thirty, and all
  * PROBE_MAX together with a probability of about 10^-8 (then flow_table_add says full).
  *
  * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
@@ -15,10 +15,11 @@
  * (a wrong tag passes in about 10 of 65536), compare keys: all of them, always. An entry has room
  * for the key of two IPv4 addresses; those of any other are in a piece of memory of their own,
  * which costs such a session 32 bytes and one miss more. An entry does not keep its hash: it is
- * made anew of the key when the entry goes. All lines of an entry are
- * asked for, not the head alone: the owner reads most of them next, and each would be a miss.
+ * made anew of the key when the entry goes. All lines of an entry, and of
+ * what lies beside it, are asked for, not the head alone: the owner reads most of them next, and
+ * each would be a miss.
  *
- * Cost of an entry: entry_bytes, 13 bytes of bucket, 8 of order.
+ * Cost of an entry: entry_bytes, beside_bytes, 13 bytes of bucket.
  *
  * Always: an entry in use has exactly one slot, in its home or at most `reach` buckets on;
  * it is filed in the wheel or beyond it (timer.c); it is in the order list if and only if
@@ -68,7 +69,8 @@ static bool
 config_sane(const struct flow_table_config *cfg)
 {
 	return cfg->capacity > 0 && cfg->capacity <= CAPACITY_MAX &&
-	       cfg->entry_bytes >= sizeof(struct flow) && cfg->entry_bytes % 32 == 0;
+	       cfg->entry_bytes >= sizeof(struct flow) && cfg->entry_bytes % 32 == 0 &&
+	       cfg->beside_bytes >= FLOW_BESIDE_MIN && cfg->beside_bytes % 4 == 0;
 }
 
 static uint32_t
@@ -90,7 +92,7 @@ flow_table_footprint(const struct flow_table_config *cfg)
 		return 0;
 	return flow_table_fixed_bytes() +
 	       (size_t)bucket_count(cfg->capacity) * sizeof(struct bucket) +
-	       round_up((size_t)cfg->capacity * sizeof(struct order), 64) +
+	       round_up((size_t)cfg->capacity * cfg->beside_bytes, 64) +
 	       (size_t)cfg->capacity * cfg->entry_bytes;
 }
 
@@ -106,8 +108,9 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	at += flow_table_fixed_bytes();
 	t->buckets = (struct bucket *)(void *)at;
 	at += (size_t)buckets * sizeof(struct bucket);
-	t->order = (struct order *)(void *)at;
-	at += round_up((size_t)cfg->capacity * sizeof(struct order), 64);
+	t->besides = at;
+	t->beside_bytes = cfg->beside_bytes;
+	at += round_up((size_t)cfg->capacity * cfg->beside_bytes, 64);
 	t->entries = at;
 	t->bucket_count = buckets;
 	t->entry_bytes = cfg->entry_bytes;
@@ -317,8 +320,12 @@ entry_prefetch(const struct flow_table *t, uint32_t index, unsigned lines)
 {
 	const uint8_t *entry = t->entries + (size_t)index * t->entry_bytes;
 
+	const uint8_t *beside = t->besides + (size_t)index * t->beside_bytes;
+
 	for (unsigned i = 0; i < lines; i++)
 		__builtin_prefetch(entry + i * CACHE_LINE, 1);
+	__builtin_prefetch(beside, 1);
+	__builtin_prefetch(beside + t->beside_bytes - 1, 1);
 }
 
 static unsigned
@@ -354,16 +361,22 @@ flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], unsigne
 	}
 }
 
+static struct order *
+order_at(const struct flow_table *t, uint32_t index)
+{
+	return (struct order *)flow_table_beside(t, index);
+}
+
 static void
 order_append(struct flow_table *t, uint32_t index)
 {
 	uint32_t last = t->half_open_tail;
 
-	t->order[index] = (struct order){.next = FLOW_NONE, .prev = last};
+	*order_at(t, index) = (struct order){.next = FLOW_NONE, .prev = last};
 	if (last == FLOW_NONE)
 		t->half_open_head = index;
 	else
-		t->order[last].next = index;
+		order_at(t, last)->next = index;
 	t->half_open_tail = index;
 	t->half_open++;
 }
@@ -371,17 +384,17 @@ order_append(struct flow_table *t, uint32_t index)
 static void
 order_unlink(struct flow_table *t, uint32_t index)
 {
-	struct order o = t->order[index];
+	struct order o = *order_at(t, index);
 
 	t->half_open--;
 	if (o.prev == FLOW_NONE)
 		t->half_open_head = o.next;
 	else
-		t->order[o.prev].next = o.next;
+		order_at(t, o.prev)->next = o.next;
 	if (o.next == FLOW_NONE)
 		t->half_open_tail = o.prev;
 	else
-		t->order[o.next].prev = o.prev;
+		order_at(t, o.next)->prev = o.prev;
 }
 
 /* Give the entry a slot. False when the home and all that follow are full. */
@@ -521,6 +534,12 @@ struct flow *
 flow_table_at(const struct flow_table *t, uint32_t index)
 {
 	return flow_at(t, index);
+}
+
+void *
+flow_table_beside(const struct flow_table *t, uint32_t index)
+{
+	return t->besides + (size_t)index * t->beside_bytes;
 }
 
 uint32_t

@@ -13,7 +13,8 @@
  *   second is looked at, and not when the worker happens to come by; sessions
  *   that end in the same second end in the order in which they began.
  * - smtp is opened with the first bytes, not with the first packet: only then
- *   it is known whether the SYN was seen.
+ *   it is known whether the SYN was seen. From then on, and until its end, the session counts as
+ *   established.
  * - A closed session lingers for a few seconds, so that retransmissions of its
  *   last segments do not open a new one. After a RST the session stays open
  *   for as long: if its peers go on talking, the RST was forged and nothing is
@@ -57,6 +58,7 @@ table_config(const struct pipeline_config *cfg)
 	struct flow_table_config t = {
 		.capacity = cfg->sessions,
 		.entry_bytes = sizeof(struct session),
+		.beside_bytes = sizeof(struct smtp_session),
 		.hash_key = cfg->flow_hash_key,
 	};
 
@@ -115,6 +117,8 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	p->table = flow_table_init(at, &t);
 	if (!p->table)
 		return NULL;
+	p->sessions = (struct session *)(void *)flow_table_at(p->table, 0);
+	p->said = flow_table_beside(p->table, 0);
 	at += align_up(flow_table_footprint(&t));
 	blocks_init(&p->tcp_arena, at, cfg->tcp_blocks, TCP_BLOCK_BYTES);
 	at += align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES));
@@ -326,7 +330,7 @@ session_arm(struct pipeline *p, uint32_t index, struct session *s, uint64_t cloc
 
 	if (s->ended || s->reset)
 		wait_s = LINGER_S;
-	else if (s->flow.class == FLOW_HALF_OPEN)
+	else if (!session_bytes(s, 0) && !session_bytes(s, 1))
 		wait_s = p->cfg.half_open_s;
 	s->holds = !s->ended && wait_s > HOLD_S && tcp_holding(&s->tcp);
 	if (s->holds)
@@ -353,9 +357,6 @@ session_settle(struct pipeline *p, uint32_t index, struct session *s, uint64_t c
 		session_arm(p, index, s, clock_ns);
 		return;
 	}
-	if (s->flow.class == FLOW_HALF_OPEN && (session_bytes(s, 0) || session_bytes(s, 1)) &&
-		!s->reset)
-		flow_table_set_class(p->table, index, FLOW_ESTABLISHED);
 	if (s->fins == 3) {
 		counter_add(p->counters, COUNTER_FLOW_CLOSED, 1);
 		session_end(p, s, SESSION_END_FIN);
@@ -420,7 +421,7 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 	flow_table_find_bulk(p->table, keys, n, index);
 	for (unsigned i = 0; i < n; i++) {
 		if (index[i] != FLOW_NONE && session_at(p, index[i])->smtp_open)
-			smtp_prefetch(&p->smtp, &session_at(p, index[i])->smtp);
+			smtp_prefetch(&p->smtp, &p->said[index[i]]);
 	}
 	p->table_changed = false;
 	p->smtp.skim = p->shed && p->shed->level >= SHED_BODIES;

@@ -10,9 +10,10 @@
 #include "dataplane/tcp/tcp.h"
 
 /*
- * What a worker keeps of a session: three cache lines. The first has what flow and pipeline look
- * at, the second smtp's and the third, from the middle of the second on, tcp's. Its identity is not
- * kept: the key, the side and the start make it (session_flow_make).
+ * What a worker keeps of a session: two cache lines, and beside them smtp's part, which a segment
+ * without data does not touch and a half-open session does not have: there the half-open are
+ * linked, so smtp is open only while flow says FLOW_ESTABLISHED. The session's identity is
+ * not kept: the key, the side and the start make it (session_flow_make).
  */
 struct session {
 	struct flow flow;       /* must be first: the table's; owner: TCP flags seen, by side */
@@ -30,13 +31,12 @@ struct session {
 	uint64_t refused : 1; /* RST in answer to the SYN */
 	uint64_t holds : 1;   /* the timer is for the bytes that tcp holds */
 	uint64_t source : 3;  /* what shed knows of the client (shed_cuts) */
-	struct smtp_session smtp;
 	struct tcp_conn tcp;
 	uint32_t bytes_low[2];
 };
 
 _Static_assert(SHED_CLASS_COUNT < 8, "what shed knows fits its bits");
-_Static_assert(sizeof(struct session) == 192, "what an open session costs here");
+_Static_assert(sizeof(struct session) == 128, "what an open session costs here");
 
 static inline uint64_t
 session_bytes(const struct session *s, unsigned side)
@@ -51,6 +51,8 @@ struct pipeline {
 	struct shed *shed; /* NULL: nothing is left out */
 	struct counters *counters;
 	struct flow_table *table;
+	struct session *sessions;   /* the table's entries */
+	struct smtp_session *said;  /* and what lies beside them */
 	const struct session *turn; /* whose events are made now */
 	struct tcp_ctx tcp;
 	struct smtp_ctx smtp;
@@ -66,7 +68,20 @@ struct pipeline {
 static inline struct session *
 session_at(const struct pipeline *p, uint32_t index)
 {
-	return (struct session *)(void *)flow_table_at(p->table, index);
+	return &p->sessions[index];
+}
+
+static inline uint32_t
+session_index(const struct pipeline *p, const struct session *s)
+{
+	return (uint32_t)(s - p->sessions);
+}
+
+/* smtp's part of it. Set while smtp_open. */
+static inline struct smtp_session *
+session_smtp(const struct pipeline *p, const struct session *s)
+{
+	return &p->said[session_index(p, s)];
 }
 
 /* The identity of the session whose turn it is, for its events. of: struct pipeline. */

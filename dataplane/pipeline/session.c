@@ -103,7 +103,8 @@ bytes_add(struct session *s, enum smtp_side side, uint32_t len)
 static void
 session_open_smtp(struct pipeline *p, struct session *s)
 {
-	smtp_open(&p->smtp, &s->smtp, flow_flags(s) & EVENT_FLOW_FROM_START);
+	flow_table_set_class(p->table, session_index(p, s), FLOW_ESTABLISHED);
+	smtp_open(&p->smtp, session_smtp(p, s), flow_flags(s) & EVENT_FLOW_FROM_START);
 	s->smtp_open = 1;
 }
 
@@ -118,7 +119,7 @@ session_data(
 	if (!s->smtp_open)
 		session_open_smtp(p, s);
 	enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
-	smtp_input(&p->smtp, &s->smtp, side, bytes->data, bytes->len, bytes->time_ns);
+	smtp_input(&p->smtp, session_smtp(p, s), side, bytes->data, bytes->len, bytes->time_ns);
 	stages_enter(p->emit->stages, before);
 }
 
@@ -145,12 +146,13 @@ session_deliver(struct pipeline *p, struct session *s)
 			session_open_smtp(p, s);
 		enum path_stage before = stages_enter(p->emit->stages, PATH_SMTP);
 		if (chunk.kind == TCP_CHUNK_DATA) {
-			smtp_input(&p->smtp, &s->smtp, side, chunk.data, chunk.len, chunk.time_ns);
+			smtp_input(&p->smtp, session_smtp(p, s), side, chunk.data, chunk.len,
+				chunk.time_ns);
 		} else if (chunk.kind == TCP_CHUNK_GAP) {
-			smtp_gap(&p->smtp, &s->smtp, side, chunk.len, chunk.time_ns);
+			smtp_gap(&p->smtp, session_smtp(p, s), side, chunk.len, chunk.time_ns);
 		} else {
 			s->fins |= 1u << side & 3u;
-			smtp_shutdown(&p->smtp, &s->smtp, side, chunk.time_ns);
+			smtp_shutdown(&p->smtp, session_smtp(p, s), side, chunk.time_ns);
 		}
 		stages_enter(p->emit->stages, before);
 	}
@@ -202,7 +204,7 @@ session_end(struct pipeline *p, struct session *s, enum event_session_end end)
 	p->turn = s;
 	session_flow_make(p, &p->flow);
 	if (s->smtp_open) {
-		smtp_close(&p->smtp, &s->smtp, s->last_ns, &closing);
+		smtp_close(&p->smtp, session_smtp(p, s), s->last_ns, &closing);
 		s->smtp_open = 0;
 	}
 	session_emit_end(p, s, &closing, end);
@@ -237,7 +239,7 @@ segment_is_skimmed(const struct pipeline *p, const struct session *s, enum tcp_d
 {
 	return p->smtp.skim && dir == TCP_TO_SERVER && s->smtp_open &&
 	       d->payload_len >= SKIMMED_MIN && !(d->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) &&
-	       smtp_body_passes(&s->smtp);
+	       smtp_body_passes(session_smtp(p, s));
 }
 
 static inline struct tcp_segment

@@ -7,6 +7,9 @@
  * sender of seven-byte segments in random order then costs as many blocks as
  * there are holes, not as there are segments.
  *
+ * A connection that holds nothing spends four bytes on this: a link to the first of one side.
+ * That block, the root, has the link to the other side's first, and how many both hold.
+ *
  * Limits: a connection has at most hold_pkts_max blocks and hold_bytes_max
  * bytes of arena, and never more than a quarter of what is free now. So each
  * further hog gets less than the one before, and something is left for the
@@ -21,7 +24,7 @@
 static bool
 held_has_room(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 {
-	uint32_t blocks = (uint32_t)conn->stream[0].held_blocks + conn->stream[1].held_blocks;
+	uint32_t blocks = tcp_holding(conn) ? held_at(ctx, conn->held)->blocks : 0;
 	uint32_t left = ctx->arena->capacity - ctx->arena->in_use;
 
 	return blocks < ctx->hold_pkts_max &&
@@ -29,44 +32,91 @@ held_has_room(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 	       blocks < (left + 3) / 4 && blocks < HELD_BLOCKS_MAX;
 }
 
-uint32_t
-held_pop(struct tcp_ctx *ctx, struct tcp_stream *s)
+/* The side's first is now this one, or none (0). The one before is still as it was. */
+static void
+held_set_first(const struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t link)
 {
-	uint32_t link = s->held_head;
+	const struct held none = {.dir = dir & 1};
+	struct held *root = conn->held ? held_at(ctx, conn->held) : NULL;
 
-	s->held_head = held_at(ctx, link)->next;
-	s->held_blocks--;
+	if (root && root->dir != dir) {
+		root->other = link;
+		return;
+	}
+	const struct held *before = root ? root : &none;
+	conn->held = link ? link : before->other;
+	if (!conn->held)
+		return;
+	uint32_t other = link ? before->other : 0;
+	uint16_t blocks = before->blocks;
+	root = held_at(ctx, conn->held);
+	root->other = other;
+	root->blocks = blocks;
+}
+
+static void
+held_count(const struct tcp_ctx *ctx, const struct tcp_conn *conn, int more)
+{
+	if (!conn->held)
+		return;
+	struct held *root = held_at(ctx, conn->held);
+	root->blocks = (uint16_t)(root->blocks + more);
+}
+
+uint32_t
+held_pop(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
+{
+	uint32_t link = held_first(ctx, conn, dir);
+
+	held_set_first(ctx, conn, dir, held_at(ctx, link)->next);
+	held_count(ctx, conn, -1);
 	return link;
 }
 
 void
-held_drop_head(struct tcp_ctx *ctx, struct tcp_stream *s)
+held_drop_head(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
 {
-	held_give(ctx, held_pop(ctx, s));
+	held_give(ctx, held_pop(ctx, conn, dir));
+}
+
+unsigned
+held_drop_all(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
+{
+	unsigned n = 0;
+
+	for (; held_first(ctx, conn, dir); n++)
+		held_drop_head(ctx, conn, dir);
+	return n;
+}
+
+/* Drop the side's block after this one, or its first (NULL). */
+static void
+held_remove(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct held *before)
+{
+	if (!before) {
+		held_drop_head(ctx, conn, dir);
+		return;
+	}
+	uint32_t link = before->next;
+	before->next = held_at(ctx, link)->next;
+	held_count(ctx, conn, -1);
+	held_give(ctx, link);
 }
 
 void
-held_drop_all(struct tcp_ctx *ctx, struct tcp_stream *s)
+held_yield(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq, uint32_t end)
 {
-	while (s->held_head)
-		held_drop_head(ctx, s);
-}
+	struct held *before = NULL;
 
-void
-held_yield(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq, uint32_t end)
-{
-	uint32_t *link = &s->held_head;
-
-	while (*link && seq_past(held_at(ctx, *link)->seq, end) < 0) {
-		struct held *node = held_at(ctx, *link);
-		uint32_t gone = *link;
-		if (!node->doubt || seq_past(node->seq + node->span, seq) <= 0) {
-			link = &node->next;
-			continue;
-		}
-		*link = node->next;
-		s->held_blocks--;
-		held_give(ctx, gone);
+	for (;;) {
+		uint32_t link = before ? before->next : held_first(ctx, conn, dir);
+		struct held *node = link ? held_at(ctx, link) : NULL;
+		if (!node || seq_past(node->seq, end) >= 0)
+			return;
+		if (node->doubt && seq_past(node->seq + node->span, seq) > 0)
+			held_remove(ctx, conn, dir, before);
+		else
+			before = node;
 	}
 }
 
@@ -147,10 +197,9 @@ held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack, bo
 
 /* Join node with the one after it when they adjoin and fit one block. */
 static void
-held_merge_next(struct tcp_ctx *ctx, struct tcp_stream *s, struct held *node)
+held_merge_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct held *node)
 {
-	uint32_t link = node->next;
-	const struct held *next = link ? held_at(ctx, link) : NULL;
+	const struct held *next = node->next ? held_at(ctx, node->next) : NULL;
 
 	if (!next || next->kind != HELD_DATA || node->span + next->span > HELD_BYTES ||
 		!held_joins(node, next->seq, next->has_ack, next->ack, next->doubt))
@@ -164,9 +213,7 @@ held_merge_next(struct tcp_ctx *ctx, struct tcp_stream *s, struct held *node)
 		node->tick = next->tick;
 		memcpy(node->segments, next->segments, sizeof(node->segments));
 	}
-	node->next = next->next;
-	s->held_blocks--;
-	held_give(ctx, link);
+	held_remove(ctx, conn, node->dir, node);
 }
 
 /* Put the front of the hand, which fits before link, after prev. Returns its link; 0: no room. */
@@ -174,7 +221,6 @@ static uint32_t
 held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t room)
 {
 	struct tcp_hand *hand = &ctx->hand;
-	struct tcp_stream *s = &conn->stream[hand->dir];
 	struct held *before = prev ? held_at(ctx, prev) : NULL;
 	uint32_t span;
 	enum held_kind kind = hand_piece(hand, room, &span);
@@ -185,7 +231,7 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 		before->span += span;
 		if (hand->time_ns > before->time_ns)
 			before->time_ns = hand->time_ns;
-		held_merge_next(ctx, s, before);
+		held_merge_next(ctx, conn, before);
 		hand_cut(ctx, span);
 		return prev;
 	}
@@ -195,24 +241,27 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 	if (block == BLOCKS_NONE)
 		return 0;
 	struct held *node = blocks_at(ctx->arena, block);
-	uint32_t *link = before ? &before->next : &s->held_head;
 	*node = (struct held){
-		.next = *link,
+		.next = before ? before->next : held_first(ctx, conn, hand->dir),
 		.seq = hand->seq,
 		.span = span,
 		.ack = hand->ack,
 		.time_ns = hand->time_ns,
 		.tick = (uint32_t)(ctx->now_ns >> TICK_SHIFT),
-		.segments = {conn->segments[hand->dir], conn->segments[!hand->dir]},
-		.kind = (uint8_t)kind,
+		.segments = {conn->stream[hand->dir].segments, conn->stream[!hand->dir].segments},
+		.kind = kind & 0x3f,
+		.dir = hand->dir & 1,
 		.has_ack = hand->has_ack,
-		.doubt = hand->doubt,
+		.doubt = hand->doubt & 1,
 	};
 	if (kind == HELD_DATA)
 		memcpy(node->bytes, hand->data, span);
-	*link = block + 1;
-	s->held_blocks++;
-	held_merge_next(ctx, s, node);
+	if (before)
+		before->next = block + 1;
+	else
+		held_set_first(ctx, conn, hand->dir, block + 1);
+	held_count(ctx, conn, 1);
+	held_merge_next(ctx, conn, node);
 	if (kind == HELD_FIN || kind == HELD_RST)
 		hand->conn = NULL;
 	else
@@ -252,7 +301,7 @@ held_insert(struct tcp_ctx *ctx, struct tcp_conn *conn)
 	hand_count(ctx, s);
 	while (hand_is(ctx, conn)) {
 		const struct held *before = prev ? held_at(ctx, prev) : NULL;
-		uint32_t link = before ? before->next : s->held_head;
+		uint32_t link = before ? before->next : held_first(ctx, conn, hand->dir);
 		const struct held *node = link ? held_at(ctx, link) : NULL;
 		/* What was just stored may have grown over bytes that came before. */
 		if (before && seq_past(before->seq + before->span, hand->seq) > 0) {
@@ -279,18 +328,17 @@ held_insert(struct tcp_ctx *ctx, struct tcp_conn *conn)
 void
 held_make_room(struct tcp_ctx *ctx, struct tcp_conn *conn)
 {
-	struct tcp_stream *s = &conn->stream[ctx->hand.dir];
-	uint32_t *link = &s->held_head;
+	uint32_t last = held_first(ctx, conn, ctx->hand.dir);
+	struct held *before = NULL;
 
 	counter_add(ctx->counters, COUNTER_TCP_HOLD_FULL, 1);
-	while (*link && held_at(ctx, *link)->next)
-		link = &held_at(ctx, *link)->next;
-	if (!*link || seq_past(held_at(ctx, *link)->seq, ctx->hand.seq) <= 0) {
+	while (last && held_at(ctx, last)->next) {
+		before = held_at(ctx, last);
+		last = before->next;
+	}
+	if (!last || seq_past(held_at(ctx, last)->seq, ctx->hand.seq) <= 0) {
 		ctx->hand.conn = NULL;
 		return;
 	}
-	uint32_t last = *link;
-	*link = 0;
-	s->held_blocks--;
-	held_give(ctx, last);
+	held_remove(ctx, conn, ctx->hand.dir, before);
 }

@@ -33,7 +33,7 @@ checksum_good(
 		return;
 	}
 	if (stream_is(s, CSUM_BAD) && !stream_is(s, STREAM_MOVED)) {
-		held_drop_all(ctx, s);
+		held_drop_all(ctx, conn, dir);
 		s->flags &= (uint16_t) ~(STREAM_RST | STREAM_SHOWN);
 		if (segment->flags & TCP_SYN || segment->seq != s->next_seq)
 			s->flags &= (uint16_t) ~(STREAM_SYN | STREAM_PLACED);
@@ -89,8 +89,10 @@ window_has(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t se
 	struct tcp_stream *s = &conn->stream[dir];
 	bool near_acked = stream_is(s, STREAM_ACKED) && seq_near(seq, s->acked_seq);
 
-	if (!stream_is(s, STREAM_PLACED))
-		return !s->held_head || seq_near(seq, held_head(ctx, s)->seq);
+	if (!stream_is(s, STREAM_PLACED)) {
+		const struct held *head = held_head(ctx, conn, dir);
+		return !head || seq_near(seq, head->seq);
+	}
 	if (seq_near(seq, s->next_seq))
 		return true;
 	if (stream_is(s, STREAM_MOVED))
@@ -98,7 +100,7 @@ window_has(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t se
 	/* Only a SYN placed it, and that was not this connection's. */
 	if (!near_acked && stream_is(&conn->stream[!dir], STREAM_SEEN))
 		return false;
-	held_drop_all(ctx, s);
+	held_drop_all(ctx, conn, dir);
 	s->flags &= (uint16_t) ~(STREAM_PLACED | STREAM_SYN | STREAM_SHOWN);
 	return true;
 }
@@ -158,9 +160,7 @@ input_note(struct tcp_conn *conn, unsigned dir, uint32_t end)
 	if (!stream_is(s, STREAM_SHOWN) || seq_past(end, s->shown_seq) > 0)
 		s->shown_seq = end;
 	s->flags |= STREAM_SHOWN;
-	conn->segments[dir]++;
-	if (conn->segments[0] + conn->segments[1] >= START_SEGMENTS)
-		conn->stream[0].flags |= CONN_BEGUN;
+	segment_count(conn, dir);
 	s->strays = 0;
 	conn->stream[!dir].strays = 0;
 }
@@ -231,8 +231,8 @@ input_payload(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return TCP_IGNORED;
 	}
-	if (s->held_head)
-		held_yield(ctx, s, seq, seq + span);
+	if (tcp_holding(conn))
+		held_yield(ctx, conn, dir, seq, seq + span);
 	input_take(ctx, conn, dir, segment, span);
 	return TCP_ACCEPTED;
 }
@@ -244,7 +244,7 @@ input_rst(
 	struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
-	if (!open_rst(conn, dir, segment)) {
+	if (!open_rst(ctx, conn, dir, segment)) {
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return TCP_IGNORED;
 	}

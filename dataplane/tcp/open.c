@@ -29,15 +29,17 @@ open_hidden(const struct tcp_stream *s)
 
 /* The stream's first byte is seq. Nothing of it was delivered yet. */
 static void
-open_begin(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq)
+open_begin(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq)
 {
-	if (s->held_head && !seq_near(held_head(ctx, s)->seq, seq))
-		held_drop_all(ctx, s);
-	while (s->held_head) {
-		const struct held *head = held_head(ctx, s);
+	struct tcp_stream *s = &conn->stream[dir];
+	const struct held *head = held_head(ctx, conn, dir);
+
+	if (head && !seq_near(head->seq, seq))
+		held_drop_all(ctx, conn, dir);
+	while ((head = held_head(ctx, conn, dir)) != NULL) {
 		if (seq_past(head->seq + head->span, seq) > 0)
 			break;
-		held_drop_head(ctx, s);
+		held_drop_head(ctx, conn, dir);
 	}
 	stream_place(s, seq);
 	s->flags |= STREAM_SYN;
@@ -45,10 +47,10 @@ open_begin(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq)
 
 /* All of a side comes after the other side was delivered: see input_late_side. */
 static void
-open_late(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t first)
+open_late(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t first)
 {
-	open_begin(ctx, s, first);
-	s->shown_seq = first;
+	open_begin(ctx, conn, dir, first);
+	conn->stream[dir].shown_seq = first;
 }
 
 /* Note the SYN; the other side's answer tells whether it was meant. */
@@ -67,18 +69,21 @@ open_ask(struct tcp_conn *conn, unsigned dir, uint32_t first)
  * in their place.
  */
 static bool
-open_answers(struct tcp_ctx *ctx, struct tcp_stream *peer, uint32_t ack)
+open_answers(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t ack)
 {
+	struct tcp_stream *peer = &conn->stream[dir];
+	const struct held *head;
+
 	if (!stream_is(peer, STREAM_SYN)) {
-		open_begin(ctx, peer, ack);
+		open_begin(ctx, conn, dir, ack);
 		return true;
 	}
 	if (ack - peer->base_seq > peer->shown_seq - peer->base_seq)
 		return false;
-	while (ack == peer->base_seq && peer->held_head &&
-		held_head(ctx, peer)->has_ack == ACK_ANSWER) {
-		held_drop_head(ctx, peer);
-		peer->shown_seq = peer->held_head ? peer->shown_seq : ack;
+	while (ack == peer->base_seq && (head = held_head(ctx, conn, dir)) != NULL &&
+		head->has_ack == ACK_ANSWER) {
+		held_drop_head(ctx, conn, dir);
+		peer->shown_seq = held_first(ctx, conn, dir) ? peer->shown_seq : ack;
 	}
 	return true;
 }
@@ -98,11 +103,11 @@ open_handshake(
 		open_ask(conn, dir, first);
 		return TCP_IGNORED;
 	}
-	if (segment->flags & TCP_ACK && !open_answers(ctx, peer, segment->ack)) {
+	if (segment->flags & TCP_ACK && !open_answers(ctx, conn, !dir, segment->ack)) {
 		open_ask(conn, dir, first);
 		return TCP_IGNORED;
 	}
-	open_begin(ctx, s, first);
+	open_begin(ctx, conn, dir, first);
 	return TCP_ACCEPTED;
 }
 
@@ -117,11 +122,11 @@ open_answered(
 		segment->ack != conn->syn_seq)
 		return;
 	peer->flags &= (uint16_t)~STREAM_ASKED;
-	open_late(ctx, peer, segment->ack);
+	open_late(ctx, conn, !dir, segment->ack);
 	peer->flags |= STREAM_SEEN;
 	/* What ends the handshake stands where its sender begins. */
-	if (segment->len == 0 && !stream_is(s, STREAM_MOVED) && !s->held_head)
-		open_late(ctx, s, segment->seq);
+	if (segment->len == 0 && !stream_is(s, STREAM_MOVED) && !held_first(ctx, conn, dir))
+		open_late(ctx, conn, dir, segment->seq);
 }
 
 enum tcp_verdict
@@ -149,13 +154,13 @@ open_syn(
 		if (s->base_seq == first)
 			s->flags |= STREAM_SYN;
 		else if (!stream_is(s, STREAM_SEEN) && !stream_is(s, STREAM_MOVED))
-			open_late(ctx, s, first);
+			open_late(ctx, conn, dir, first);
 		return TCP_ACCEPTED;
 	}
 	if (with_ack && !stream_is(s, STREAM_SYN) && !stream_is(s, STREAM_PLACED) &&
 		seq_near(segment->ack, conn->stream[!dir].next_seq)) {
 		/* The other side's bytes came with its SYN, or before this. */
-		open_begin(ctx, s, first);
+		open_begin(ctx, conn, dir, first);
 		return TCP_ACCEPTED;
 	}
 	if (open_hidden(&conn->stream[!dir]))
@@ -168,7 +173,8 @@ open_syn(
 
 /* A RST from a side of which nothing was seen: judge it by what the other side knows. */
 static bool
-open_rst_unseen(struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+open_rst_unseen(const struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment)
 {
 	struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
@@ -184,20 +190,21 @@ open_rst_unseen(struct tcp_conn *conn, unsigned dir, const struct tcp_segment *s
 				seq_past(segment->ack, peer->shown_seq) > 0))
 			return false;
 	}
-	if (!s->held_head)
+	if (!held_first(ctx, conn, dir))
 		stream_place(s, segment->seq);
 	return true;
 }
 
 bool
-open_rst(struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment)
+open_rst(const struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment)
 {
 	struct tcp_stream *s = &conn->stream[dir];
 
 	if (stream_is(s, STREAM_RST))
 		return false;
 	if (!stream_is(s, STREAM_SEEN | STREAM_PLACED))
-		return open_rst_unseen(conn, dir, segment);
+		return open_rst_unseen(ctx, conn, dir, segment);
 	int32_t past = seq_past(segment->seq, s->next_seq);
 	/* What answers bytes that crossed its FIN stands before the FIN. */
 	return (past >= 0 && past <= (int32_t)TCP_WINDOW_MAX) ||

@@ -31,7 +31,7 @@ tcp_is_expected(const struct tcp_conn *conn, unsigned dir, const struct tcp_segm
 	differs |= (segment->flags & mask) ^ TCP_ACK;
 	differs |= segment->seq ^ s->next_seq;
 	differs |= segment->wire_len ^ segment->len;
-	differs |= s->held_head | peer->held_head;
+	differs |= conn->held | s->strays | peer->strays;
 	uint32_t behind = peer->next_seq - segment->ack;
 
 	return differs == 0 && summed && segment->len <= TCP_WINDOW_MAX &&
@@ -54,12 +54,7 @@ tcp_pass(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 		return false;
 	if (seq_past(end, s->shown_seq) > 0)
 		s->shown_seq = end;
-	conn->segments[dir]++;
-	if (conn->segments[0] + conn->segments[1] >= START_SEGMENTS)
-		conn->stream[0].flags |= CONN_BEGUN;
-	/* With nothing held there are no blocks: the strays share their word. */
-	s->strays = s->held_blocks = 0;
-	peer->strays = peer->held_blocks = 0;
+	segment_count(conn, dir);
 	stream_note_ack(peer, segment->ack);
 	ctx->now_ns = segment->clock_ns;
 	if (segment->len > 0)

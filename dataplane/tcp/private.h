@@ -40,7 +40,7 @@ enum {
 
 enum held_kind { HELD_DATA, HELD_MISSING, HELD_FIN, HELD_RST };
 
-/* The head of an arena block; what follows are its bytes. */
+/* The head of an arena block; what follows are its bytes. other, blocks: see held.c. */
 struct held {
 	uint32_t next; /* block + 1, or 0 */
 	uint32_t seq;
@@ -49,10 +49,12 @@ struct held {
 	uint64_t time_ns;
 	uint32_t tick;        /* when it came */
 	uint16_t segments[2]; /* how many each side had sent then, this side's first */
-	uint8_t kind;         /* enum held_kind */
-	uint8_t has_ack;      /* ACK_* */
-	uint8_t doubt;        /* see input.c; it gives way to what is beyond doubt */
-	uint8_t reserved[5];
+	uint8_t kind : 6;     /* enum held_kind */
+	uint8_t dir : 1;
+	uint8_t doubt : 1; /* see input.c; it gives way to what is beyond doubt */
+	uint8_t has_ack;   /* ACK_* */
+	uint16_t blocks;   /* of both sides */
+	uint32_t other;    /* the other side's first: block + 1, or 0 */
 	uint8_t bytes[];
 };
 
@@ -64,7 +66,8 @@ _Static_assert(sizeof(struct held) == 40, "the head of a held block");
 /* What a connection's first segments, in whatever order, will have shown by then. */
 #define START_SEGMENTS 12
 
-#define HELD_BLOCKS_MAX 8191u /* what their number has bits for */
+#define SEGMENTS_MASK 0x1fffu /* of tcp_stream.segments */
+#define HELD_BLOCKS_MAX 8191u /* of a connection */
 
 #define HELD_BYTES (TCP_BLOCK_BYTES - sizeof(struct held))
 
@@ -116,10 +119,32 @@ held_at(const struct tcp_ctx *ctx, uint32_t link)
 	return blocks_at(ctx->arena, link - 1);
 }
 
-static inline struct held *
-held_head(const struct tcp_ctx *ctx, const struct tcp_stream *s)
+/* The link of the side's first, or 0. */
+static inline uint32_t
+held_first(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
-	return s->held_head ? held_at(ctx, s->held_head) : NULL;
+	const struct held *root = conn->held ? held_at(ctx, conn->held) : NULL;
+
+	if (!root)
+		return 0;
+	return root->dir == dir ? conn->held : root->other;
+}
+
+static inline struct held *
+held_head(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
+{
+	uint32_t link = held_first(ctx, conn, dir);
+
+	return link ? held_at(ctx, link) : NULL;
+}
+
+/* Another segment of this side was accepted. */
+static inline void
+segment_count(struct tcp_conn *conn, unsigned dir)
+{
+	conn->stream[dir].segments++;
+	if ((unsigned)conn->stream[0].segments + conn->stream[1].segments >= START_SEGMENTS)
+		conn->stream[0].flags |= CONN_BEGUN;
 }
 
 static inline void
@@ -176,11 +201,13 @@ bool held_insert(struct tcp_ctx *ctx, struct tcp_conn *conn);
 /* No room, and nothing may be skipped: the nearest bytes are worth most. */
 void held_make_room(struct tcp_ctx *ctx, struct tcp_conn *conn);
 /* Unlink the head; the caller gives the block back or lends it out. Returns its link. */
-uint32_t held_pop(struct tcp_ctx *ctx, struct tcp_stream *s);
-void held_drop_head(struct tcp_ctx *ctx, struct tcp_stream *s);
-void held_drop_all(struct tcp_ctx *ctx, struct tcp_stream *s);
+uint32_t held_pop(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
+void held_drop_head(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
+/* Returns how many there were. */
+unsigned held_drop_all(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
 /* Drop what is in doubt of the sequence numbers from seq up to end: here they are, beyond doubt. */
-void held_yield(struct tcp_ctx *ctx, struct tcp_stream *s, uint32_t seq, uint32_t end);
+void held_yield(
+	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq, uint32_t end);
 void hand_trim(struct tcp_ctx *ctx, const struct tcp_stream *s);
 /* Count a conflict when the hand and a held segment disagree where they overlap. */
 void held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *head);
@@ -210,6 +237,7 @@ enum tcp_verdict open_syn(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned d
 /* The segment acknowledges something: the SYN-ACK that was not believed? */
 void open_answered(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 	const struct tcp_segment *segment);
-bool open_rst(struct tcp_conn *conn, unsigned dir, const struct tcp_segment *segment);
+bool open_rst(const struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
+	const struct tcp_segment *segment);
 
 #endif

@@ -37,11 +37,11 @@ stall_age(const struct tcp_ctx *ctx, const struct held *head)
 static bool
 stall_past(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, uint32_t ticks)
 {
-	const struct held *head = held_head(ctx, &conn->stream[dir]);
+	const struct held *head = held_head(ctx, conn, dir);
 	uint32_t age = stall_age(ctx, head);
-	unsigned segments = (uint16_t)(conn->segments[dir] - head->segments[0]);
+	unsigned segments = (conn->stream[dir].segments - head->segments[0]) & SEGMENTS_MASK;
 
-	segments += (uint16_t)(conn->segments[!dir] - head->segments[1]);
+	segments += (conn->stream[!dir].segments - head->segments[1]) & SEGMENTS_MASK;
 	return (segments >= REORDER_SEGMENTS && age >= ticks) ||
 	       age >= (uint32_t)(ctx->hold_ns_max >> TICK_SHIFT);
 }
@@ -50,13 +50,13 @@ stall_past(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 static bool
 stall_answered(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
-	return held_head(ctx, &conn->stream[dir])->segments[1] != conn->segments[!dir];
+	return held_head(ctx, conn, dir)->segments[1] != conn->stream[!dir].segments;
 }
 
 static bool
 stall_started(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
-	uint32_t age = stall_age(ctx, held_head(ctx, &conn->stream[dir]));
+	uint32_t age = stall_age(ctx, held_head(ctx, conn, dir));
 
 	return (stream_is(&conn->stream[0], CONN_BEGUN) && age >= REORDER_TICKS) ||
 	       age >= START_TICKS;
@@ -76,7 +76,7 @@ stall_doubt(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir
 {
 	const struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
-	const struct held *head = held_head(ctx, s);
+	const struct held *head = held_head(ctx, conn, dir);
 	bool all = stall_acked_past(s) && seq_past(s->acked_seq, head->seq + head->span) >= 0;
 
 	if (all)
@@ -95,7 +95,7 @@ stall_hole(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 	const struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
 
-	if (held_head(ctx, s)->doubt)
+	if (held_head(ctx, conn, dir)->doubt)
 		return stall_doubt(ctx, conn, dir, force);
 	if (conn_draining(conn))
 		return STALL_SKIP;
@@ -114,13 +114,12 @@ stall_hole(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir,
 static enum stall_action
 stall_wait_silent(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir, bool force)
 {
-	const struct tcp_stream *s = &conn->stream[dir];
 	const struct tcp_stream *peer = &conn->stream[!dir];
-	uint32_t ack = held_head(ctx, s)->ack;
+	uint32_t ack = held_head(ctx, conn, dir)->ack;
 
 	if (!stream_is(peer, STREAM_SEEN))
 		return force || stall_started(ctx, conn, dir) ? STALL_FORGET_PEER : STALL_NONE;
-	if (held_head(ctx, s)->has_ack == ACK_ANSWER)
+	if (held_head(ctx, conn, dir)->has_ack == ACK_ANSWER)
 		return force || stall_started(ctx, conn, dir) ? STALL_RELEASE : STALL_NONE;
 	if (!stream_is(peer, STREAM_PLACED))
 		return force || stall_started(ctx, conn, dir) ? STALL_SKIP_PEER : STALL_NONE;
@@ -169,7 +168,7 @@ static enum stall_result
 stall_skip_peer(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_chunk *out)
 {
 	struct tcp_stream *peer = &conn->stream[!dir];
-	const struct held *head = held_head(ctx, &conn->stream[dir]);
+	const struct held *head = held_head(ctx, conn, dir);
 	uint32_t seq = head->ack;
 
 	if (!stream_is(peer, STREAM_PLACED)) {
@@ -187,7 +186,7 @@ static enum stall_result
 stall_skip(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_chunk *out)
 {
 	const struct tcp_stream *s = &conn->stream[dir];
-	const struct held *head = held_head(ctx, s);
+	const struct held *head = held_head(ctx, conn, dir);
 	uint32_t seq = head->seq;
 
 	/* What the peer did not acknowledge may still come. */
@@ -208,7 +207,7 @@ stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_a
 	case STALL_NONE:
 		return STALL_WAIT;
 	case STALL_PLACE:
-		stream_place(s, held_head(ctx, s)->seq);
+		stream_place(s, held_head(ctx, conn, dir)->seq);
 		return STALL_MOVED;
 	case STALL_SKIP:
 		return stall_skip(ctx, conn, dir, out);
@@ -219,18 +218,17 @@ stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_a
 		return STALL_MOVED;
 	case STALL_BELIEVE:
 		counter_add(ctx->counters, COUNTER_TCP_BELIEVED, 1);
-		held_head(ctx, s)->doubt = 0;
+		held_head(ctx, conn, dir)->doubt = 0;
 		return STALL_MOVED;
 	case STALL_RELEASE:
-		held_head(ctx, s)->has_ack = ACK_NONE;
+		held_head(ctx, conn, dir)->has_ack = ACK_NONE;
 		return STALL_MOVED;
 	case STALL_DROP_HEAD:
-		counter_add(ctx->counters, COUNTER_TCP_IGNORED, !held_head(ctx, s)->doubt);
-		held_drop_head(ctx, s);
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, !held_head(ctx, conn, dir)->doubt);
+		held_drop_head(ctx, conn, dir);
 		return STALL_MOVED;
 	case STALL_DROP_ALL:
-		counter_add(ctx->counters, COUNTER_TCP_IGNORED, s->held_blocks);
-		held_drop_all(ctx, s);
+		counter_add(ctx->counters, COUNTER_TCP_IGNORED, held_drop_all(ctx, conn, dir));
 		return STALL_MOVED;
 	}
 	return STALL_WAIT;
@@ -275,7 +273,7 @@ stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	struct tcp_stream *s = &conn->stream[hand->dir];
 	struct tcp_stream *peer = &conn->stream[!hand->dir];
 
-	if (s->held_head)
+	if (held_first(ctx, conn, hand->dir))
 		return STALL_WAIT;
 	out->time_ns = hand->time_ns;
 	if (!stream_is(s, STREAM_PLACED)) {
@@ -284,7 +282,7 @@ stall_hand(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	}
 	if (seq_past(hand->seq, s->next_seq) > 0)
 		return stall_hand_hole(ctx, conn, out);
-	if (!hand->has_ack || peer->held_head)
+	if (!hand->has_ack || tcp_holding(conn))
 		return STALL_WAIT;
 	if (!stream_is(peer, STREAM_SEEN)) {
 		peer->flags |= STREAM_ABSENT;

@@ -159,7 +159,7 @@ enum stream_state
 stream_state(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir)
 {
 	const struct tcp_stream *s = &conn->stream[dir];
-	const struct held *head = held_head(ctx, s);
+	const struct held *head = held_head(ctx, conn, dir);
 
 	if (!head)
 		return STREAM_EMPTY;
@@ -175,8 +175,8 @@ stream_state(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned di
 unsigned
 stream_first(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 {
-	const struct held *a = held_head(ctx, &conn->stream[0]);
-	const struct held *b = held_head(ctx, &conn->stream[1]);
+	const struct held *a = held_head(ctx, conn, 0);
+	const struct held *b = held_head(ctx, conn, 1);
 	bool a_saw_b = a->has_ack == ACK_IS && seq_past(a->ack, b->seq) > 0;
 	bool b_saw_a = b->has_ack == ACK_IS && seq_past(b->ack, a->seq) > 0;
 
@@ -187,15 +187,15 @@ stream_first(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 
 /* Drop held segments that are wholly before next_seq. */
 static void
-stream_prune(struct tcp_ctx *ctx, struct tcp_stream *s)
+stream_prune(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
 {
 	const struct held *head;
 
-	while ((head = held_head(ctx, s)) != NULL) {
-		int32_t past = seq_past(head->seq + head->span, s->next_seq);
+	while ((head = held_head(ctx, conn, dir)) != NULL) {
+		int32_t past = seq_past(head->seq + head->span, conn->stream[dir].next_seq);
 		if (past > 0 || (past == 0 && head->kind == HELD_RST))
 			return;
-		held_drop_head(ctx, s);
+		held_drop_head(ctx, conn, dir);
 	}
 }
 
@@ -208,8 +208,8 @@ stream_advance(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_
 	s->flags |= STREAM_MOVED;
 	if (seq_past(seq, s->shown_seq) > 0)
 		s->shown_seq = seq;
-	if (s->held_head)
-		stream_prune(ctx, s);
+	if (tcp_holding(conn))
+		stream_prune(ctx, conn, dir);
 }
 
 void
@@ -239,8 +239,8 @@ stream_data(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	out->from_start = stream_is(s, STREAM_SYN) && !stream_is(s, STREAM_MOVED) &&
 			  s->next_seq == s->base_seq;
 	stream_pass(s, out->data, out->len);
-	if (s->held_head)
-		stream_prune(ctx, s);
+	if (tcp_holding(conn))
+		stream_prune(ctx, conn, out->dir);
 }
 
 static void
@@ -252,7 +252,7 @@ stream_fin(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 	stream_advance(ctx, conn, out->dir, s->next_seq + 1);
 	s->flags |= STREAM_FIN;
 	s->last_len = 0;
-	held_drop_all(ctx, s);
+	held_drop_all(ctx, conn, out->dir);
 }
 
 /* Bytes of dir that acknowledge ack went out: what the other side sent before is past. */
@@ -277,15 +277,15 @@ static bool
 held_emit(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_chunk *out)
 {
 	struct tcp_stream *s = &conn->stream[dir];
-	struct held *head = held_head(ctx, s);
-	uint32_t link = s->held_head;
+	uint32_t link = held_first(ctx, conn, dir);
+	struct held *head = held_at(ctx, link);
 	uint32_t past = s->next_seq - head->seq;
 
 	*out = (struct tcp_chunk){.dir = (enum tcp_dir)dir, .time_ns = head->time_ns};
 	if (hand_is(ctx, conn) && ctx->hand.dir == dir)
 		held_compare(ctx, conn, head);
 	stream_place_peer(conn, dir, head->has_ack, head->ack);
-	held_pop(ctx, s);
+	held_pop(ctx, conn, dir);
 	ctx->lent = link;
 	switch ((enum held_kind)head->kind) {
 	case HELD_DATA:
@@ -304,7 +304,7 @@ held_emit(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_c
 	}
 	held_give(ctx, link);
 	ctx->lent = 0;
-	if (s->held_head) {
+	if (held_first(ctx, conn, dir)) {
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return false;
 	}
@@ -334,11 +334,11 @@ hand_emit(struct tcp_ctx *ctx, struct tcp_conn *conn, struct tcp_chunk *out)
 
 	*out = (struct tcp_chunk){.dir = (enum tcp_dir)hand->dir, .time_ns = hand->time_ns};
 	stream_place_peer(conn, hand->dir, hand->has_ack, hand->ack);
-	while ((head = held_head(ctx, s)) != NULL && head->kind == HELD_RST &&
+	while ((head = held_head(ctx, conn, hand->dir)) != NULL && head->kind == HELD_RST &&
 		head->seq - hand->seq < hand->len) {
 		/* The sender goes on after it. */
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
-		held_drop_head(ctx, s);
+		held_drop_head(ctx, conn, hand->dir);
 	}
 	if (head) {
 		if (seq_past(head->seq, hand->seq) > 0)
@@ -380,7 +380,7 @@ held_due(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
 {
 	bool due[2];
 
-	if (!conn->stream[0].held_head && !conn->stream[1].held_head)
+	if (!tcp_holding(conn))
 		return 2;
 	for (unsigned dir = 0; dir < 2; dir++)
 		due[dir] = stream_state(ctx, conn, dir) == STREAM_READY;
@@ -455,7 +455,7 @@ tcp_close(struct tcp_ctx *ctx, struct tcp_conn *conn)
 	if (hand_is(ctx, conn))
 		ctx->hand.conn = NULL;
 	for (unsigned dir = 0; dir < 2; dir++)
-		held_drop_all(ctx, &conn->stream[dir]);
+		held_drop_all(ctx, conn, dir);
 }
 
 bool

@@ -94,24 +94,23 @@ void tcp_ctx_defaults(struct tcp_ctx *ctx);
 struct tcp_stream {
 	uint32_t next_seq;  /* the next byte to deliver */
 	uint32_t base_seq;  /* ISN + 1, or where a mid-stream pick-up began */
-	uint32_t held_head; /* held segments in sequence order: block + 1, or 0 */
 	uint32_t acked_seq; /* the other side has received all before this */
 	uint32_t shown_seq; /* this side has sent all before this */
 	uint16_t flags;
-	uint16_t held_blocks : 13;
-	uint16_t strays : 3; /* outside any window, in a row */
-	uint16_t last_len;   /* of the bytes delivered last, which end at next_seq */
-	uint16_t last_hash;  /* and their hash, to notice a different copy */
+	uint16_t strays : 3;    /* outside any window, in a row */
+	uint16_t segments : 13; /* accepted, modulo 2^13 */
+	uint16_t last_len;      /* of the bytes delivered last, which end at next_seq */
+	uint16_t last_hash;     /* and their hash, to notice a different copy */
 };
 
 /* One connection. Zero bytes are "nothing seen". */
 struct tcp_conn {
 	struct tcp_stream stream[2];
-	uint32_t syn_seq;     /* ISN + 1 of a SYN that came while the connection was open */
-	uint16_t segments[2]; /* accepted of each side, modulo 2^16 */
+	uint32_t held; /* segments that wait: the first of one side, block + 1, or 0; see held.c */
+	uint32_t syn_seq; /* ISN + 1 of a SYN that came while the connection was open */
 };
 
-_Static_assert(sizeof(struct tcp_conn) == 64, "what an open session costs here");
+_Static_assert(sizeof(struct tcp_conn) == 56, "what an open session costs here");
 
 enum tcp_chunk_kind {
 	TCP_CHUNK_DATA, /* data, len: the next bytes of dir */
@@ -170,7 +169,7 @@ bool tcp_finished(const struct tcp_conn *conn); /* both FINs delivered, or a RST
 static inline bool
 tcp_holding(const struct tcp_conn *conn)
 {
-	return (conn->stream[0].held_head | conn->stream[1].held_head) != 0;
+	return conn->held != 0;
 }
 
 bool tcp_conflict_seen(const struct tcp_conn *conn); /* two copies of a byte disagreed */

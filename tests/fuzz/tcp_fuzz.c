@@ -41,21 +41,20 @@ check_lists(const struct world *w)
 
 	for (unsigned dir = 0; dir < 2; dir++) {
 		const struct tcp_stream *s = &w->conn.stream[dir];
-		uint32_t n = 0;
-		for (uint32_t link = s->held_head; link;) {
+		for (uint32_t link = held_first(&w->ctx, &w->conn, dir); link;) {
 			const struct held *node = held_at(&w->ctx, link);
 			const struct held *next = node->next ? held_at(&w->ctx, node->next) : NULL;
+			assert(node->dir == dir);
 			assert(node->kind != HELD_DATA ||
 				(node->span > 0 && node->span <= HELD_BYTES));
 			assert(!next || seq_past(next->seq, node->seq + node->span) >= 0);
 			assert(!stream_is(s, STREAM_PLACED) || node->kind == HELD_RST ||
 				seq_past(node->seq + node->span, s->next_seq) > 0);
 			link = node->next;
-			n++;
+			blocks++;
 		}
-		assert(n == s->held_blocks);
-		blocks += n;
 	}
+	assert(!w->conn.held || held_at(&w->ctx, w->conn.held)->blocks == blocks);
 	assert(blocks == w->arena.in_use);
 	assert(blocks <= w->ctx.hold_pkts_max);
 }

@@ -16,6 +16,8 @@ struct entry {
 
 _Static_assert(sizeof(struct entry) == 96, "a multiple of 32");
 
+#define BESIDE_BYTES 12
+
 static uint64_t random_state = 88172645463325252;
 
 static uint32_t
@@ -33,6 +35,7 @@ table_new(uint32_t capacity)
 	struct flow_table_config cfg = {
 		.capacity = capacity,
 		.entry_bytes = sizeof(struct entry),
+		.beside_bytes = BESIDE_BYTES,
 		.hash_key = {{0x0123456789abcdef, 0xfedcba9876543210}},
 	};
 	size_t bytes = (flow_table_footprint(&cfg) + 63) / 64 * 64;
@@ -99,10 +102,12 @@ a_senseless_configuration_is_refused(void **state)
 {
 	(void)state;
 	static const struct flow_table_config bad[] = {
-		{.capacity = 0, .entry_bytes = 64},
-		{.capacity = 1, .entry_bytes = 0},
-		{.capacity = 1, .entry_bytes = 72},
-		{.capacity = (1u << 30) + 1, .entry_bytes = 64},
+		{.capacity = 0, .entry_bytes = 64, .beside_bytes = 8},
+		{.capacity = 1, .entry_bytes = 0, .beside_bytes = 8},
+		{.capacity = 1, .entry_bytes = 72, .beside_bytes = 8},
+		{.capacity = 1, .entry_bytes = 64, .beside_bytes = 4},
+		{.capacity = 1, .entry_bytes = 64, .beside_bytes = 10},
+		{.capacity = (1u << 30) + 1, .entry_bytes = 64, .beside_bytes = 8},
 	};
 	uint64_t memory[8] = {0};
 

@@ -296,7 +296,7 @@ one_connection_cannot_take_the_arena(void **state)
 	handshake(f);
 	for (unsigned i = 0; i < 20; i++)
 		DATA(CLIENT, C + 40 - 2 * i, S, "x");
-	assert_int_equal(f->conn.stream[0].held_blocks, 20);
+	assert_int_equal(held_at(&f->ctx, f->conn.held)->blocks, 20);
 	tcp_close(&f->ctx, &other);
 }
 
