@@ -309,6 +309,13 @@ hits_add(unsigned id, unsigned long long from, unsigned long long to, unsigned f
 	return 0;
 }
 
+/* Can any pattern match it? */
+static inline bool
+may_match(const struct match_context *c, const uint8_t *line, size_t len)
+{
+	return c->db && len >= c->shortest_bytes && hsdb_bytes_has(&c->first, line[0]);
+}
+
 static void
 scan(struct match_view *view, enum event_context context, const uint8_t *line, size_t len,
 	struct match_hits *hits)
@@ -316,8 +323,6 @@ scan(struct match_view *view, enum event_context context, const uint8_t *line, s
 	const struct match_context *c = &view->contexts[context];
 
 	hits->count = 0;
-	if (!c->db || len < c->shortest_bytes || !hsdb_bytes_has(&c->first, line[0]))
-		return;
 	if (len > MATCH_LINE_BYTES_MAX)
 		len = MATCH_LINE_BYTES_MAX;
 	/* It can fail only on misuse (a scratch in use); then nothing was found. */
@@ -342,7 +347,7 @@ match_scan(struct match *match, enum event_context context, const uint8_t *line,
 	struct match_view *view = view_of(match, context);
 
 	hits->count = 0;
-	if (view)
+	if (view && may_match(&view->contexts[context], line, len))
 		scan(view, context, line, len, hits);
 }
 
@@ -364,7 +369,7 @@ match_line(struct match *match, enum event_context context, const uint8_t *line,
 	struct match_view *view = view_of(match, context);
 
 	hits->count = 0;
-	if (!view)
+	if (!view || !may_match(&view->contexts[context], line, len))
 		return;
 	if (context == CONTEXT_HEADER || len < 4 || len > KNOWN_BYTES_MAX) {
 		scan(view, context, line, len, hits);

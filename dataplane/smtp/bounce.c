@@ -38,14 +38,23 @@ static const char *const subjects[] = {
 	"non recapitabile:",
 };
 
-static const char *const daemons[] = {
-	"mailer-daemon", "mail delivery system", "mail delivery subsystem"};
+/* How each of them begins, as one set: most subjects begin otherwise. */
+#define BEGINS(c) (1u << ((c) - 'a'))
+#define SUBJECTS_BEGIN                                                                       \
+	(BEGINS('d') | BEGINS('f') | BEGINS('m') | BEGINS('n') | BEGINS('r') | BEGINS('u') | \
+		BEGINS('o'))
+
+/* After "mail", with which all of them begin. */
+static const char *const daemons[] = {"er-daemon", " delivery system", " delivery subsystem"};
 
 static bool
 subject_bounces(const uint8_t *text, size_t len)
 {
 	while (len > 0 && (*text == ' ' || *text == '\t'))
 		text++, len--;
+	uint8_t letter = len > 0 ? (uint8_t)((*text | 0x20) - 'a') : 26;
+	if (letter >= 26 || !(SUBJECTS_BEGIN >> letter & 1))
+		return false;
 	for (size_t i = 0; i < sizeof(subjects) / sizeof(subjects[0]); i++)
 		if (smtp_caseless_prefix(text, len, subjects[i]))
 			return true;
@@ -55,11 +64,13 @@ subject_bounces(const uint8_t *text, size_t len)
 static bool
 from_daemon(const uint8_t *text, size_t len)
 {
-	size_t at;
-
-	for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
-		if (smtp_caseless_find(text, len, daemons[i], &at))
-			return true;
+	for (size_t at = 0; at + 4 < len; at++) {
+		if (smtp_folded4(text + at) != SMTP_FOLDED4("mail"))
+			continue;
+		for (size_t i = 0; i < sizeof(daemons) / sizeof(daemons[0]); i++)
+			if (smtp_caseless_prefix(text + at + 4, len - at - 4, daemons[i]))
+				return true;
+	}
 	return false;
 }
 
@@ -68,9 +79,15 @@ smtp_bounce_header(const struct line *line)
 {
 	const uint8_t *d = line->data;
 
-	if (smtp_caseless_prefix(d, line->len, "x-failed-recipients:"))
-		return true;
-	if (smtp_caseless_prefix(d, line->len, "subject:"))
-		return subject_bounces(d + 8, line->len - 8);
-	return smtp_caseless_prefix(d, line->len, "from:") && from_daemon(d + 5, line->len - 5);
+	if (line->len < 5)
+		return false;
+	/* Most lines are none of the three, which their first characters tell. */
+	uint32_t head = smtp_folded4(d);
+	if (head == SMTP_FOLDED4("from"))
+		return d[4] == ':' && from_daemon(d + 5, line->len - 5);
+	if (head == SMTP_FOLDED4("subj"))
+		return smtp_caseless_prefix(d, line->len, "subject:") &&
+		       subject_bounces(d + 8, line->len - 8);
+	return head == SMTP_FOLDED4("x-fa") &&
+	       smtp_caseless_prefix(d, line->len, "x-failed-recipients:");
 }

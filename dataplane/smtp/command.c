@@ -48,10 +48,10 @@ bool
 smtp_caseless_find(const uint8_t *data, size_t len, const char *want, size_t *at)
 {
 	size_t n = strlen(want);
+	uint32_t head = smtp_folded4((const uint8_t *)want);
 
 	for (size_t i = 0; i + n <= len; i++) {
-		if (lower(data[i]) == (uint8_t)want[0] &&
-			smtp_caseless_prefix(data + i, len - i, want)) {
+		if (smtp_folded4(data + i) == head && smtp_caseless_same(data + i, len - i, want)) {
 			*at = i;
 			return true;
 		}
@@ -243,30 +243,25 @@ run_probe(struct run *r, const struct verb *verb, const struct command *command)
 	run_plain(r, verb, command);
 }
 
-/* The first four characters as one word; lower case, as setting FOLD_BITS makes what a verb has. */
-#define FOLD_BITS 0x20202020u
-#define FOLDED(name)                                                                  \
-	((uint32_t)(name)[0] | (uint32_t)(name)[1] << 8 | (uint32_t)(name)[2] << 16 | \
-		(uint32_t)(name)[3] << 24)
-
-#define VERB(name, kind, bare, run)                                             \
-	{                                                                       \
-		name, FOLDED(name), sizeof(name) - 1, COMMAND_##kind, bare, run \
+#define VERB(name, kind, bare, run)                                                   \
+	{                                                                             \
+		name, SMTP_FOLDED4(name), sizeof(name) - 1, COMMAND_##kind, bare, run \
 	}
 
 static const struct verb verbs[] = {
-	VERB("auth", NONE, false, run_auth),
-	VERB("x-exps", NONE, false, run_auth), /* Exchange's name for AUTH between its servers */
-	VERB("ehlo", HELO, false, run_helo),
-	VERB("helo", HELO, false, run_helo),
-	VERB("lhlo", HELO, false, run_helo),
+	/* most said first */
 	VERB("mail", MAIL, false, run_envelope),
 	VERB("rcpt", RCPT, false, run_envelope),
 	VERB("data", NONE, true, run_data),
-	VERB("bdat", NONE, false, run_bdat),
-	VERB("rset", RSET, true, run_plain),
+	VERB("ehlo", HELO, false, run_helo),
+	VERB("auth", NONE, false, run_auth),
 	VERB("quit", QUIT, true, run_plain),
+	VERB("rset", RSET, true, run_plain),
 	VERB("noop", OTHER, true, run_plain),
+	VERB("x-exps", NONE, false, run_auth), /* Exchange's name for AUTH between its servers */
+	VERB("helo", HELO, false, run_helo),
+	VERB("lhlo", HELO, false, run_helo),
+	VERB("bdat", NONE, false, run_bdat),
 	VERB("starttls", NONE, true, run_starttls),
 	VERB("vrfy", OTHER, false, run_probe),
 	VERB("expn", OTHER, false, run_probe),
@@ -284,33 +279,48 @@ static const struct verb verbs[] = {
 	VERB("xexch50", OTHER, false, run_plain),
 };
 
+static bool
+in_verb(uint8_t c)
+{
+	return (uint8_t)((c | 0x20) - 'a') < 26 || (uint8_t)(c - '0') < 10 || c == '-';
+}
+
+/* The verb of these characters, four or more. */
+static inline const struct verb *
+verb_of(const uint8_t *word, size_t len)
+{
+	uint32_t folded = smtp_folded4(word);
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		if (verbs[i].folded == folded && verbs[i].len == len &&
+			(len == 4 || smtp_caseless_prefix(word, len, verbs[i].lower)))
+			return &verbs[i];
+	}
+	return NULL;
+}
+
 static const struct verb *
 verb_find(const struct line *line, struct command *command)
 {
-	size_t at = skip_blank(line, 0);
+	size_t at = 0;
 
 	command->line = line;
-	command->verb_at = at;
-	while (at < line->len) {
-		uint8_t c = line->data[at];
-		bool letter = (uint8_t)((c | 0x20) - 'a') < 26;
-		if (!letter && (uint8_t)(c - '0') >= 10 && c != '-')
-			break;
-		at++;
+	command->verb_at = 0;
+	/* Four letters at the start, which nearly all are, need no look at each of them. */
+	if (line->len >= 4 && (line->len == 4 || !in_verb(line->data[4]))) {
+		command->verb_len = command->args_at = 4;
+		const struct verb *verb = verb_of(line->data, 4);
+		if (verb)
+			return verb;
 	}
+	at = command->verb_at = skip_blank(line, 0);
+	while (at < line->len && in_verb(line->data[at]))
+		at++;
 	command->verb_len = at - command->verb_at;
 	command->args_at = at;
 	if (command->verb_len < 4)
 		return NULL;
-	const uint8_t *word = line->data + command->verb_at;
-	uint32_t folded = load_le32(word) | FOLD_BITS;
-	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
-		if (verbs[i].folded == folded && verbs[i].len == command->verb_len &&
-			(command->verb_len == 4 ||
-				smtp_caseless_prefix(word, command->verb_len, verbs[i].lower)))
-			return &verbs[i];
-	}
-	return NULL;
+	return verb_of(line->data + command->verb_at, command->verb_len);
 }
 
 /* One word in base64's alphabet, or nothing, or "*": what answers a 334. */
@@ -363,7 +373,7 @@ settle_queue(struct run *r)
 	   so they were answered. */
 	if (s->uncertain > 0)
 		smtp_queue_assume(r, s->uncertain);
-	if (smtp_queue_peek(r) == COMMAND_LOST && (s->flags & S_LOST_ANSWERED))
+	if ((s->flags & S_LOST_ANSWERED) && smtp_queue_peek(r) == COMMAND_LOST)
 		smtp_queue_assume(r, 1);
 }
 

@@ -145,20 +145,26 @@ header_step(struct run *r, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 	struct line line;
-	size_t used = smtp_line_find(data, len, &line);
+	size_t at = 0, used;
+	bool goes_on = true, ends = false;
 
-	if (used == 0)
-		return 0;
-	if (data[0] == '.' && line.len == 1 && used <= 3) {
-		body_end(r);
-		return used;
+	while (goes_on && at < len && (used = smtp_line_find(data + at, len - at, &line)) > 0) {
+		ends = line.data[0] == '.' && line.len == 1 && used <= 3;
+		if (ends)
+			break;
+		goes_on = header_goes_on(r, &line);
+		at += used;
 	}
-	smtp_deeds(r)->body_bytes += used;
-	if (!header_goes_on(r, &line)) {
+	smtp_deeds(r)->body_bytes += at;
+	if (ends) {
+		body_end(r);
+		return at + used;
+	}
+	if (!goes_on) {
 		smtp_client_enter(r, CLIENT_BODY);
 		s->body_match = line.cut ? BODY_INSIDE : BODY_LINE_START;
 	}
-	return used;
+	return at;
 }
 
 /* So many bytes are looked at together; the fewer questions, the faster the answer "no". */

@@ -33,28 +33,6 @@ struct held {
 
 #define HELD_MAX (SLABS_MAX_BYTES - sizeof(struct held))
 
-size_t
-smtp_line_find(const uint8_t *data, size_t len, struct line *line)
-{
-	size_t window = len < SMTP_LINE_MAX ? len : SMTP_LINE_MAX;
-	const uint8_t *lf = memchr(data, '\n', window);
-
-	line->data = data;
-	line->cut = false;
-	if (!lf) {
-		if (window < SMTP_LINE_MAX)
-			return 0;
-		line->len = window;
-		line->cut = true;
-		return window;
-	}
-	/* A bare LF ends a line for most servers; CRs before it belong to the end. */
-	line->len = (size_t)(lf - data);
-	while (line->len > 0 && data[line->len - 1] == '\r')
-		line->len--;
-	return (size_t)(lf - data) + 1;
-}
-
 static size_t
 step(struct run *r, enum smtp_side side, const uint8_t *data, size_t len)
 {

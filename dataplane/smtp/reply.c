@@ -60,6 +60,20 @@ enhanced_parse(const uint8_t *text, size_t len)
 	return enhanced_pack(class, subject, detail);
 }
 
+/* The same; nearly all that have one have it as "2.1.0 Ok", and what begins otherwise has none. */
+static inline uint32_t
+enhanced_of(struct span text)
+{
+	const uint8_t *d = text.data;
+
+	if (text.len == 0 || (d[0] != '#' && (uint8_t)(d[0] - '2') > 3))
+		return 0;
+	if (text.len < 6 || d[1] != '.' || d[3] != '.' || d[5] != ' ' || d[0] < '2' ||
+		(uint8_t)(d[2] - '0') > 9 || (uint8_t)(d[4] - '0') > 9)
+		return enhanced_parse(d, text.len);
+	return d[0] == '3' ? 0 : enhanced_pack(d[0] - '0', d[2] - '0', d[4] - '0');
+}
+
 /* May the text of a reply be shown? Not in an AUTH exchange; and a 500 may quote what the
    client said, which may be a password that came too late. */
 static bool
@@ -287,25 +301,24 @@ settle_client(struct run *r)
 }
 
 static void
-done(struct run *r, uint16_t code, struct span text, bool cut)
+done(struct run *r, const struct reply *reply)
 {
 	struct state *s = r->s;
-	struct reply reply = {
-		code, (uint16_t)s->reply_words, s->reply_enhanced, text.data, text.len, cut};
 	bool greeted = s->flags & S_BANNER;
 
 	counter_add(r->ctx->counters, COUNTER_SMTP_REPLIES, 1);
 	s->replies += s->replies < STATE_COUNT_MAX;
-	s->last_reply = code & 0x3ff;
+	s->last_reply = reply->code & 0x3ff;
 	s->reply_code = 0;
 	s->flags &= ~(S_REPLY_GAP | S_BANNER);
 	if (greeted) {
 		s->flags &= ~S_GREETING;
 	} else {
 		settle_client(r);
-		assign(r, &reply);
+		assign(r, reply);
 	}
-	smtp_line_resume(r, SMTP_CLIENT);
+	if (s->more != SLABS_NONE)
+		smtp_line_resume(r, SMTP_CLIENT);
 }
 
 /*
@@ -317,46 +330,61 @@ static void
 capability(struct run *r, struct span text)
 {
 	struct state *s = r->s;
+	const uint8_t *d = text.data;
 
-	if (text.len > 4 && smtp_caseless_prefix(text.data, 4, "auth") &&
-		(text.data[4] == ' ' || text.data[4] == '='))
+	if (text.len > 4 && smtp_folded4(d) == SMTP_FOLDED4("auth") && (d[4] == ' ' || d[4] == '='))
 		s->flags |= S_AUTH_OFFERED;
-	if (text.len < 8 || (text.len > 8 && text.data[8] != ' '))
+	if (text.len < 8 || (text.len > 8 && d[8] != ' '))
 		return;
-	if (smtp_caseless_prefix(text.data, 8, "starttls"))
+	if (smtp_folded8(d) == SMTP_FOLDED8("starttls"))
 		s->flags |= S_STARTTLS_OFFERED;
-	else if (memcmp(text.data, "XXXXXXX", 7) == 0 && text.data[7] >= 'A' &&
-		 text.data[7] <= 'Z' && smtp_queue_peek(r) == COMMAND_HELO)
+	else if (memcmp(d, "XXXXXXX", 7) == 0 && d[7] >= 'A' && d[7] <= 'Z' &&
+		 smtp_queue_peek(r) == COMMAND_HELO)
 		s->flags |= S_STARTTLS_MASKED;
 }
 
 /* What one line adds to the reply under way. */
 static void
-collect(struct run *r, uint16_t code, const struct line *line, struct span text)
+collect(struct run *r, const struct line *line, struct reply *reply)
 {
 	struct state *s = r->s;
+	struct span text = {reply->text, reply->text_len};
 
-	if (s->reply_code == 0) {
-		s->reply_words = 0;
-		s->reply_enhanced = 0;
-		if (is_greeting(s, code))
-			s->flags |= S_BANNER;
-	}
-	if (s->reply_enhanced == 0)
-		s->reply_enhanced = enhanced_parse(text.data, text.len) & 0xffffff;
+	if (s->reply_code == 0 && is_greeting(s, reply->code))
+		s->flags |= S_BANNER;
+	if (reply->enhanced == 0)
+		reply->enhanced = enhanced_of(text) & 0xffffff;
 	if (s->flags & S_BANNER) {
 		greeting(r, line);
 		return;
 	}
-	if (code >= 400) {
+	if (reply->code >= 400) {
 		if (s->tail == TAIL_AUTH || smtp_unsure(s))
-			s->reply_words |= (uint8_t)smtp_words(text.data, text.len);
-		if (code >= 550 && s->reply_enhanced == 0 && smtp_queue_peek(r) == COMMAND_RCPT)
-			s->reply_words |= (uint8_t)smtp_words_policy(text.data, text.len);
+			reply->words |= (uint8_t)smtp_words(text.data, text.len);
+		if (reply->code >= 550 && reply->enhanced == 0 &&
+			smtp_queue_peek(r) == COMMAND_RCPT)
+			reply->words |= (uint8_t)smtp_words_policy(text.data, text.len);
 		smtp_match(r, CONTEXT_REPLY, line, text_ok(r));
-	} else if (code == 250) {
+	} else if (reply->code == 250) {
 		capability(r, text);
 	}
+}
+
+/* The rest of the reply under way is not to be had. */
+static void
+done_cut(struct run *r)
+{
+	const struct state *s = r->s;
+	const struct reply reply = {(uint16_t)s->reply_code, (uint16_t)s->reply_words,
+		s->reply_enhanced, NULL, 0, true};
+
+	done(r, &reply);
+}
+
+static bool
+digit(uint8_t c)
+{
+	return (uint8_t)(c - '0') < 10;
 }
 
 static void
@@ -364,23 +392,32 @@ reply_line(struct run *r, const struct line *line)
 {
 	struct state *s = r->s;
 	const uint8_t *d = line->data;
-	bool code_ok = line->len >= 3 && d[0] >= '2' && d[0] <= '5' && d[1] >= '0' && d[1] <= '9' &&
-		       d[2] >= '0' && d[2] <= '9';
+	bool code_ok = line->len >= 3 && d[0] >= '2' && d[0] <= '5' && digit(d[1]) && digit(d[2]);
+	bool bare = line->len == 3;
 
-	if (!code_ok || (line->len > 3 && d[3] != ' ' && d[3] != '-' && d[3] != '\t')) {
+	if (!code_ok || (!bare && d[3] != ' ' && d[3] != '-' && d[3] != '\t')) {
 		counter_add(r->ctx->counters, COUNTER_SMTP_MALFORMED, 1);
 		return;
 	}
-	uint16_t code = (uint16_t)((d[0] - '0') * 100 + (d[1] - '0') * 10 + (d[2] - '0'));
-	struct span text = {d + (line->len > 3 ? 4 : 3), line->len > 3 ? line->len - 4 : 0};
+	struct reply reply = {.code = (uint16_t)(d[0] * 100 + d[1] * 10 + d[2] - '0' * 111),
+		.text = d + (bare ? 3 : 4),
+		.text_len = line->len - (bare ? 3 : 4),
+		.cut = line->cut};
 	/* The last line of the reply before fell into a gap. */
-	if (s->reply_code != 0 && s->reply_code != code && (s->flags & S_REPLY_GAP))
-		done(r, (uint16_t)s->reply_code, (struct span){NULL, 0}, true);
-	collect(r, code, line, text);
-	if (line->len > 3 && d[3] == '-')
-		s->reply_code = code & 0x3ff;
-	else
-		done(r, code, text, line->cut);
+	if (s->reply_code != 0 && s->reply_code != reply.code && (s->flags & S_REPLY_GAP))
+		done_cut(r);
+	if (s->reply_code != 0) {
+		reply.words = (uint16_t)s->reply_words;
+		reply.enhanced = s->reply_enhanced;
+	}
+	collect(r, line, &reply);
+	if (bare || d[3] != '-') {
+		done(r, &reply);
+		return;
+	}
+	s->reply_code = reply.code & 0x3ff;
+	s->reply_words = reply.words & 0xff;
+	s->reply_enhanced = reply.enhanced & 0xffffff;
 }
 
 bool
@@ -398,7 +435,26 @@ smtp_reply_cut(struct run *r, const uint8_t *data, size_t len)
 void
 smtp_reply_end(struct run *r)
 {
-	done(r, (uint16_t)r->s->reply_code, (struct span){NULL, 0}, true);
+	done_cut(r);
+}
+
+/* Whole lines of replies, one after the other: what nearly all segments of a server are. */
+static size_t
+plain_lines(struct run *r, const uint8_t *data, size_t len)
+{
+	const struct state *s = r->s;
+	struct line line;
+	size_t at = 0;
+
+	while (at < len && (uint8_t)(data[at] - '2') < 4 &&
+		!(s->flags & (S_SKIP_SERVER | S_SERVER_TLS))) {
+		size_t used = smtp_line_find(data + at, len - at, &line);
+		if (used == 0 || line.cut)
+			break;
+		reply_line(r, &line);
+		at += used;
+	}
+	return at;
 }
 
 size_t
@@ -406,7 +462,10 @@ smtp_server_step(struct run *r, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 	struct line line;
+	size_t plain = plain_lines(r, data, len);
 
+	if (plain > 0)
+		return plain;
 	if (s->flags & S_SKIP_SERVER) {
 		const uint8_t *lf = memchr(data, '\n', len);
 		if (!lf)

@@ -149,11 +149,17 @@ smtp_body_passes(const struct smtp_session *session)
 	return s->client == CLIENT_BODY || s->client == CLIENT_CHUNK;
 }
 
+static inline bool
+begins_tls(uint8_t first)
+{
+	return first >= 20 && first <= 24;
+}
+
 static bool
 looks_tls(const uint8_t *data)
 {
 	/* RFC 8446 5.1: type 20..24, legacy version 3.0 to 3.4. */
-	return data[0] >= 20 && data[0] <= 24 && data[1] == 3 && data[2] <= 4;
+	return begins_tls(data[0]) && data[1] == 3 && data[2] <= 4;
 }
 
 /* After the 220 to STARTTLS: a record, or a client that goes on in clear. */
@@ -163,7 +169,7 @@ starttls_step(struct run *r, const uint8_t *data, size_t len)
 	/* SSLv2 framing of a ClientHello (RFC 5246 E.2): high bit, length, type 1. */
 	bool may_be_v2 = data[0] & 0x80;
 
-	if ((may_be_v2 || (data[0] >= 20 && data[0] <= 24)) && len < 3)
+	if ((may_be_v2 || begins_tls(data[0])) && len < 3)
 		return 0;
 	if ((len >= 3 && looks_tls(data)) || (may_be_v2 && data[2] == 1)) {
 		r->s->flags |= S_STARTTLS;
@@ -174,14 +180,32 @@ starttls_step(struct run *r, const uint8_t *data, size_t len)
 	return smtp_client_step(r, data, len);
 }
 
+/* Whole lines of commands, one after the other. */
+static size_t
+plain_commands(struct run *r, const uint8_t *data, size_t len)
+{
+	const struct state *s = r->s;
+	struct line line;
+	size_t at = 0;
+
+	while (at < len && s->client == CLIENT_COMMAND && !begins_tls(data[at]) &&
+		!(s->flags & (S_DROP | S_SKIP_CLIENT))) {
+		size_t used = smtp_line_find(data + at, len - at, &line);
+		if (used == 0 || line.cut)
+			break;
+		smtp_command_line(r, &line);
+		at += used;
+	}
+	return at;
+}
+
 static size_t
 command_step(struct run *r, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
 	struct line line;
 
-	if (s->client == CLIENT_COMMAND && data[0] >= 20 && data[0] <= 24 &&
-		!(s->flags & S_NOT_TLS)) {
+	if (s->client == CLIENT_COMMAND && begins_tls(data[0]) && !(s->flags & S_NOT_TLS)) {
 		if (len < 3)
 			return 0;
 		if (looks_tls(data)) {
@@ -241,7 +265,10 @@ size_t
 smtp_client_step(struct run *r, const uint8_t *data, size_t len)
 {
 	struct state *s = r->s;
+	size_t plain = plain_commands(r, data, len);
 
+	if (plain > 0)
+		return plain;
 	if (s->flags & S_DROP)
 		return len;
 	if (s->flags & S_SKIP_CLIENT) {
@@ -344,7 +371,8 @@ smtp_input(struct smtp_ctx *ctx, struct smtp_session *session, enum smtp_side si
 		return;
 	}
 	if (side == SMTP_SERVER) {
-		server_seen(&r);
+		if ((s->flags & (S_SERVER_SEEN | S_ONE_SIDED)) != S_SERVER_SEEN)
+			server_seen(&r);
 	} else {
 		if (s->client == CLIENT_WAIT && !(s->flags & (S_SERVER_SEEN | S_ONE_SIDED)) &&
 			waited_long(&r))

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
+#include "base/bytes.h"
 #include "base/span.h"
 #include "dataplane/smtp/smtp.h"
 
@@ -333,7 +335,27 @@ struct span smtp_held(const struct run *r, enum smtp_side side);
  * Find a line: bytes it takes with its end, or 0 when more is needed. A line
  * over SMTP_LINE_MAX is cut there; the caller skips the rest.
  */
-size_t smtp_line_find(const uint8_t *data, size_t len, struct line *line);
+static inline size_t
+smtp_line_find(const uint8_t *data, size_t len, struct line *line)
+{
+	size_t window = len < SMTP_LINE_MAX ? len : SMTP_LINE_MAX;
+	const uint8_t *lf = memchr(data, '\n', window);
+
+	line->data = data;
+	line->cut = false;
+	if (!lf) {
+		if (window < SMTP_LINE_MAX)
+			return 0;
+		line->len = window;
+		line->cut = true;
+		return window;
+	}
+	/* A bare LF ends a line for most servers; CRs before it belong to the end. */
+	line->len = (size_t)(lf - data);
+	while (line->len > 0 && data[line->len - 1] == '\r')
+		line->len--;
+	return (size_t)(lf - data) + 1;
+}
 void smtp_line_input(struct run *r, enum smtp_side side, const uint8_t *data, size_t len);
 /* Go on with what is held, after a mode has changed. */
 void smtp_line_resume(struct run *r, enum smtp_side side);
@@ -350,8 +372,24 @@ bool smtp_command_looks(const struct line *line);
 bool smtp_response_looks(const struct line *line);
 /* The handlers' common part: count, and settle what a gap left open. */
 void smtp_command_count(struct run *r);
+/* lower: four characters or more. */
 bool smtp_caseless_find(const uint8_t *data, size_t len, const char *lower, size_t *at);
 bool smtp_caseless_same(const uint8_t *data, size_t len, const char *lower);
+/* Four and eight characters as one word, folded; the same only for letters of either case. */
+static inline uint32_t
+smtp_folded4(const uint8_t *data)
+{
+	return load_le32(data) | 0x20202020u;
+}
+static inline uint64_t
+smtp_folded8(const uint8_t *data)
+{
+	return load_le64(data) | 0x2020202020202020u;
+}
+#define SMTP_FOLDED4(name)                                                            \
+	((uint32_t)(name)[0] | (uint32_t)(name)[1] << 8 | (uint32_t)(name)[2] << 16 | \
+		(uint32_t)(name)[3] << 24)
+#define SMTP_FOLDED8(name) (SMTP_FOLDED4(name) | (uint64_t)SMTP_FOLDED4((name) + 4) << 32)
 /* lower: not empty. Most texts differ in their first byte; then there is no call. */
 static inline bool
 smtp_caseless_prefix(const uint8_t *data, size_t len, const char *lower)
