@@ -7,6 +7,7 @@
 #include "cli/keep.h"
 #include "cli/launch.h"
 #include "cli/settings.h"
+#include "cli/spawn.h"
 #include "config/config.h"
 
 static const char run_help[] =
@@ -100,6 +101,23 @@ run_add_export(const struct live_run *r, struct args *a)
 	return 0;
 }
 
+/*
+ * What smtap-export would refuse at its start, which only it can try: a port that is taken, a
+ * certificate. Before anything else starts, so that there is no report of a run that was none.
+ */
+static int
+run_try_export(struct live_run *r)
+{
+	struct args a = {0};
+	int status = run_add_export(r, &a);
+
+	args_add(&a, "--check");
+	if (status == 0 && run_exports(r))
+		status = a.failed ? command_fail(COMMAND_FAILED, "out of memory") : spawn_await(&a);
+	args_free(&a);
+	return status;
+}
+
 static int
 run_start(struct live_run *r)
 {
@@ -172,5 +190,7 @@ command_run(int argc, char **argv)
 		return command_fail(COMMAND_BAD,
 			"run: %s: no operand is expected; see smtap run --help", argv[optind]);
 	int status = run_check(&r);
+	if (status == 0)
+		status = run_try_export(&r);
 	return status == 0 ? run_start(&r) : status;
 }

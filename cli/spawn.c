@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -66,4 +67,27 @@ spawn(const struct spawn *s)
 	if (pid < 0)
 		command_fail(COMMAND_FAILED, "%s: %s", s->args->v[0], strerror(errno));
 	return pid < 0 ? 0 : pid;
+}
+
+int
+spawn_await(const struct args *args)
+{
+	const char *path = args->v[0];
+	pid_t pid = fork();
+	int fate = 0;
+
+	if (pid == 0) {
+		execv(path, args->v);
+		command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
+		_exit(COMMAND_FAILED);
+	}
+	while (pid > 0 && waitpid(pid, &fate, 0) < 0)
+		if (errno != EINTR)
+			return command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
+	if (pid < 0)
+		return command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
+	if (WIFSIGNALED(fate))
+		return command_fail(
+			COMMAND_FAILED, "%s was killed by signal %d", path, WTERMSIG(fate));
+	return WEXITSTATUS(fate);
 }

@@ -24,6 +24,9 @@ struct spawn {
 	bool outlives_us; /* else it is told to stop when we die */
 };
 
+/* What runs to its end before anything else starts. Its exit status; errors are printed. */
+int spawn_await(const struct args *args);
+
 /* Its pid; 0: it does not run, which was told. */
 pid_t spawn(const struct spawn *s);
 

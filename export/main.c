@@ -191,6 +191,13 @@ open_pages(struct program *p)
 	return EXIT_FAILED;
 }
 
+static void
+end_pages(struct program *p)
+{
+	pages_close(p->pages);
+	metrics_stop(p->metrics);
+}
+
 /* What it began with stays so until it is started again. */
 static void
 tell_waiting(const struct config *started, const struct config *new)
@@ -279,6 +286,21 @@ reload(struct program *p, char why[SINK_WHY_MAX])
 	return 0;
 }
 
+/* All could be opened; whether the exporters could, too. An exit status. */
+static int
+check(struct program *p)
+{
+	char why[SINK_WHY_MAX];
+	struct runners *runners = open_runners(p, p->config, why);
+	int status = runners ? EXIT_DONE : EXIT_BAD_INPUT;
+
+	if (!runners)
+		say(why);
+	runners_free(runners);
+	end_pages(p);
+	return status;
+}
+
 /* A signal: is it to end? */
 static bool
 take_signal(int signal_fd, bool *hangs_up)
@@ -356,6 +378,8 @@ run(struct program *p)
 	status = open_pages(p);
 	if (status == 0 && confine(p) != 0)
 		status = EXIT_BAD_INPUT;
+	if (p->options.check)
+		return status == 0 ? check(p) : status;
 	if (status == 0 && start(p) != 0)
 		status = EXIT_BAD_INPUT;
 	if (status == 0 && asked_start(&p->asked, p->options.socket) != 0) {
@@ -376,8 +400,7 @@ run(struct program *p)
 	struct runners *ended = p->runners;
 	set_runners(p, NULL);
 	runners_free(ended);
-	pages_close(p->pages);
-	metrics_stop(p->metrics);
+	end_pages(p);
 	close(signal_fd);
 	return status;
 }

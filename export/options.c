@@ -5,11 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPT_SOCKET = 256, OPT_HELP, OPT_VERSION };
+enum { OPT_SOCKET = 256, OPT_CHECK, OPT_HELP, OPT_VERSION };
 
 static const struct option long_options[] = {
 	{"config", required_argument, NULL, 'c'},
 	{"socket", required_argument, NULL, OPT_SOCKET},
+	{"check", no_argument, NULL, OPT_CHECK},
 	{"help", no_argument, NULL, OPT_HELP},
 	{"version", no_argument, NULL, OPT_VERSION},
 	{NULL, 0, NULL, 0},
@@ -23,6 +24,7 @@ static const char options_help[] =
 	"\n"
 	"  -c, --config FILE      read this configuration; again on SIGHUP\n"
 	"      --socket PATH      control's socket for exporters (export.socket)\n"
+	"      --check            open what the configuration names, export nothing, and end\n"
 	"      --help, --version\n";
 
 enum options_result
@@ -45,6 +47,9 @@ options_read(struct options *o, int argc, char **argv, char *why, size_t why_len
 			break;
 		case OPT_SOCKET:
 			o->socket_given = optarg;
+			break;
+		case OPT_CHECK:
+			o->check = true;
 			break;
 		default:
 			snprintf(why, why_len, "%s: %s (see --help)", argv[optind - 1],

@@ -2,6 +2,7 @@
 #ifndef SMTAP_EXPORT_OPTIONS_H
 #define SMTAP_EXPORT_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/un.h>
 
@@ -16,6 +17,7 @@ enum options_result {
 struct options {
 	const char *file; /* the configuration; NULL: defaults */
 	const char *socket_given;
+	bool check; /* whether it could start is all that is asked */
 	char socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 };
 

@@ -301,6 +301,10 @@ begin_blocklist(void *sink, void *before)
 {
 	struct blocklist *b = sink, *old = before;
 
+	if (b->dry)
+		fprintf(stderr,
+			"smtap-export: exporters.%s: a dry run: what it would do is in %s\n",
+			config_exporter_name(b->e), b->where);
 	/* There is room for all pages: it can only be this one's from now on. */
 	if (b->output == OUTPUT_EDL)
 		pages_claim(b->pages, b->where, b, b->token[0] ? b->token : NULL);
@@ -368,10 +372,6 @@ open_blocklist(void **sink, const struct config_exporter *e, const struct sink_c
 		close_blocklist(b);
 		return r;
 	}
-	if (b->dry)
-		fprintf(stderr,
-			"smtap-export: exporters.%s: a dry run: what it would do is in %s\n",
-			config_exporter_name(e), b->where);
 	*sink = b;
 	return 0;
 }

@@ -275,4 +275,21 @@ def what_is_wrong_is_told_in_a_line():
             harness.expect_one_line(r, 2, "http.", word)
 
 
+@case
+def a_run_whose_port_is_taken_ends_with_that_line_before_anything_is_seen():
+    with folder() as f, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        config = f"http:\n  listen: 127.0.0.1:{taken.getsockname()[1]}\n".encode()
+        r = subprocess.run(
+            [*harness.PROGRAM, "run", "-c", f.put("http.yaml", config), "-o", f.output()]
+            + ["-i", "net_null0,no-rx=1"],
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+        )
+        harness.expect_one_line(r, 2, "http.listen", "another program listens there")
+        expect(not (f.path / "out").exists(), "a run that was none left something")
+
+
 sys.exit(main())
