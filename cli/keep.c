@@ -23,7 +23,9 @@
  * Not started again: who refuses its configuration (status 2), and a dataplane that never had its
  * ports up, or that ended well because somebody told it to. Then the run ends.
  *
- * A service manager hears of the daemons through us (vouch.c).
+ * A service manager hears of the daemons through us (vouch.c). Without its watchdog we look
+ * ourselves: who hangs is killed, and starts again as any other that was. Not at the end, which may
+ * take as long as it takes to tell all: there a second signal kills.
  *
  * SIGTERM and SIGINT end the dataplane; it ends its rings, control reports, both are awaited. Where
  * control waits to be started again it is started for that, before the dataplane is told. A second
@@ -48,6 +50,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "cli/command.h"
 #include "cli/spawn.h"
@@ -97,19 +100,10 @@ child_spawn(struct run *run, struct args *args, struct spawn_fd one, struct spaw
 	return spawn(&how);
 }
 
-static uint64_t
-now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static time_t
 now_s(void)
 {
-	return (time_t)(now_ns() / NS_PER_S);
+	return (time_t)(clock_now_ns(CLOCK_MONOTONIC) / NS_PER_S);
 }
 
 static void
@@ -487,8 +481,18 @@ vouch(struct run *run)
 	const pid_t pids[VOUCHED_COUNT] = {[VOUCHED_DATAPLANE] = run->dataplane.pid,
 		[VOUCHED_CONTROL] = run->control.pid,
 		[VOUCHED_EXPORT] = run->export.pid};
+	static const char *const names[VOUCHED_COUNT] = {
+		"the dataplane", "control", "smtap-export"};
 
-	vouch_look(&run->vouch, pids, now_ns());
+	vouch_look(&run->vouch, pids, clock_now_ns(CLOCK_MONOTONIC));
+	enum vouched hung = vouch_hung(&run->vouch);
+	if (hung == VOUCHED_COUNT || run->ending)
+		return;
+	/* As with any other that is killed: its end is reaped, and another starts. */
+	command_fail(COMMAND_FAILED,
+		"%s hangs: for %u s it has not said that it is alive; it is killed", names[hung],
+		(unsigned)(run->vouch.watch_ns / NS_PER_S));
+	kill(pids[hung], SIGKILL);
 }
 
 static void

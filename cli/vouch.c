@@ -12,6 +12,10 @@
  * for START_NS: the memory of a dataplane may take that. What hangs for longer than the service
  * manager allows is thus left to it, as with each daemon alone.
  *
+ * Without a manager's watchdog we are that: who is not alive for WATCH_NS, or what WATCHDOG_USEC
+ * says, hangs, and is ours to kill. Time that we did not look, as when we were stopped ourselves,
+ * is held against nobody: what was said meanwhile is in a queue that has an end.
+ *
  * The socket's name is in no folder: anybody of this network namespace may send to it, and what
  * comes from others than our daemons is dropped. A daemon may be taken over: of its words four are
  * known, its status is shown if it is printable, and so much is read in one turn as to leave the
@@ -32,6 +36,7 @@
 #include "base/utf8.h"
 
 #define START_NS (120 * NS_PER_S)
+#define WATCH_NS (90 * NS_PER_S) /* as the longest of the units */
 #define MESSAGE_MAX 1024
 #define MESSAGES_PER_LOOK 64
 
@@ -58,13 +63,29 @@ open_socket(struct vouch *v)
 	return 0;
 }
 
+/* What whoever started us says, who is no manager. 0: nobody is killed. */
+static uint64_t
+own_watch_ns(void)
+{
+	const char *text = getenv("WATCHDOG_USEC");
+	char *end = NULL;
+	uint64_t us = text ? strtoull(text, &end, 10) : 0;
+
+	/* A manager's, for another process: no word for us. */
+	if (!text || getenv("WATCHDOG_PID") || end == text || *end || us > UINT64_MAX / NS_PER_US)
+		return WATCH_NS;
+	return us * NS_PER_US;
+}
+
 int
 vouch_open(struct vouch *v)
 {
 	memset(v, 0, sizeof(*v));
 	v->fd = -1;
 	notify_begin(&v->notify);
-	if (!v->notify.wanted)
+	if (v->notify.alive_every_ns == 0)
+		v->watch_ns = own_watch_ns();
+	if (!v->notify.wanted && v->watch_ns == 0)
 		return 0;
 	/* Daemons say it in half of that, and we when all of them have. */
 	v->notify.alive_every_ns /= 2;
@@ -85,14 +106,22 @@ vouch_enter(const struct vouch *v)
 {
 	if (v->fd < 0)
 		return;
+	char us[24];
+
 	setenv("NOTIFY_SOCKET", v->name, 1);
 	unsetenv("WATCHDOG_PID"); /* ours */
+	if (v->watch_ns == 0)
+		return;
+	snprintf(us, sizeof(us), "%llu", (unsigned long long)(v->watch_ns / NS_PER_US));
+	setenv("WATCHDOG_USEC", us, 1);
 }
 
 int
 vouch_patience_ms(const struct vouch *v)
 {
-	return v->notify.alive_every_ns == 0 ? -1 : (int)(v->notify.alive_every_ns / NS_PER_MS);
+	uint64_t every_ns = v->watch_ns != 0 ? v->watch_ns / 4 : v->notify.alive_every_ns;
+
+	return every_ns == 0 ? -1 : (int)(every_ns / NS_PER_MS) + 1;
 }
 
 static void
@@ -103,7 +132,10 @@ note_pids(struct vouch *v, const pid_t pids[VOUCHED_COUNT], uint64_t now_ns)
 
 		if (pids[i] == d->pid)
 			continue;
-		*d = (struct vouch_daemon){.pid = pids[i], .started_ns = now_ns, .mark = d->mark};
+		*d = (struct vouch_daemon){.pid = pids[i],
+			.started_ns = now_ns,
+			.mark = d->mark,
+			.alive_ns = now_ns + START_NS};
 		/* That it ran is worth saying. */
 		snprintf(d->status, sizeof(d->status), "%s",
 			pids[i] != 0 ? "starts" : "does not run");
@@ -120,7 +152,7 @@ find_daemon(struct vouch *v, pid_t pid)
 }
 
 static void
-take_word(struct vouch_daemon *d, const char *word)
+take_word(struct vouch_daemon *d, const char *word, uint64_t now_ns)
 {
 	static const char status[] = "STATUS=";
 	const char *text = word + sizeof(status) - 1;
@@ -128,10 +160,12 @@ take_word(struct vouch_daemon *d, const char *word)
 	if (strcmp(word, "READY=1") == 0) {
 		d->ready = true;
 		d->reloading = false;
+		d->alive_ns = now_ns;
 	} else if (strcmp(word, "RELOADING=1") == 0) {
 		d->reloading = true;
 	} else if (strcmp(word, "WATCHDOG=1") == 0) {
 		d->mark++;
+		d->alive_ns = now_ns;
 	} else if (strncmp(word, status, sizeof(status) - 1) == 0 &&
 		   utf8_is_printable((const uint8_t *)text, strlen(text))) {
 		snprintf(d->status, sizeof(d->status), "%s", text);
@@ -140,7 +174,7 @@ take_word(struct vouch_daemon *d, const char *word)
 
 /* One message; false: there is none. */
 static bool
-take_message(struct vouch *v)
+take_message(struct vouch *v, uint64_t now_ns)
 {
 	char text[MESSAGE_MAX + 1], *rest = text, *word;
 	union {
@@ -165,7 +199,7 @@ take_message(struct vouch *v)
 	}
 	text[n] = '\0';
 	while (d && !(message.msg_flags & MSG_TRUNC) && (word = strsep(&rest, "\n")))
-		take_word(d, word);
+		take_word(d, word, now_ns);
 	return true;
 }
 
@@ -218,18 +252,44 @@ tell_alive(struct vouch *v, uint64_t now_ns)
 	notify_alive(&v->notify, marks, VOUCHED_COUNT, now_ns);
 }
 
+/* We were not there to hear them. */
+static void
+excuse(struct vouch *v, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < VOUCHED_COUNT; i++)
+		if (v->daemons[i].alive_ns < now_ns)
+			v->daemons[i].alive_ns = now_ns;
+}
+
 void
 vouch_look(struct vouch *v, const pid_t pids[VOUCHED_COUNT], uint64_t now_ns)
 {
 	if (v->fd < 0)
 		return;
 	note_pids(v, pids, now_ns);
+	if (now_ns - v->looked_ns > v->watch_ns / 2)
+		excuse(v, now_ns);
+	v->looked_ns = now_ns;
 	tell_state(v, now_ns);
 	/* After each: a reload may begin and end between two looks. */
-	for (unsigned i = 0; i < MESSAGES_PER_LOOK && take_message(v); i++)
+	for (unsigned i = 0; i < MESSAGES_PER_LOOK && take_message(v, now_ns); i++)
 		tell_state(v, now_ns);
 	tell_status(v);
 	tell_alive(v, now_ns);
+}
+
+enum vouched
+vouch_hung(struct vouch *v)
+{
+	for (unsigned i = 0; v->watch_ns != 0 && i < VOUCHED_COUNT; i++) {
+		struct vouch_daemon *d = &v->daemons[i];
+
+		if (d->pid == 0 || v->looked_ns < d->alive_ns + v->watch_ns)
+			continue;
+		d->alive_ns = v->looked_ns;
+		return (enum vouched)i;
+	}
+	return VOUCHED_COUNT;
 }
 
 void

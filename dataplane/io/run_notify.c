@@ -11,18 +11,10 @@
 #include <inttypes.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "dataplane/io/run_internal.h"
 
 _Static_assert(HELLO_WORKERS_MAX <= NOTIFY_LOOPS_MAX, "each worker has its mark");
-
-static uint64_t
-run_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 void
 run_notify_ready(struct run *run)
@@ -34,7 +26,7 @@ run_notify_ready(struct run *run)
 void
 run_notify_reloading(struct run *run)
 {
-	notify_reloading(&run->notify, run_now_ns());
+	notify_reloading(&run->notify, clock_now_ns(CLOCK_MONOTONIC));
 }
 
 static uint64_t
@@ -58,7 +50,7 @@ run_notify_look(struct run *run)
 	for (unsigned i = 0; i < count; i++)
 		marks[i] = atomic_load_explicit(
 			&run->workers[i].ring.header->watermark_ns, memory_order_relaxed);
-	notify_alive(&run->notify, marks, count, run_now_ns());
+	notify_alive(&run->notify, marks, count, clock_now_ns(CLOCK_MONOTONIC));
 	if (run->launched)
 		notify_status(&run->notify,
 			"%u workers on %u ports; %" PRIu64 " packets, %" PRIu64 " lost%s",

@@ -15,6 +15,7 @@ import time
 
 import harness
 from harness import case, expect, expect_status, folder, main, replay
+from running import until
 
 PORT = "net_null0,no-rx=1"  # there for everyone, and brings nothing
 DEADLINE_S = 60
@@ -130,6 +131,42 @@ def a_reload_begins_and_ends():
             "RELOADING=1" in words and words.index("RELOADING=1") < words.index("READY=1"), words
         )
         expect(any(w.startswith("MONOTONIC_USEC=") for w in words), words)
+
+
+@case
+def without_a_manager_who_hangs_is_killed_and_starts_again():
+    env = dict(os.environ, WATCHDOG_USEC="3000000")
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_PID"):
+        env.pop(name, None)
+    with folder() as f, open(f.path / "said", "w") as out:
+        config = f.put("fast.yaml", b"stats:\n  interval: 1s\n")
+        smtap = subprocess.Popen(
+            [*harness.PROGRAM, "run", "-c", config, "-i", PORT, "-o", f.output()],
+            env=env,
+            stdout=out,
+            stderr=out,
+        )
+
+        def said():
+            return (f.path / "said").read_text()
+
+        try:
+            eve = f.path / "out" / "eve.json"
+            until("both work", lambda: eve.exists() and "stats" in eve.read_text(), said)
+            for name, who, again in (
+                ("smtap-dataplane", "the dataplane", "smtap-control: another dataplane is there"),
+                ("smtap-control", "control", "smtap-control: goes on with a snapshot"),
+            ):
+                os.kill(pid_of(smtap, name), signal.SIGSTOP)
+                words = f"{who} hangs: for 3 s it has not said that it is alive; it is killed"
+                until("the line", lambda: words in said(), said)
+                words = f"{who} was killed by signal 9; it starts again in 0 s"
+                until("its end", lambda: words in said(), said)
+                until("another", lambda: again in said(), said)
+        finally:
+            smtap.terminate()
+            smtap.wait(DEADLINE_S)
+        expect(smtap.returncode == 0, said())
 
 
 @case

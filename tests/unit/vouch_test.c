@@ -332,18 +332,106 @@ all_stop_at_once(void **state)
 }
 
 static void
-without_a_manager_nothing_is_opened(void **state)
+without_a_manager_and_with_its_watchdog_off_nothing_is_opened(void **state)
 {
 	struct vouch v;
 
 	(void)state;
 	unsetenv("NOTIFY_SOCKET");
+	setenv("WATCHDOG_USEC", "0", 1);
 	assert_int_equal(vouch_open(&v), 0);
 	assert_int_equal(v.fd, -1);
 	assert_int_equal(vouch_patience_ms(&v), -1);
 	vouch_look(&v, (pid_t[VOUCHED_COUNT]){1, 2, 3}, 0);
+	assert_int_equal(vouch_hung(&v), VOUCHED_COUNT);
 	vouch_stopping(&v);
 	vouch_close(&v);
+}
+
+/* Nobody but us looks, and all begin at 1000 s. */
+static void
+without_a_manager(struct manager *m)
+{
+	memset(m, 0, sizeof(*m));
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	assert_int_equal(vouch_open(&m->vouch), 0);
+	m->now_ns = 1000 * SECOND;
+	start(m, VOUCHED_DATAPLANE);
+	start(m, VOUCHED_CONTROL);
+	look(m);
+}
+
+static void
+pass(struct manager *m, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i += 10) {
+		m->now_ns += 10 * SECOND;
+		look(m);
+	}
+}
+
+static void
+without_a_manager_who_is_not_alive_for_90_s_hangs(void **state)
+{
+	struct manager m;
+
+	(void)state;
+	without_a_manager(&m);
+	say(&m, VOUCHED_DATAPLANE, "READY=1");
+	say(&m, VOUCHED_CONTROL, "READY=1");
+	pass(&m, 60);
+	say(&m, VOUCHED_DATAPLANE, "WATCHDOG=1");
+	pass(&m, 20);
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_COUNT);
+	pass(&m, 10);
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_CONTROL);
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_COUNT); /* told once */
+	end(&m, VOUCHED_CONTROL);
+	start(&m, VOUCHED_CONTROL);
+	pass(&m, 50);
+	say(&m, VOUCHED_DATAPLANE, "WATCHDOG=1");
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_COUNT); /* another one, which begins */
+	end(&m, VOUCHED_CONTROL);
+	end(&m, VOUCHED_DATAPLANE);
+	vouch_close(&m.vouch);
+}
+
+static void
+who_begins_has_two_minutes_more(void **state)
+{
+	struct manager m;
+
+	(void)state;
+	without_a_manager(&m);
+	say(&m, VOUCHED_DATAPLANE, "READY=1");
+	for (unsigned i = 0; i < 20; i++) {
+		pass(&m, 10);
+		say(&m, VOUCHED_DATAPLANE, "WATCHDOG=1");
+	}
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_COUNT);
+	pass(&m, 10);
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_CONTROL);
+	end(&m, VOUCHED_CONTROL);
+	end(&m, VOUCHED_DATAPLANE);
+	vouch_close(&m.vouch);
+}
+
+static void
+nobody_hangs_for_time_that_we_did_not_look(void **state)
+{
+	struct manager m;
+
+	(void)state;
+	without_a_manager(&m);
+	say(&m, VOUCHED_DATAPLANE, "READY=1");
+	say(&m, VOUCHED_CONTROL, "READY=1");
+	m.now_ns += 500 * SECOND;
+	look(&m);
+	assert_int_equal(vouch_hung(&m.vouch), VOUCHED_COUNT);
+	end(&m, VOUCHED_CONTROL);
+	end(&m, VOUCHED_DATAPLANE);
+	vouch_close(&m.vouch);
 }
 
 int
@@ -366,7 +454,10 @@ main(void)
 			status_has_what_each_says_of_itself, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(nobody_else_is_heard, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(all_stop_at_once, set_up, tear_down),
-		cmocka_unit_test(without_a_manager_nothing_is_opened),
+		cmocka_unit_test(without_a_manager_and_with_its_watchdog_off_nothing_is_opened),
+		cmocka_unit_test(without_a_manager_who_is_not_alive_for_90_s_hangs),
+		cmocka_unit_test(who_begins_has_two_minutes_more),
+		cmocka_unit_test(nobody_hangs_for_time_that_we_did_not_look),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
