@@ -14,27 +14,19 @@
 
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
-
-static uint64_t
-clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 uint64_t
 live_now_ns(void)
 {
-	return clock_ns(CLOCK_MONOTONIC);
+	return clock_now_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t
 live_wall_ns(void)
 {
-	return clock_ns(CLOCK_REALTIME);
+	return clock_now_ns(CLOCK_REALTIME);
 }
 
 void

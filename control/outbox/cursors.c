@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
+#include "base/text.h"
 #include "control/outbox/internal.h"
 
 #define SOON_NS NS_PER_S /* after which what was delivered is written */
@@ -13,12 +15,9 @@
 static void
 write_soon(struct outbox *o)
 {
-	struct timespec now;
-
 	if (o->cursors.due_ns)
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	o->cursors.due_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec + SOON_NS;
+	o->cursors.due_ns = clock_now_ns(CLOCK_MONOTONIC) + SOON_NS;
 	pthread_cond_signal(&o->more);
 }
 
@@ -193,9 +192,9 @@ tell_gone(struct outbox *o, const struct outbox_cursor *gone)
 	pthread_mutex_lock(&o->lock);
 	len = strlen(told);
 	snprintf(told + len, OUTBOX_WHY_MAX - len,
-		"%sexporter %s is not configured any more; %llu alerts that it has not delivered "
-		"are not kept for it",
-		len ? "; " : "", gone->name, (unsigned long long)n);
+		"%sexporter %s is not configured any more; %llu alert%s that it has not delivered "
+		"%s not kept for it",
+		len ? "; " : "", gone->name, (unsigned long long)n, text_s(n), text_are(n));
 	pthread_mutex_unlock(&o->lock);
 }
 

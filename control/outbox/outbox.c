@@ -28,6 +28,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "control/outbox/internal.h"
 
@@ -36,15 +37,6 @@
 #define RETIRE_S 60u    /* between looks for what is too old */
 
 static const char *const kind_names[KINDS] = {"source", "account"};
-
-static uint64_t
-clock_ns(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
 
 /* Under the lock. */
 static void
@@ -230,14 +222,14 @@ write_subjects(struct outbox *o)
 static int
 retire(struct outbox *o)
 {
-	uint64_t undelivered = 0, now_ns = clock_ns(CLOCK_REALTIME);
+	uint64_t undelivered = 0, now_ns = clock_now_ns(CLOCK_REALTIME);
 
 	pthread_mutex_lock(&o->lock);
 	const struct store_keep keep = o->options.keep;
 	pthread_mutex_unlock(&o->lock);
 	int r = store_retire(o->store, &keep, now_ns, &undelivered);
 
-	o->retire_ns = clock_ns(CLOCK_MONOTONIC) + (r == 1 ? 1 : RETIRE_S) * NS_PER_S;
+	o->retire_ns = clock_now_ns(CLOCK_MONOTONIC) + (r == 1 ? 1 : RETIRE_S) * NS_PER_S;
 	pthread_mutex_lock(&o->lock);
 	o->counters.undelivered += undelivered;
 	pthread_mutex_unlock(&o->lock);
@@ -311,7 +303,7 @@ run(void *arg)
 	struct outbox *o = arg;
 
 	for (;;) {
-		uint64_t now_ns = clock_ns(CLOCK_MONOTONIC), until_ns = o->retire_ns;
+		uint64_t now_ns = clock_now_ns(CLOCK_MONOTONIC), until_ns = o->retire_ns;
 
 		if (o->tries > 0) {
 			unsigned wait_s = o->tries < 6 ? 1u << (o->tries - 1) : RETRY_MAX_S;
@@ -320,7 +312,7 @@ run(void *arg)
 		}
 		if (!await(o, until_ns))
 			break;
-		work(o, clock_ns(CLOCK_MONOTONIC) >= o->retire_ns);
+		work(o, clock_now_ns(CLOCK_MONOTONIC) >= o->retire_ns);
 	}
 	work(o, false);
 	if (o->store)
@@ -333,7 +325,7 @@ static void
 read_last(struct outbox *o)
 {
 	bool anew = o->options.anew;
-	const struct outbox_ids made = outbox_clock_ids(anew ? 0 : clock_ns(CLOCK_REALTIME));
+	const struct outbox_ids made = outbox_clock_ids(anew ? 0 : clock_now_ns(CLOCK_REALTIME));
 
 	if (open_store(o) == 0 && store_said(o, store_last(o->store, &o->last)) == 0)
 		o->tries = 0;
@@ -468,7 +460,7 @@ outbox_put(struct outbox *o, const struct store_alert *alert)
 		o->given.incident = item->alert.incident;
 	if (item->alert.finding > o->given.finding)
 		o->given.finding = item->alert.finding;
-	item->alert.told_ns = clock_ns(CLOCK_REALTIME);
+	item->alert.told_ns = clock_now_ns(CLOCK_REALTIME);
 	*o->end = item;
 	o->end = &item->next;
 	o->bytes += item->bytes;

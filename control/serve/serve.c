@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 #include "base/utf8.h"
 #include "control/serve/kept.h"
@@ -94,16 +95,14 @@ take_ack(void *arg, struct served_client *c, const json_t *request)
 	const char *note = given ? given : "";
 	const char *fault = ack_fault(id, note);
 	char by[64], why[512];
-	struct timespec now;
 
 	if (fault) {
 		give_refusal(c, BAD, fault);
 		return;
 	}
 	served_peer(c, by);
-	clock_gettime(CLOCK_REALTIME, &now);
 	const struct store_ack ack = {.incident = (uint64_t)json_integer_value(id),
-		.time_ns = (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec,
+		.time_ns = clock_now_ns(CLOCK_REALTIME),
 		.by = by,
 		.note = note};
 	int status = put_ack(arg, &ack, why);
@@ -196,15 +195,6 @@ tell_own(const struct serve *s, struct store *store, int r, char why[512])
 	return r == 0 ? 0 : r == -ENOENT ? BAD : FAILED;
 }
 
-static uint64_t
-wall_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 static int
 find_incident(void *arg, const struct store_incident *incident)
 {
@@ -258,7 +248,7 @@ static void
 take_suppress(void *arg, struct served_client *c, const json_t *request)
 {
 	const json_t *rule = json_object_get(request, "rule"), *incident;
-	struct store_suppression one = {.at_ns = wall_ns()};
+	struct store_suppression one = {.at_ns = clock_now_ns(CLOCK_REALTIME)};
 	struct suppress_own own;
 	char by[64], why[512] = "";
 	uint64_t id = 0;
@@ -298,7 +288,9 @@ take_unsuppress(void *arg, struct served_client *c, const json_t *request)
 
 	served_peer(c, by);
 	if (store) {
-		int r = id > 0 ? store_unsuppress(store, (uint64_t)id, wall_ns(), by) : -ENOENT;
+		int r = id > 0 ? store_unsuppress(
+					 store, (uint64_t)id, clock_now_ns(CLOCK_REALTIME), by)
+			       : -ENOENT;
 
 		status = tell_own(s, store, r, why);
 	}

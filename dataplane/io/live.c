@@ -28,6 +28,8 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
+#include "base/clock.h"
+
 /* Vain looks before the first nap. */
 #define LIVE_POLLS 64u
 /* A driver's stamp further from the wall clock is no time of day. */
@@ -36,25 +38,16 @@
 #define LIVE_DRAIN_NS (200 * NS_PER_MS)
 #define LIVE_BURST 32
 
-static uint64_t
-live_read(clockid_t id)
-{
-	struct timespec now;
-
-	clock_gettime(id, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 uint64_t
 live_wall_offset(void)
 {
-	return live_read(CLOCK_REALTIME) - live_read(CLOCK_MONOTONIC);
+	return clock_now_ns(CLOCK_REALTIME) - clock_now_ns(CLOCK_MONOTONIC);
 }
 
 uint64_t
 live_clock(struct live *l)
 {
-	uint64_t now_ns = live_read(CLOCK_MONOTONIC) + l->wall_offset_ns;
+	uint64_t now_ns = clock_now_ns(CLOCK_MONOTONIC) + l->wall_offset_ns;
 
 	if (now_ns > l->clock_ns)
 		l->clock_ns = now_ns;
@@ -76,7 +69,7 @@ live_time(const struct live *l, struct rte_mbuf *m, uint64_t wall_ns)
 static void
 live_stamp(struct live *l, struct rte_mbuf *const mbufs[], uint16_t n)
 {
-	uint64_t wall_ns = live_read(CLOCK_REALTIME);
+	uint64_t wall_ns = clock_now_ns(CLOCK_REALTIME);
 	uint64_t clock_ns = l->clock_ns;
 	uint64_t now_ns = live_clock(l);
 
@@ -182,7 +175,7 @@ live_rebuild(struct live *l, struct rte_mbuf *m, struct decode_packet *decoded,
 bool
 live_drained(struct live *l, bool nothing_came)
 {
-	uint64_t now_ns = live_read(CLOCK_MONOTONIC);
+	uint64_t now_ns = clock_now_ns(CLOCK_MONOTONIC);
 
 	if (l->drain_until_ns == 0)
 		l->drain_until_ns = now_ns + LIVE_DRAIN_NS;

@@ -6,26 +6,19 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
+#include "base/clock.h"
+
 /* How often a reader that waits for the wall clock looks whether to stop. */
 #define READER_NAP_NS (20 * NS_PER_MS)
 #define READER_PROGRESS_NS (200 * NS_PER_MS)
 /* Asking the time costs more than a packet: ask every so many. */
 #define READER_PROGRESS_PKTS 1024
 
-static uint64_t
-reader_monotonic_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
-}
-
 /* Wait until the packet is due at the capture's pace, or somebody wants to stop. */
 static void
 reader_wait(struct reader *r, uint64_t clock_ns)
 {
-	uint64_t now_ns = reader_monotonic_ns();
+	uint64_t now_ns = clock_now_ns(CLOCK_MONOTONIC);
 
 	if (r->packets == 0)
 		r->real_base_ns = now_ns - clock_ns;
@@ -37,7 +30,7 @@ reader_wait(struct reader *r, uint64_t clock_ns)
 		struct timespec nap = {
 			.tv_nsec = (long)(left_ns < READER_NAP_NS ? left_ns : READER_NAP_NS)};
 		nanosleep(&nap, NULL);
-		now_ns = reader_monotonic_ns();
+		now_ns = clock_now_ns(CLOCK_MONOTONIC);
 	}
 }
 
@@ -48,7 +41,7 @@ reader_progress(struct reader *r, const struct capture *c)
 
 	if (!r->progress || (!r->real_time && r->packets % READER_PROGRESS_PKTS != 0))
 		return;
-	now_ns = reader_monotonic_ns();
+	now_ns = clock_now_ns(CLOCK_MONOTONIC);
 	if (now_ns - r->progress_ns < READER_PROGRESS_NS)
 		return;
 	r->progress_ns = now_ns;

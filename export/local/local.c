@@ -24,6 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/duration.h"
 
 #define READ_MAX_S 10u
@@ -79,10 +80,7 @@ local_close(void *sink)
 static uint64_t
 now_ms(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / NS_PER_MS;
+	return clock_now_ns(CLOCK_MONOTONIC) / NS_PER_MS;
 }
 
 static int

@@ -29,6 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "export/syslog/resolve.h"
 #include "export/syslog/tls.h"
 
@@ -51,10 +52,7 @@ struct link {
 uint64_t
 link_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+	return clock_now_ns(CLOCK_MONOTONIC) / NS_PER_MS;
 }
 
 static int
