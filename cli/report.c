@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/stdfds.h"
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/page/page.h"
 #include "cli/settings.h"
@@ -81,12 +82,12 @@ report_write(const char *eve, const char *folder, uint64_t incident, FILE *said)
 		return command_fail(COMMAND_BAD, "-o: the path is too long");
 	int e = page_make(&options, &result, why, sizeof(why));
 	if (damage.count > DAMAGE_TOLD)
-		fprintf(stderr, "smtap: %s: %" PRIu64 " further lines skipped\n", eve,
-			damage.count - DAMAGE_TOLD);
+		fprintf(stderr, "smtap: %s: %" PRIu64 " further line%s skipped\n", eve,
+			damage.count - DAMAGE_TOLD, text_s(damage.count - DAMAGE_TOLD));
 	if (e != 0)
 		return command_fail(e == -EINVAL ? COMMAND_BAD : COMMAND_FAILED, "%s", why);
 	fprintf(said, "%s: %" PRIu64 " incident%s\n", html, result.incidents,
-		result.incidents == 1 ? "" : "s");
+		text_s(result.incidents));
 	return result.damaged > 0 ? COMMAND_FAILED : COMMAND_DONE;
 }
 

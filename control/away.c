@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "contract/handover.h"
 #include "control/meet.h"
 #include "control/run_internal.h"
@@ -83,8 +84,10 @@ away_end(struct run *run)
 	intake_begin_after(&run->intake, &away->past);
 	snapshot_hurry(&run->snapshot);
 	run_fail(0,
-		"another dataplane is there after %.1f s; %llu sessions and %llu events were lost "
+		"another dataplane is there after %.1f s; %llu session%s and %llu event%s were "
+		"lost "
 		"with those before",
 		(double)gone_ns / NS_PER_S, (unsigned long long)away->past.own.cut,
-		(unsigned long long)away->past.own.unsaid);
+		text_s(away->past.own.cut), (unsigned long long)away->past.own.unsaid,
+		text_s(away->past.own.unsaid));
 }

@@ -30,6 +30,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "config/reload.h"
 #include "contract/handover.h"
 #include "contract/swap.h"
@@ -258,10 +259,11 @@ finish(struct run *run, struct reload_draft *draft, const char *note)
 		note = r == -ENOMEM ? "out of memory: rules are as they were"
 				    : "too many rules came and went: rules are as they were";
 	run_fail(0,
-		"reloaded: %u settings are others, %zu patterns%s, %u databases of "
+		"reloaded: %u setting%s changed, %zu pattern%s%s, %u database%s of "
 		"addresses%s%s%s%s",
-		what.taken, patterns, draft->swapped ? " are new in the dataplane" : "",
-		enrich_count(run->enrich), note[0] ? "; " : "", note,
+		what.taken, text_s(what.taken), patterns, text_s(patterns),
+		draft->swapped ? " new in the dataplane" : "", enrich_count(run->enrich),
+		text_s(enrich_count(run->enrich)), note[0] ? "; " : "", note,
 		what.waits ? "; needs a restart: " : "", what.names);
 	json_t *o = json_pack("{s:i, s:I, s:b, s:i, s:s, s:s}", "settings", (int)what.taken,
 		"patterns", (json_int_t)patterns, "swapped", draft->swapped, "databases",

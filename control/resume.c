@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "config/reload.h"
 #include "control/recall.h"
 #include "control/run_internal.h"
@@ -117,8 +118,9 @@ tell(const struct run *run, size_t again, unsigned adopted)
 	else if (resume->has_mark)
 		snprintf(age, sizeof(age), "with a snapshot of another day");
 	if (other)
-		run_fail(0, "goes on %s, %zu events since, %u more findings that were open", age,
-			again, adopted);
+		run_fail(0, "goes on %s, %zu event%s since, %u more finding%s that %s open", age,
+			again, text_s(again), adopted, text_s(adopted),
+			adopted == 1 ? "was" : "were");
 }
 
 void

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "contract/swap.h"
 #include "control/metrics.h"
 #include "control/report/report.h"
@@ -479,9 +480,10 @@ finish(struct run *run)
 	write_stats(run, &sum);
 	eve_flush(run->eve);
 	if (run->eve_file.lost > 0)
-		status = run_fail(EXIT_FAILED, "%s: %s; %llu lines are lost",
+		status = run_fail(EXIT_FAILED, "%s: %s; %llu line%s %s lost",
 			strcmp(run->options->eve, "-") == 0 ? "standard output" : run->options->eve,
-			strerror(-run->eve_file.error), (unsigned long long)run->eve_file.lost);
+			strerror(-run->eve_file.error), (unsigned long long)run->eve_file.lost,
+			text_s(run->eve_file.lost), text_are(run->eve_file.lost));
 	if (write_report(run, &sum) != 0)
 		status = EXIT_FAILED;
 	if (!run->trouble)

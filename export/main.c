@@ -17,6 +17,7 @@
 #include "base/duration.h"
 #include "base/notify.h"
 #include "base/stdfds.h"
+#include "base/text.h"
 #include "confine/confine.h"
 #include "export/asked.h"
 #include "export/kinds.h"
@@ -67,8 +68,9 @@ tell_manager(void *arg)
 	uint64_t turns = p->pages ? pages_turns(p->pages) : 0;
 
 	notify_alive(&p->notify, &turns, p->pages ? 1 : 0, clock_now_ns(CLOCK_MONOTONIC));
-	notify_status(&p->notify, "%u exporters%s%s", runners_count(p->runners),
-		p->pages ? "; HTTP at " : "", p->started->http_listen);
+	notify_status(&p->notify, "%u exporter%s%s%s", runners_count(p->runners),
+		text_s(runners_count(p->runners)), p->pages ? "; HTTP at " : "",
+		p->started->http_listen);
 }
 
 /* The exporters of a configuration, which do not run yet. NULL: why says. */

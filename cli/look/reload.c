@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli/command.h"
 #include "cli/look/ask.h"
 
@@ -39,17 +40,18 @@ static void
 print(json_t *answer)
 {
 	const char *restart = text_of(answer, "restart"), *note = text_of(answer, "note");
+	json_int_t settings = json_integer_value(json_object_get(answer, "settings"));
+	json_int_t patterns = json_integer_value(json_object_get(answer, "patterns"));
 	json_int_t databases = json_integer_value(json_object_get(answer, "databases"));
 
-	printf("%" JSON_INTEGER_FORMAT " settings are others; %" JSON_INTEGER_FORMAT
-	       " patterns, which %s\n",
-		json_integer_value(json_object_get(answer, "settings")),
-		json_integer_value(json_object_get(answer, "patterns")),
-		json_is_true(json_object_get(answer, "swapped")) ? "are others by now"
-								 : "are as they were");
+	printf("%" JSON_INTEGER_FORMAT " setting%s changed; %" JSON_INTEGER_FORMAT
+	       " pattern%s, %s\n",
+		settings, text_s((uint64_t)settings), patterns, text_s((uint64_t)patterns),
+		json_is_true(json_object_get(answer, "swapped")) ? "new in the dataplane"
+								 : "as before");
 	if (databases > 0)
-		printf("%" JSON_INTEGER_FORMAT " databases of addresses, opened again\n",
-			databases);
+		printf("%" JSON_INTEGER_FORMAT " database%s of addresses, opened again\n",
+			databases, text_s((uint64_t)databases));
 	if (note[0])
 		printf("%s\n", note);
 	if (restart[0])

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "control/outbox/internal.h"
 
 uint64_t
@@ -81,9 +82,9 @@ outbox_lose_file(struct outbox *o, const char *how)
 	o->counters.undelivered += n;
 	if (o->cursors.loaded)
 		snprintf(told + len, OUTBOX_WHY_MAX - len,
-			"%s%.200s: it was %s, and %llu alerts that exporters had still to deliver "
+			"%s%.200s: it was %s, and %llu alert%s that exporters had still to deliver "
 			"went with it",
-			len ? "; " : "", o->path, how, (unsigned long long)n);
+			len ? "; " : "", o->path, how, (unsigned long long)n, text_s(n));
 	else
 		snprintf(told + len, OUTBOX_WHY_MAX - len,
 			"%s%.200s: it was %s; how many of its alerts exporters had still to "

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "control/chain/chain.h"
 #include "control/export/severity.h"
 #include "control/report/finding_text.h"
@@ -145,8 +146,8 @@ print_timeline(const struct shown *s, FILE *out)
 			words_name(name, WORDS_COLUMNS - before, shown));
 	}
 	if (s->incident->findings > s->count)
-		fprintf(out, "    and %zu findings more; each is in the EVE file\n",
-			s->incident->findings - s->count);
+		fprintf(out, "    and %zu finding%s more; each is in the EVE file\n",
+			s->incident->findings - s->count, text_s(s->incident->findings - s->count));
 }
 
 static void

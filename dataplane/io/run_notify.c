@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "dataplane/io/run_internal.h"
 
 _Static_assert(HELLO_WORKERS_MAX <= NOTIFY_LOOPS_MAX, "each worker has its mark");
@@ -53,8 +54,9 @@ run_notify_look(struct run *run)
 	notify_alive(&run->notify, marks, count, clock_now_ns(CLOCK_MONOTONIC));
 	if (run->launched)
 		notify_status(&run->notify,
-			"%u workers on %u ports; %" PRIu64 " packets, %" PRIu64 " lost%s",
-			run->worker_count, run->nics.count, run_sum(run, COUNTER_RX_PKTS),
+			"%u worker%s on %u port%s; %" PRIu64 " packets, %" PRIu64 " lost%s",
+			run->worker_count, text_s(run->worker_count), run->nics.count,
+			text_s(run->nics.count), run_sum(run, COUNTER_RX_PKTS),
 			run_sum(run, COUNTER_PORT_MISSED) + run_sum(run, COUNTER_PORT_NOMBUF) +
 				run_sum(run, COUNTER_DISPATCH_FULL),
 			run->control_fd < 0 ? "; no control" : "");

@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/duration.h"
+#include "base/text.h"
 #include "export/metrics/internal.h"
 
 #define SENTENCE_MAX 400
@@ -141,8 +142,10 @@ check_all(struct health *h)
 			"events wait for control, and it takes none for %llu s",
 			(unsigned long long)seconds(h->view->now_ns - w->stuck_ns));
 		check(h, "store", value(h, "store_failing") == 0,
-			"the store cannot be written; %llu alerts wait in memory",
-			(unsigned long long)value(h, "store_waiting"));
+			"the store cannot be written; %llu alert%s wait%s in memory",
+			(unsigned long long)value(h, "store_waiting"),
+			text_s(value(h, "store_waiting")),
+			value(h, "store_waiting") == 1 ? "s" : "");
 		check_snapshot(h);
 		check_packets(h);
 	}

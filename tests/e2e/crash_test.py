@@ -444,7 +444,8 @@ def check_without_snapshots(tap, name, smtap, kills, seed):
         tap.point(f"{name}_ends_well_and_misses_nothing", off)
         tap.point(f"{name}_no_finding_is_opened_twice", opened_twice(run))
         tap.point(f"{name}_what_is_told_is_stored", not_stored(run))
-        adopted = [int(n) for n in re.findall(r"(\d+) more findings that were open", run.said())]
+        more = re.findall(r"(\d+) more findings? that (?:was|were) open", run.said())
+        adopted = [int(n) for n in more]
         tap.point(f"{name}_findings_were_adopted", [] if max(adopted) > 2 else [f"{adopted}"])
 
 
@@ -484,7 +485,7 @@ def check_with_other_settings(tap, name, smtap, seed):
         for _ in range(1200):
             run.send(load)
         status = run.finish()
-        again = re.search(r"with a snapshot of .* s ago, (\d+) events since", run.said())
+        again = re.search(r"with a snapshot of .* s ago, (\d+) events? since", run.said())
         off = [f"status {status}"] if status else []
         off += [] if again and again[1] == "0" else [f"told again: {again and again[1]}"]
         lost = run.events("stats")[-1]["smtap"]["counters"]["intake_forgotten"]

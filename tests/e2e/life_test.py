@@ -249,7 +249,7 @@ def an_answer_of_the_dataplane_that_cannot_be_shown_is_no_silence():
         expect_status(reload(0), 0)
         r = reload(1)
         expect_status(r, 0)
-        expect("are others by now" in r.stdout, r.stdout)
+        expect("new in the dataplane" in r.stdout, r.stdout)
 
 
 if __name__ == "__main__":

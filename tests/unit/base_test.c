@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/siphash.h"
 #include "base/stages.h"
+#include "base/text.h"
 #include "base/utf8.h"
 
 /* Memory that ends where an unmapped page starts: a read too far is a crash. */
@@ -553,10 +554,22 @@ stages_that_nobody_times_cost_no_clock(void **state)
 	assert_int_equal(stages_enter(NULL, PATH_TCP), PATH_OTHER);
 }
 
+static void
+one_of_a_thing_is_told_as_one(void **state)
+{
+	(void)state;
+	assert_string_equal(text_s(0), "s");
+	assert_string_equal(text_s(1), "");
+	assert_string_equal(text_s(2), "s");
+	assert_string_equal(text_are(1), "is");
+	assert_string_equal(text_are(2), "are");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_of_a_thing_is_told_as_one),
 		cmocka_unit_test(each_stage_is_left_for_the_next_and_entered_again),
 		cmocka_unit_test(all_time_belongs_to_some_stage),
 		cmocka_unit_test(stages_that_nobody_times_cost_no_clock),
