@@ -158,9 +158,9 @@ exporters_free(struct config_exporters *all)
 }
 
 bool
-config_exporter_same(const struct config_exporter *a, const struct config_exporter *b)
+config_exporter_same_keys(const struct config_exporter *a, const struct config_exporter *b)
 {
-	if (a->type != b->type || strcmp(a->name, b->name) != 0)
+	if (a->type != b->type)
 		return false;
 	for (unsigned k = 0; k < EXPORTER_KEYS_MAX; k++) {
 		const struct exporter_value *v = &a->values[k], *w = &b->values[k];
@@ -170,6 +170,12 @@ config_exporter_same(const struct config_exporter *a, const struct config_export
 			return false;
 	}
 	return true;
+}
+
+bool
+config_exporter_same(const struct config_exporter *a, const struct config_exporter *b)
+{
+	return strcmp(a->name, b->name) == 0 && config_exporter_same_keys(a, b);
 }
 
 bool

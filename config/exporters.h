@@ -42,6 +42,9 @@ unsigned config_exporter_line(const struct config_exporter *e);
 /* Of the same name and type, with the same values? */
 bool config_exporter_same(const struct config_exporter *a, const struct config_exporter *b);
 
+/* The same but for the name. */
+bool config_exporter_same_keys(const struct config_exporter *a, const struct config_exporter *b);
+
 /* A TEXT, FILE or URL; "" when it is not set and has no default. The key must be one of its type.
  */
 const char *config_exporter_text(const struct config_exporter *e, const char *key);

@@ -397,6 +397,7 @@ run(struct program *p)
 	asked_stop(p->asked);
 	if (!runners_end(p->runners, END_S)) {
 		say("an exporter is busy: what it has in hand comes again after the next start");
+		runners_let_go(p->runners, SINK_CALL_MAX_S);
 		_exit(status);
 	}
 	struct runners *ended = p->runners;

@@ -150,22 +150,28 @@ run(void *arg)
 	return NULL;
 }
 
-/* It goes on from the one of that name before. */
+/* It counts on from the one of that name before, and goes on from it, unless it succeeds another.
+ */
 static void
 begin(struct runner *runner, const struct runners *before)
 {
 	const char *name = config_exporter_name(runner_exporter(runner));
-	struct runner *same = NULL;
+	struct runner *same = NULL, *from = NULL;
 	struct sink_counters counters;
 
-	for (unsigned i = 0; before && i < before->count; i++)
-		if (strcmp(config_exporter_name(runners_exporter(before, i)), name) == 0)
-			same = before->ones[i].runner;
+	for (unsigned i = 0; before && i < before->count; i++) {
+		struct runner *other = before->ones[i].runner;
+
+		if (strcmp(config_exporter_name(runner_exporter(other)), name) == 0)
+			same = other;
+		if (runner_succeeds(runner, other))
+			from = other;
+	}
 	if (same) {
 		runner_counters(same, &counters);
 		runner_inherit(runner, &counters);
 	}
-	runner_begin(runner, same);
+	runner_begin(runner, from ? from : same);
 }
 
 static int
@@ -311,6 +317,30 @@ runners_end(struct runners *all, unsigned wait_s)
 		ended &= !o->runs;
 	}
 	return ended;
+}
+
+void
+runners_let_go(struct runners *all, unsigned wait_s)
+{
+	uint64_t until_ns = clock_now_ns(CLOCK_MONOTONIC) + wait_s * NS_PER_S;
+
+	for (unsigned i = 0; i < all->count; i++)
+		if (!all->ones[i].runs)
+			runner_close(all->ones[i].runner);
+	for (unsigned i = 0; i < all->count; i++) {
+		struct one *o = &all->ones[i];
+
+		if (!o->runs || !runner_holds(o->runner))
+			continue;
+		await_thread(o, until_ns);
+		if (!o->runs)
+			runner_close(o->runner);
+		else
+			fprintf(stderr,
+				"smtap-export: %s: it does not end: what it announced is not "
+				"withdrawn\n",
+				config_exporter_name(runner_exporter(o->runner)));
+	}
 }
 
 void

@@ -36,6 +36,12 @@ void runners_counters(const struct runners *runners, unsigned index, struct sink
  * seconds have gone. False: one of them still runs, and nothing of it may be freed. */
 bool runners_end(struct runners *runners, unsigned wait_s);
 
+/*
+ * Some of them did not end in time, and we are about to: those that did are closed, and those that
+ * hold something out there (sink.h) are waited for, at most for so many seconds, and closed too.
+ */
+void runners_let_go(struct runners *runners, unsigned wait_s);
+
 /* After they ended, or were never started; NULL is nothing. */
 void runners_free(struct runners *runners);
 

@@ -12,7 +12,8 @@
  * incidents closed meanwhile.
  *
  * A reload takes over what is there: the page and the routes of the same place, and, where nothing
- * that chooses entries has changed, the table, with what is held though it has closed.
+ * that chooses entries has changed, the table, with what is held though it has closed. Also from
+ * one of another name: who renames an exporter withdraws nothing.
  *
  * Limits: it names addresses, and runs nothing: who loads a file or a list is for others to say.
  */
@@ -291,9 +292,27 @@ show_state(void *sink, const struct sink_alert *alerts, size_t n, char why[SINK_
 static bool
 chooses_as(const struct blocklist *b, const struct blocklist *before)
 {
-	return config_exporter_same(b->e, before->e) &&
+	return config_exporter_same_keys(b->e, before->e) &&
 	       memcmp(&b->config->local_nets, &before->config->local_nets,
 		       sizeof(b->config->local_nets)) == 0;
+}
+
+/* Its routes, if it has any, are those that the other one announced to the same reader. */
+static bool
+succeeds_blocklist(const void *sink, const void *before)
+{
+	const struct blocklist *b = sink, *old = before;
+
+	return b->output == old->output && strcmp(b->where, old->where) == 0 &&
+	       memcmp(b->ports, old->ports, sizeof(*b->ports)) == 0;
+}
+
+static bool
+holds_blocklist(const void *sink)
+{
+	const struct blocklist *b = sink;
+
+	return b->flows != NULL;
 }
 
 static void
@@ -311,8 +330,7 @@ begin_blocklist(void *sink, void *before)
 	explicit_bzero(b->token, sizeof(b->token));
 	if (!old)
 		return;
-	if (b->flows && old->flows && strcmp(b->where, old->where) == 0 &&
-		memcmp(b->ports, old->ports, sizeof(*b->ports)) == 0)
+	if (b->flows && old->flows && succeeds_blocklist(b, old))
 		flows_take_over(b->flows, old->flows);
 	if (chooses_as(b, old)) {
 		struct table *table = b->table;
@@ -380,6 +398,8 @@ const struct sink_kind blocklist_kind = {
 	.type = CONFIG_EXPORTER_BLOCKLIST,
 	.open = open_blocklist,
 	.begin = begin_blocklist,
+	.succeeds = succeeds_blocklist,
+	.holds = holds_blocklist,
 	.state = show_state,
 	.send = send_blocklist,
 	.tick = tick_blocklist,

@@ -107,6 +107,21 @@ runner_begin(struct runner *r, struct runner *before)
 		r->options.kind->begin(r->sink, same ? before->sink : NULL);
 }
 
+bool
+runner_succeeds(const struct runner *r, const struct runner *before)
+{
+	const struct sink_kind *kind = r->options.kind;
+
+	return kind == before->options.kind && kind->succeeds &&
+	       kind->succeeds(r->sink, before->sink);
+}
+
+bool
+runner_holds(const struct runner *r)
+{
+	return r->options.kind->holds && r->options.kind->holds(r->sink);
+}
+
 void
 runner_close(struct runner *r)
 {

@@ -45,8 +45,15 @@ void runner_counters(const struct runner *runner, struct sink_counters *out);
 /* It goes on from those of an earlier runner of the same name; before it runs. */
 void runner_inherit(struct runner *runner, const struct sink_counters *counters);
 
-/* Before it runs. before: an earlier one of the same name, ended; NULL: none. */
+/* Before it runs. before: an earlier one of the same name, or that it succeeds, ended; NULL: none.
+ */
 void runner_begin(struct runner *runner, struct runner *before);
+
+/* Does its sink go on from that of another name, which has ended? */
+bool runner_succeeds(const struct runner *runner, const struct runner *before);
+
+/* Any thread: does its sink hold something that only its close takes back? */
+bool runner_holds(const struct runner *runner);
 
 const struct config_exporter *runner_exporter(const struct runner *runner);
 

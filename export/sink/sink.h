@@ -7,6 +7,7 @@
 #define SMTAP_EXPORT_SINK_SINK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -57,10 +58,21 @@ struct sink_kind {
 		const struct sink_context *context, char why[SINK_WHY_MAX]);
 
 	/*
-	 * It is to run now. before: what another sink of the same exporter held until now, which
-	 * has ended and is closed next; NULL: none. NULL: nothing is to be taken over.
+	 * It is to run now. before: what another sink of the same exporter, or one that it
+	 * succeeds, held until now, which has ended and is closed next; NULL: none. NULL: nothing
+	 * is to be taken over.
 	 */
 	void (*begin)(void *sink, void *before);
+
+	/*
+	 * Does it hold something out there, until it is closed, that is the same as what another
+	 * one of any name held? Then it goes on from that one. NULL: it goes on from its own name.
+	 */
+	bool (*succeeds)(const void *sink, const void *before);
+
+	/* From any thread, once it has begun: is there something out there that close takes back?
+	 * Then it is waited for at the end. NULL: there is not. */
+	bool (*holds)(const void *sink);
 
 	/*
 	 * For what shows a state, as a blocklist does: each time that it begins, it is given the

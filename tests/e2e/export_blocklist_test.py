@@ -366,6 +366,76 @@ def end(process):
             process.wait()
 
 
+@contextlib.contextmanager
+def reading(pipe):
+    """Lines of a named pipe, as somebody reads them; ready is set when somebody does."""
+    os.mkfifo(pipe)
+    got = Told()
+    got.lines = []
+
+    def read():
+        with open(pipe, encoding="utf-8") as f:
+            for line in f:
+                with got.changed:
+                    got.lines.append(line.strip())
+                    got.changed.notify_all()
+
+    thread = threading.Thread(target=read, daemon=True)
+    thread.start()
+    yield got
+    # Nobody may write any more: that ends it.
+    with contextlib.suppress(OSError):
+        os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+    thread.join(WAIT_S)
+
+
+def words_of(got, verb):
+    return [line for line in got.lines if line.startswith(verb)]
+
+
+@case
+def a_renamed_exporter_withdraws_no_route():
+    with scratch() as folder, reading(folder / "flows") as got:
+        words = keys(output="flowspec", path=folder / "flows")
+        opened = attackers()[:2]
+        with exporting(harness.PROGRAM[0], words, 0, opened) as (control, export):
+            got.wait(lambda: len(got.lines) == 2, lambda: f"{got.lines} {export.said}")
+            # Closed, and held: known to the table alone.
+            control.add([alert(1, V4, "closed")])
+            control.wait_delivered("block")
+            control.open, control.open_up_to = [(2, opened[1])], 1
+            config = folder / "renamed"
+            config.write_text("exporters:\n" + words.replace("  block:", "  other:"))
+            os.replace(config, export.command[2])
+            opens = control.opens
+            export.process.send_signal(signal.SIGHUP)
+            control.wait(lambda: control.opens > opens, lambda: export.said)
+            control.add([alert(3, PREFIX, kind="prefix")])
+            control.wait_delivered("other")
+            got.wait(lambda: len(words_of(got, "announce")) == 3, lambda: f"{got.lines}")
+            expect(not words_of(got, "withdraw"), got.lines)
+        got.wait(lambda: len(words_of(got, "withdraw")) == 3, lambda: f"{got.lines}")
+        expect(len(words_of(got, "announce")) == 3, got.lines)
+
+
+@case
+def routes_are_withdrawn_though_another_exporter_does_not_end():
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(scratch())
+        got = stack.enter_context(reading(folder / "flows"))
+        server = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        words = keys(output="flowspec", path=folder / "flows")
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        words += f"  slow: {{type: webhook, url: '{url}', timeout: 20s, from: start}}\n"
+        with exporting(harness.PROGRAM[0], words, 0, attackers()) as (control, export):
+            got.wait(lambda: len(got.lines) == 3, lambda: f"{got.lines} {export.said}")
+            control.add(attackers())
+            held = stack.enter_context(server.accept()[0])  # and never answered
+            expect(held.recv(10), "no request came")
+        export.expect_once("an exporter is busy")
+        got.wait(lambda: len(words_of(got, "withdraw")) == 3, lambda: f"{got.lines}")
+
+
 @case
 def dry_run_is_the_default_and_says_what_it_would_do():
     with scratch() as folder:

@@ -229,14 +229,13 @@ show_one_open(void *arg)
 }
 
 static struct runners *
-open_flowspec(struct config *config, const char *name, const struct place *p, const char *pipe_path)
+open_flowspec(
+	struct config *config, const char *format, const struct place *p, const char *pipe_path)
 {
 	const struct sink_context context = {.sensor = "tap1", .config = config};
 	struct runners *runners;
 	char why[SINK_WHY_MAX], text[256];
-	int len = snprintf(text, sizeof(text),
-		"exporters: {%s: {type: blocklist, dry_run: false, output: flowspec, path: %s}}",
-		name, pipe_path);
+	int len = snprintf(text, sizeof(text), format, pipe_path);
 	const struct config_source source = {"f", text, (size_t)len};
 
 	config_defaults(config);
@@ -248,23 +247,26 @@ open_flowspec(struct config *config, const char *name, const struct place *p, co
 	return runners;
 }
 
+#define FLOWSPEC "{type: blocklist, dry_run: false, output: flowspec, path: %s}"
+
+/* What the reader of a pipe hears of an exporter and, after a reload, of another at that pipe,
+ * until that ends. */
 static void
-exporter_of_another_name_announces_after_the_first_withdrew(void **state)
+hear_reload(const char *format, char *heard, size_t heard_len)
 {
 	struct place p = {.listener = -1};
 	struct config configs[2];
 	struct runners *first, *second;
-	char pipe_path[128], why[SINK_WHY_MAX], heard[4096];
+	char pipe_path[128], why[SINK_WHY_MAX];
 
-	(void)state;
 	listen_there(&p, show_one_open);
 	snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", p.folder);
 	assert_int_equal(mkfifo(pipe_path, 0600), 0);
 	int fd = open(pipe_path, O_RDONLY | O_NONBLOCK);
-	first = open_flowspec(&configs[0], "a", &p, pipe_path);
+	first = open_flowspec(&configs[0], "exporters: {a: " FLOWSPEC "}", &p, pipe_path);
 	assert_int_equal(runners_start(first, NULL, why), 0);
 	pthread_join(p.thread, NULL);
-	second = open_flowspec(&configs[1], "b", &p, pipe_path);
+	second = open_flowspec(&configs[1], format, &p, pipe_path);
 	assert_true(runners_end(first, 10));
 	close(p.clients[0]);
 	assert_int_equal(pthread_create(&p.thread, NULL, show_one_open, &p), 0);
@@ -272,13 +274,9 @@ exporter_of_another_name_announces_after_the_first_withdrew(void **state)
 	pthread_join(p.thread, NULL);
 	runners_free(first);
 
-	ssize_t n = read(fd, heard, sizeof(heard) - 1);
+	ssize_t n = read(fd, heard, heard_len - 1);
 	assert_true(n > 0);
 	heard[n] = '\0';
-	const char *withdrawn = strstr(heard, "withdraw flow route");
-	assert_ptr_equal(strstr(heard, "announce flow route"), heard);
-	assert_non_null(withdrawn);
-	assert_non_null(strstr(withdrawn, "announce flow route"));
 	assert_true(runners_end(second, 10));
 	runners_free(second);
 	for (int i = 0; i < 2; i++)
@@ -289,6 +287,31 @@ exporter_of_another_name_announces_after_the_first_withdrew(void **state)
 	unlink(pipe_path);
 	unlink(p.path);
 	rmdir(p.folder);
+}
+
+static void
+exporter_of_other_ports_announces_after_the_first_withdrew(void **state)
+{
+	char heard[4096];
+
+	(void)state;
+	hear_reload("mail: {ports: [25, 587]}\nexporters: {b: " FLOWSPEC "}", heard, sizeof(heard));
+	const char *withdrawn = strstr(heard, "withdraw flow route");
+	assert_ptr_equal(strstr(heard, "announce flow route"), heard);
+	assert_non_null(withdrawn);
+	assert_non_null(strstr(withdrawn, "announce flow route"));
+}
+
+static void
+exporter_of_another_name_keeps_the_routes_at_its_pipe(void **state)
+{
+	char heard[4096];
+
+	(void)state;
+	hear_reload("exporters: {b: " FLOWSPEC "}", heard, sizeof(heard));
+	assert_ptr_equal(strstr(heard, "announce flow route"), heard);
+	assert_null(strstr(heard + 1, "announce flow route"));
+	assert_null(strstr(heard, "withdraw flow route"));
 }
 
 static void *begun_after; /* begin() has no other way to it */
@@ -410,7 +433,8 @@ main(void)
 		cmocka_unit_test(main_thread_does_its_work_while_an_exporter_does_not_end),
 		cmocka_unit_test(
 			what_an_end_leaves_behind_is_counted_before_another_goes_on_from_it),
-		cmocka_unit_test(exporter_of_another_name_announces_after_the_first_withdrew),
+		cmocka_unit_test(exporter_of_other_ports_announces_after_the_first_withdrew),
+		cmocka_unit_test(exporter_of_another_name_keeps_the_routes_at_its_pipe),
 		cmocka_unit_test(sink_begins_with_what_another_of_its_kind_held),
 	};
 
