@@ -223,31 +223,49 @@ forget_guesses(struct aggr *a, struct aggr_view *v)
 	memset(pair->guesses, 0, sizeof(pair->guesses));
 }
 
-/* A login as there were before the present run of guesses began, and no guess led to it. */
+/* A login by this pair as there were before the present run of guesses began, and no guess led
+ * to it. */
 static bool
-known_good(const struct aggr *a, const struct aggr_view *v)
+pair_known_good(const struct aggr *a, const struct aggr_view *v, const struct aggr_pair *pair)
 {
 	static const enum subject_type types[] = {SUBJECT_SOURCE, SUBJECT_ACCOUNT};
 
-	if (v->pair->first_success_s == 0 || aggr_pair_guesses(v->pair) > 0)
+	if (pair->first_success_s == 0 || aggr_pair_guesses(pair) > 0)
 		return false;
 	for (unsigned i = 0; i < 2; i++) {
 		const struct aggr_subject *s = v->subject[types[i]];
 
 		if (s == NULL || !episode_active(a, s, v->clock_ns))
 			continue;
-		if (v->pair->first_success_s >= s->episode.first_clock_ns / NS_PER_S)
+		if (pair->first_success_s >= s->episode.first_clock_ns / NS_PER_S)
 			return false;
 	}
 	return true;
+}
+
+/* An IPv6 /64 has one owner: his addresses change each day, and his logins speak for all of them.
+ */
+static bool
+one_owner(const struct aggr_view *v)
+{
+	return v->subject[SUBJECT_ACCOUNT] != NULL && !aggr_is_v4(v->subject[SUBJECT_SOURCE]);
+}
+
+static bool
+known_good(const struct aggr *a, const struct aggr_view *v)
+{
+	if (pair_known_good(a, v, v->pair))
+		return true;
+	return one_owner(v) && aggr_pair_guesses(v->pair) == 0 && v->prefix_pair != NULL &&
+	       pair_known_good(a, v, v->prefix_pair);
 }
 
 static void
 count_success(struct aggr *a, struct aggr_view *v)
 {
 	v->guess = GUESS_NONE;
+	view_prefix_pair(a, v, one_owner(v));
 	v->known_good = known_good(a, v);
-	view_prefix_pair(a, v, false);
 	if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
 		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
 		aggr_pair_guesses(v->pair) <= a->config->typos)

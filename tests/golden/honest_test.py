@@ -330,6 +330,190 @@ def outlook_that_tries_ntlm_before_each_login_is_silent(w):
     return []
 
 
+ATTACKED = "2001:db8:5::25"
+
+
+def botnet(a, count, gap, user="dave", first=0, mechanism="LOGIN", server=MX):
+    """Each guesses once."""
+    for n in range(count):
+        client = f"{20 + n % 90}.{n % 250}.{n % 17}.{9 + n % 200}"
+        name = user.format(n)
+        if mechanism == "CRAM-MD5":
+            a.at(first + n * gap, lambda c=client, u=name: log_in_cram(a, c, u))
+        else:
+            act = lambda c=client, u=name, n=n: log_in(a, c, u, f"guess-{n}", NO, server)
+            a.at(first + n * gap, act)
+
+
+@case(may=("exposure",))
+def the_owner_in_his_64_under_attack_is_no_compromise(w):
+    a = Agenda(w)
+    a.every(1200, 3600, lambda: log_in(a, "2001:db8:c1::7", "dave", "right", OK, ATTACKED))
+    botnet(a, 120, 20, first=3600)
+    a.at(6500, lambda: log_in(a, "2001:db8:c1::fee:1", "dave", "right", OK, ATTACKED))
+    a.play()
+    return [("distributed", "account", "dave", {})]
+
+
+@case(may=("exposure",))
+def a_stranger_in_another_64_under_attack_is_a_compromise(w):
+    a = Agenda(w)
+    a.every(1200, 3600, lambda: log_in(a, "2001:db8:c1::7", "dave", "right", OK, ATTACKED))
+    botnet(a, 120, 20, first=3600)
+    a.at(6500, lambda: log_in(a, "2001:db8:bad::1", "dave", "right", OK, ATTACKED))
+    a.play()
+    return [("distributed", "account", "dave", {}), ("compromise", "account", "dave", {})]
+
+
+@case(may=("exposure", "auth_spike"))
+def a_botnet_with_one_guess_each_is_distributed(w):
+    a = Agenda(w)
+    botnet(a, 200, 15)
+    a.play()
+    return [("distributed", "account", "dave", {})]
+
+
+@case(may=("exposure", "auth_spike"))
+def a_botnet_with_one_unseen_guess_each_is_distributed(w):
+    a = Agenda(w)
+    botnet(a, 200, 15, mechanism="CRAM-MD5")
+    a.play()
+    return [("distributed", "account", "dave", {})]
+
+
+@case(may=("exposure", "auth_spike"))
+def a_botnet_with_one_guess_at_each_user_is_distributed(w):
+    a = Agenda(w)
+    botnet(a, 300, 10, "user{}")
+    a.play()
+    return [("distributed", "server", MX, {})]
+
+
+@case(may=("exposure",))
+def the_one_pair_of_a_list_that_works_is_a_compromise(w):
+    a = Agenda(w)
+    for n in range(90):
+        reply = OK if n == 40 else NO
+        act = lambda n=n, r=reply: log_in(a, "198.51.100.7", f"u{n}@x.example", f"pw{n}", r)
+        a.at(n * 20, act)
+    a.play()
+    return [
+        ("stuffing", "source", "198.51.100.7", {}),
+        ("compromise", "account", "u40@x.example", {}),
+    ]
+
+
+@case(may=("exposure",))
+def a_spray_of_one_password_each_quarter_of_an_hour_is_spray(w):
+    a = Agenda(w)
+    for n in range(40):
+        a.at(n * 900, lambda n=n: log_in(a, "198.51.100.7", f"u{n}", "Autumn2026!"))
+    a.play()
+    return [("spray", "source", "198.51.100.7", {})]
+
+
+def xoauth2(s, user, token, reply):
+    bearer = b64(f"user={user}\1auth=Bearer {token}\1\1")
+    if reply != OK:
+        s.talk(f"C: AUTH XOAUTH2 {bearer}", f"S: 334 {b64('{}')}", "C: ", f"S: {reply}")
+    else:
+        s.talk(f"C: AUTH XOAUTH2 {bearer}", f"S: {reply}")
+    return s
+
+
+@case(may=("exposure",))
+def a_guesser_who_gets_in_by_xoauth2_is_a_compromise(w):
+    a = Agenda(w)
+    for n in range(20):
+        a.at(n * 5, lambda n=n: log_in(a, "198.51.100.7", "dave", f"guess-{n}"))
+
+    def by_token():
+        bye(xoauth2(hello(a.session("198.51.100.7"), "XOAUTH2"), "dave", "ya29", OK))
+
+    a.at(120, by_token)
+    a.play()
+    return [
+        ("bruteforce", "source", "198.51.100.7", {}),
+        ("compromise", "account", "dave", {}),
+    ]
+
+
+@case(may=("exposure",))
+def an_expired_token_before_each_fresh_one_is_silent(w):
+    a = Agenda(w)
+
+    def renew(n):
+        s = hello(a.session(PHONE), "XOAUTH2")
+        xoauth2(s, "dave@corp.example", f"old-{n}", NO)
+        bye(xoauth2(s, "dave@corp.example", f"new-{n}", OK))
+
+    for n in range(60):
+        a.at(n * 300, lambda n=n: renew(n))
+    a.play()
+    return []
+
+
+def send(s, sender, recipients, refused="", body="Subject: hi"):
+    s.talk(f"C: MAIL FROM:<{sender}>", "S: 250 2.1.0 Ok")
+    for to in recipients:
+        s.talk(f"C: RCPT TO:<{to}>", f"S: {refused or '250 2.1.5 Ok'}")
+    if not refused:
+        s.talk("C: DATA", "S: 354 go", f"C: {body}\r\n\r\ntext\r\n.", "S: 250 2.0.0 Ok: queued")
+    return s
+
+
+@case(may=("exposure",))
+def spam_from_another_address_after_a_guess_is_told_with_it(w):
+    a = Agenda(w)
+    for n in range(20):
+        reply = OK if n == 19 else NO
+        a.at(n * 5, lambda n=n, r=reply: log_in(a, "198.51.100.7", "dave@corp.example", f"g{n}", r))
+
+    def spam(n):
+        s = login(hello(a.session("198.51.100.200")), "dave@corp.example", "g19", OK)
+        bye(send(s, "dave@corp.example", [f"x{n}-{k}@d{n}.example" for k in range(5)]))
+
+    for n in range(60):
+        a.at(600 + n * 3, lambda n=n: spam(n))
+    a.play()
+    return [
+        ("bruteforce", "source", "198.51.100.7", {}),
+        ("compromise", "account", "dave@corp.example", {}),
+        ("relay_burst", "account", "dave@corp.example", {}),
+    ]
+
+
+@case(may=("exposure",))
+def a_greylisting_server_is_silent(w):
+    a = Agenda(w)
+    for n in range(300):
+
+        def deliver(
+            n=n, refused="450 4.2.0 <bob@corp.example>: Recipient address rejected: Greylisted"
+        ):
+            s = hello(a.session(f"198.18.{n % 60}.7"))
+            bye(send(s, f"x{n}@d{n % 60}.example", [f"bob{n % 40}@corp.example"], refused))
+
+        a.at(n * 4, deliver)
+        a.at(n * 4 + 400, lambda n=n, d=deliver: d(n, ""))
+    a.play()
+    return []
+
+
+@case(may=("exposure",))
+def scanners_that_mail_to_colleagues_are_silent(w):
+    a = Agenda(w)
+    for n in range(12):
+
+        def scan(n=n):
+            s = login(hello(a.session(f"10.0.0.{n}", "10.0.5.25")), f"scan{n}", "right", OK)
+            bye(send(s, "scanner@corp.example", [f"u{a.random.randrange(60)}@corp.example"]))
+
+        a.every(60, 7200, scan, n, 0.9)
+    a.play()
+    return []
+
+
 def main():
     return CASES.main(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "")
 
