@@ -132,7 +132,10 @@ ask_for_values(const struct aggr *a, struct aggr_keys *keys)
 	}
 }
 
-/* With links and values at hand: who stands beside them, and the blocks of who tries much. */
+/*
+ * With links and values at hand: who stands beside those that probably go to another list, and the
+ * blocks of who tries much.
+ */
 static void
 ask_for_more(const struct aggr *a, const struct aggr_keys *keys)
 {
@@ -141,14 +144,16 @@ ask_for_more(const struct aggr *a, const struct aggr_keys *keys)
 
 		if (keys->guess_of[type] == TABLE_NONE)
 			continue;
-		table_prefetch_beside(&a->class[type].table, keys->guess_of[type]);
 		s += keys->guess_of[type];
+		if (table_grade_ends(s->episode.attempts))
+			table_prefetch_beside(&a->class[type].table, keys->guess_of[type]);
 		passwords_ahead(&s->passwords, &a->passwords);
 		if (s->many != BLOCKS_NONE)
 			prefetch_write(blocks_at(&a->many, s->many));
 	}
 	for (unsigned i = 0; i < 2; i++)
-		if (keys->guess_pair[i] != TABLE_NONE)
+		if (keys->guess_pair[i] != TABLE_NONE &&
+			table_grade_ends(a->pairs[keys->guess_pair[i]].attempts))
 			table_prefetch_beside(&a->pair_table, keys->guess_pair[i]);
 }
 

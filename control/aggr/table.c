@@ -13,6 +13,14 @@
  * oldest of the lowest list that has any, so a flood of addresses evicts its
  * own, never one that has done more than each of them.
  *
+ * Who is used stays where he is, and is marked: to move him would write to both who
+ * stand beside him, which in a large table are two lines of memory that nobody has at
+ * hand. Who is the oldest, and marked, goes to the other end, without the mark, and
+ * the next is looked at (a clock, or second chance). An eviction spares SPARED_MAX; past
+ * that it takes one that was used. To have all marked, so that this happens, takes one use of
+ * each entry of the list since it last went by, and as much would make an exact order
+ * of use forget who is to be pushed out for certain; here it does so with one in seventeen.
+ *
  * An attacker who knows this makes each of his addresses look half guilty.
  * Those of a grade never touch a higher one: to push out who has failed eight
  * times in a day he needs a table of addresses that did as much, each of which
@@ -37,6 +45,9 @@
 
 #include "control/aggr/memory.h"
 
+/* Entries that an eviction may spare: its work is bounded. */
+#define SPARED_MAX 16u
+
 static const uint8_t most[TABLE_LISTS] = {
 	[TABLE_SOME] = 6, [TABLE_HIGH] = 5, [TABLE_HIGHER] = 4, [TABLE_HIGHEST] = 3};
 
@@ -46,7 +57,7 @@ table_open(struct table *t, uint32_t capacity)
 	uint32_t lines = capacity / TABLE_USUAL + 1;
 
 	_Static_assert(TABLE_USUAL < TABLE_SLOTS, "there is always a free place");
-	*t = (struct table){.capacity = capacity, .line_count = lines, .free = TABLE_NONE};
+	*t = (struct table){.capacity = capacity, .line_count = lines, .free = TABLE_END};
 	t->links = memory_take(capacity * sizeof(*t->links));
 	t->lines = memory_take(lines * sizeof(*t->lines));
 	if (t->links == NULL || t->lines == NULL) {
@@ -54,7 +65,7 @@ table_open(struct table *t, uint32_t capacity)
 		return -ENOMEM;
 	}
 	for (unsigned list = 0; list < TABLE_LISTS; list++)
-		t->oldest[list] = t->newest[list] = TABLE_NONE;
+		t->oldest[list] = t->newest[list] = TABLE_END;
 	return 0;
 }
 
@@ -146,11 +157,11 @@ list_remove(struct table *t, uint32_t index)
 	struct table_link *link = &t->links[index];
 	unsigned list = link->list;
 
-	if (link->older == TABLE_NONE)
+	if (link->older == TABLE_END)
 		t->oldest[list] = link->newer;
 	else
 		t->links[link->older].newer = link->newer;
-	if (link->newer == TABLE_NONE)
+	if (link->newer == TABLE_END)
 		t->newest[list] = link->older;
 	else
 		t->links[link->newer].older = link->older;
@@ -162,10 +173,11 @@ list_append(struct table *t, uint32_t index, enum table_list list)
 {
 	struct table_link *link = &t->links[index];
 
-	link->list = (uint8_t)list;
-	link->newer = TABLE_NONE;
+	link->list = list;
+	link->used = 0;
+	link->newer = TABLE_END;
 	link->older = t->newest[list];
-	if (link->older == TABLE_NONE)
+	if (link->older == TABLE_END)
 		t->oldest[list] = index;
 	else
 		t->links[link->older].newer = index;
@@ -174,10 +186,8 @@ list_append(struct table *t, uint32_t index, enum table_list list)
 }
 
 void
-table_touch(struct table *t, uint32_t index, enum table_list list)
+table_move(struct table *t, uint32_t index, enum table_list list)
 {
-	if (t->links[index].list == list && t->newest[list] == index)
-		return;
 	list_remove(t, index);
 	list_append(t, index, list);
 }
@@ -187,9 +197,9 @@ static uint32_t
 oldest_from(const struct table *t, unsigned first)
 {
 	for (unsigned list = first; list < TABLE_PINNED; list++)
-		if (t->oldest[list] != TABLE_NONE)
+		if (t->oldest[list] != TABLE_END)
 			return t->oldest[list];
-	return TABLE_NONE;
+	return TABLE_END;
 }
 
 static uint32_t
@@ -215,23 +225,37 @@ ask_for_next(const struct table *t, unsigned list)
 {
 	const struct table_link *next = &t->links[t->oldest[list]];
 
-	if (t->oldest[list] == TABLE_NONE)
+	if (t->oldest[list] == TABLE_END)
 		return;
 	table_prefetch_line(t, next->hash);
-	if (next->newer == TABLE_NONE)
+	if (next->newer == TABLE_END)
 		return;
 	prefetch_write(&t->links[next->newer]);
 	if (t->values != NULL)
 		table_prefetch_value(t->values, t->value_bytes, next->newer);
 }
 
+/* Who is to be evicted, or TABLE_END. Those that were used go to the other end of their list. */
+static uint32_t
+unused_victim(struct table *t)
+{
+	uint32_t index = victim(t);
+
+	for (unsigned n = 0; n < SPARED_MAX && index != TABLE_END && t->links[index].used; n++) {
+		ask_for_next(t, t->links[index].list);
+		table_move(t, index, (enum table_list)t->links[index].list);
+		index = victim(t);
+	}
+	return index;
+}
+
 /* Take the next to be evicted out of its line and list. */
 static uint32_t
 detach_victim(struct table *t)
 {
-	uint32_t index = victim(t);
+	uint32_t index = unused_victim(t);
 
-	if (index == TABLE_NONE)
+	if (index == TABLE_END)
 		return TABLE_NONE;
 	t->evicted++;
 	list_remove(t, index);
@@ -243,8 +267,14 @@ detach_victim(struct table *t)
 void
 table_victims(const struct table *t, uint32_t out[2])
 {
-	out[0] = victim(t);
-	out[1] = out[0] == TABLE_NONE ? TABLE_NONE : t->links[out[0]].newer;
+	uint32_t first = victim(t);
+
+	out[0] = out[1] = TABLE_NONE;
+	if (first == TABLE_END)
+		return;
+	out[0] = first;
+	if (t->links[first].newer != TABLE_END)
+		out[1] = t->links[first].newer;
 }
 
 uint32_t
@@ -267,7 +297,7 @@ take_free(struct table *t)
 {
 	uint32_t index = t->free;
 
-	if (index != TABLE_NONE)
+	if (index != TABLE_END)
 		t->free = t->links[index].older;
 	else if (t->fresh < t->capacity)
 		index = t->fresh++;

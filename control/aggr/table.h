@@ -4,7 +4,7 @@
  * of the same capacity and uses the index.
  *
  * Where an entry stands depends on the hash's key, so nothing here walks the
- * lines: what is evicted depends on the order of use alone, and two runs
+ * lines: what is evicted depends on how entries were used alone, and two runs
  * with two keys evict the same.
  */
 #ifndef SMTAP_CONTROL_AGGR_TABLE_H
@@ -32,12 +32,20 @@ enum table_list {
 	TABLE_LISTS
 };
 
+#define TABLE_END 0x1fffffffu /* no entry, as links have it */
+
+/* Four in a line of the cache, none of them in two. */
 struct table_link {
 	uint64_t hash;
-	uint32_t older; /* or next free */
-	uint32_t newer;
-	uint8_t list; /* enum table_list; TABLE_LISTS: free */
+	uint32_t older : 29; /* or next free; TABLE_END: none */
+	uint32_t list : 3;   /* enum table_list; TABLE_LISTS: free */
+	uint32_t newer : 29;
+	uint32_t used : 1; /* since it came to this end of the list */
+	uint32_t reserved : 2;
 };
+
+_Static_assert(sizeof(struct table_link) == 16, "never in two lines of the cache");
+_Static_assert(TABLE_LISTS < 8, "three bits");
 
 #define TABLE_SLOTS 12u /* of a line */
 #define TABLE_USUAL 8u  /* entries for each line of a full table, so that few lines overflow */
@@ -68,10 +76,10 @@ struct table {
 	uint32_t capacity;
 	uint32_t in_use;
 	uint32_t fresh; /* links from here on were never used */
-	uint32_t free;  /* used before, and free; chained */
+	uint32_t free;  /* used before, and free; chained; TABLE_END: none */
 	uint64_t inserted;
 	uint64_t evicted;
-	uint32_t oldest[TABLE_LISTS];
+	uint32_t oldest[TABLE_LISTS]; /* or TABLE_END */
 	uint32_t newest[TABLE_LISTS];
 	uint32_t count[TABLE_LISTS];
 };
@@ -85,7 +93,14 @@ table_grade(uint32_t evidence)
 	return evidence < 8 ? TABLE_HIGH : evidence < 16 ? TABLE_HIGHER : TABLE_HIGHEST;
 }
 
-/* 0, or -ENOMEM. capacity from 1 to 2^30. */
+/* Would one more be of another grade? */
+static inline bool
+table_grade_ends(uint32_t evidence)
+{
+	return evidence < 16 && (evidence & (evidence + 1)) == 0;
+}
+
+/* 0, or -ENOMEM. capacity from 1 to 2^29 - 1. */
 int table_open(struct table *t, uint32_t capacity);
 void table_close(struct table *t);
 
@@ -116,8 +131,20 @@ uint32_t table_evict(struct table *t);
 /* The entries that are probably evicted next, or TABLE_NONE. */
 void table_victims(const struct table *t, uint32_t out[2]);
 
-/* Used just now: the newest of list. */
-void table_touch(struct table *t, uint32_t index, enum table_list list);
+/* To another list, as its newest. */
+void table_move(struct table *t, uint32_t index, enum table_list list);
+
+/* Used just now, and in this list. */
+static inline void
+table_touch(struct table *t, uint32_t index, enum table_list list)
+{
+	struct table_link *link = &t->links[index];
+
+	if (link->list == list)
+		link->used = 1;
+	else
+		table_move(t, index, list);
+}
 
 /* Not by the low bits: hashes that are never 0 have one of them set. */
 static inline struct table_line *
@@ -192,15 +219,15 @@ table_guess(const struct table *t, uint64_t hash)
 	return line->index[at];
 }
 
-/* With the link at hand: ask for those beside it in its list, which table_touch changes. */
+/* With the link at hand: ask for those beside it in its list, which table_move changes. */
 static inline void
 table_prefetch_beside(const struct table *t, uint32_t guess)
 {
 	const struct table_link *link = &t->links[guess];
 
-	if (link->older != TABLE_NONE)
+	if (link->older != TABLE_END)
 		prefetch_write(&t->links[link->older]);
-	if (link->newer != TABLE_NONE)
+	if (link->newer != TABLE_END)
 		prefetch_write(&t->links[link->newer]);
 }
 

@@ -239,9 +239,6 @@ track_ahead(const struct track *t, struct track_place *place, enum table_step st
 				sizeof(*t->subjects), place->guess);
 		break;
 	case TABLE_STEP_MORE:
-		if (place->guess != TABLE_NONE)
-			table_prefetch_beside(table, place->guess);
-		break;
 	case TABLE_STEPS:
 		break;
 	}

@@ -206,6 +206,33 @@ a_flood_of_low_entries_evicts_itself(void **state)
 	table_close(&t);
 }
 
+/* Who comes back is spared when his turn comes, but an eviction spares no more than a few. */
+static void
+who_was_used_is_spared(void **state)
+{
+	uint32_t index[100];
+	unsigned gone = 0;
+	struct table t;
+	bool evicted;
+
+	(void)state;
+	assert_int_equal(table_open(&t, 100), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		index[i] = table_insert(&t, mix(i), TABLE_LOW, &evicted);
+	for (uint64_t i = 0; i < 3000; i++) {
+		table_touch(&t, index[0], TABLE_LOW);
+		table_insert(&t, mix(1000 + i), TABLE_LOW, &evicted);
+	}
+	assert_int_equal(table_find(&t, mix(0)), index[0]);
+	for (uint32_t i = 0; i < 100; i++)
+		table_touch(&t, i, TABLE_LOW);
+	table_insert(&t, mix(1), TABLE_LOW, &evicted);
+	for (uint32_t i = 0; i < 100; i++)
+		gone += !t.links[i].used;
+	assert_int_equal(gone, 17);
+	table_close(&t);
+}
+
 static void
 high_entries_leave_a_quarter_to_others(void **state)
 {
@@ -549,6 +576,7 @@ main(void)
 		T(a_full_bucket_saturates_and_its_sum_with_it),
 		T(a_window_that_counts_much_goes_on_in_a_block),
 		T(a_flood_of_low_entries_evicts_itself),
+		T(who_was_used_is_spared),
 		T(high_entries_leave_a_quarter_to_others),
 		T(pinned_entries_are_never_evicted),
 		T(entries_that_overflow_their_line_are_found_until_they_go),
