@@ -382,7 +382,8 @@ packet_run(struct pipeline *p, const struct pipeline_packet *pkt, const struct f
 	for (unsigned attempt = 0; attempt < 2; attempt++) {
 		struct session *s = session_at(p, index);
 		enum tcp_dir dir = swapped == (bool)s->client_end ? TCP_TO_SERVER : TCP_TO_CLIENT;
-		bool reopens = s->ended && (d->tcp_flags & TCP_SYN) && !(d->tcp_flags & TCP_ACK);
+		bool reopens = s->ended && !packet_is_stray(d) &&
+			       tcp_is_another(&s->tcp, dir, d->tcp_flags, d->seq);
 
 		if (!reopens) {
 			s->packets[dir] += s->packets[dir] < UINT32_MAX;

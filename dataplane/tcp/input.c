@@ -10,11 +10,12 @@
  * delivered, it takes two right ones in a row: one in 65536 wrong frames looks right by
  * chance. When none were delivered the first right one starts the side afresh.
  *
- * Doubts. A segment whose hops end before its peer, or with a signature that the peer has no key
- * for, is seen here and never taken there. All of a side may look so (a tap far away from both),
- * so it is accepted until another verifies without doubt. From then on its bytes are held, and give
- * way to any that come without doubt; where none do, and the peer acknowledges them all the same,
- * they are what it has: the way between the two has become longer, and the tap is near its end.
+ * Doubts. A segment whose hops end before its peer, with a signature that the peer has no key for,
+ * or of the client with an old timestamp (RFC 7323 5), is seen here and never taken there. All of a
+ * side may look so (a tap far away from both), so it is accepted until another verifies without
+ * doubt. From then on its bytes are held, and give way to any that come without doubt; where none
+ * do, and the peer acknowledges them all the same, they are what it has: the way between the two
+ * has become longer, and the tap is near its end.
  */
 #include "dataplane/tcp/private.h"
 
@@ -136,17 +137,31 @@ ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
 	return seq_near(ack, peer->next_seq);
 }
 
+/* Did both sides say their last, though it may still wait? */
+static bool
+input_all_said(const struct tcp_ctx *ctx, const struct tcp_conn *conn)
+{
+	for (unsigned dir = 0; dir < 2; dir++) {
+		const struct held *last = held_head(ctx, conn, dir);
+		while (last && last->next)
+			last = held_at(ctx, last->next);
+		if (!stream_is(&conn->stream[dir], STREAM_FIN) && (!last || last->kind != HELD_FIN))
+			return false;
+	}
+	return true;
+}
+
 static enum tcp_verdict
-input_stray(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir)
+input_stray(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, bool speaks)
 {
 	struct tcp_stream *s = &conn->stream[dir];
 
 	counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 	if (s->strays < STRAYS_MAX)
 		s->strays++;
-	if (s->strays < STRAYS_MAX || conn->stream[!dir].strays < STRAYS_MAX)
-		return TCP_IGNORED;
-	return TCP_NEW_CONN;
+	if (s->strays >= STRAYS_MAX && conn->stream[!dir].strays >= STRAYS_MAX)
+		return TCP_NEW_CONN;
+	return speaks && input_all_said(ctx, conn) ? TCP_NEW_CONN : TCP_IGNORED;
 }
 
 /* The segment is of this connection, new or not. end: after its last byte and FIN. */
@@ -334,11 +349,14 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	bool has_ack = segment->flags & TCP_ACK;
 	if (wire > TCP_WINDOW_MAX || !window_has(ctx, conn, dir, seq) ||
 		(has_ack && !ack_plausible(conn, dir, segment->ack)))
-		return input_stray(ctx, conn, dir);
+		return input_stray(ctx, conn, dir, wire > 0);
 	input_late_side(&conn->stream[dir], seq);
 	input_note(conn, dir, seq + span);
 	if (has_ack) {
 		stream_note_ack(&conn->stream[!dir], segment->ack);
+		if (seq == conn->stream[dir].next_seq &&
+			stream_ack_due(conn, dir, ACK_IS, segment->ack))
+			conn_note_stamp(conn, dir, segment->stamp);
 		open_answered(ctx, conn, dir, segment);
 	}
 	return input_payload(ctx, conn, dir, segment, span);

@@ -59,7 +59,7 @@ open_ask(struct tcp_conn *conn, unsigned dir, uint32_t first)
 {
 	conn->stream[dir].flags |= STREAM_ASKED;
 	conn->stream[!dir].flags &= (uint16_t)~STREAM_ASKED;
-	conn->syn_seq = first;
+	conn->syn_seq = first; /* in the stamp's place */
 }
 
 /*
@@ -122,6 +122,7 @@ open_answered(
 		segment->ack != conn->syn_seq)
 		return;
 	peer->flags &= (uint16_t)~STREAM_ASKED;
+	conn->stamp = 0;
 	open_late(ctx, conn, !dir, segment->ack);
 	peer->flags |= STREAM_SEEN;
 	/* What ends the handshake stands where its sender begins. */
@@ -209,4 +210,16 @@ open_rst(const struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 	/* What answers bytes that crossed its FIN stands before the FIN. */
 	return (past >= 0 && past <= (int32_t)TCP_WINDOW_MAX) ||
 	       (past == -1 && stream_is(s, STREAM_FIN));
+}
+
+bool
+tcp_is_another(const struct tcp_conn *conn, enum tcp_dir dir, uint8_t flags, uint32_t seq)
+{
+	const struct tcp_stream *s = &conn->stream[dir];
+
+	if (flags & TCP_SYN && stream_is(s, STREAM_SYN) && seq + 1 == s->base_seq)
+		return false; /* a copy of its first segment */
+	if ((flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+		return true;
+	return stream_is(s, STREAM_PLACED) && s->next_seq - seq - 1 >= TCP_WINDOW_MAX;
 }

@@ -44,6 +44,7 @@ struct tcp_segment {
 	uint8_t checksum; /* enum tcp_checksum */
 	uint8_t oversize; /* larger than any frame on a wire: merged by an offload */
 	bool doubtful;    /* the peer may never get it, or would not take it */
+	uint32_t stamp;   /* its timestamp (RFC 7323); 0: none, or none that tells */
 	const uint8_t *data;
 	uint32_t len;      /* bytes at data */
 	uint32_t wire_len; /* bytes that were on the wire, >= len */
@@ -107,7 +108,10 @@ struct tcp_stream {
 struct tcp_conn {
 	struct tcp_stream stream[2];
 	uint32_t held; /* segments that wait: the first of one side, block + 1, or 0; see held.c */
-	uint32_t syn_seq; /* ISN + 1 of a SYN that came while the connection was open */
+	union {
+		uint32_t syn_seq; /* ISN + 1 of a SYN that came while the connection was open */
+		uint32_t stamp;   /* when there is none: the client's newest (tcp_stamp_is_old) */
+	};
 };
 
 _Static_assert(sizeof(struct tcp_conn) == 56, "what an open session costs here");
@@ -160,6 +164,12 @@ void tcp_drain(struct tcp_ctx *ctx, struct tcp_conn *conn);
 
 /* Free what is held. Call before the entry is reused. Idempotent. */
 void tcp_close(struct tcp_ctx *ctx, struct tcp_conn *conn);
+
+/*
+ * The connection is over. Is this segment of another one on its ports? With bytes, or a SYN; what
+ * comes late of this one is not.
+ */
+bool tcp_is_another(const struct tcp_conn *conn, enum tcp_dir dir, uint8_t flags, uint32_t seq);
 
 /* Connection state for the owner. */
 bool tcp_syn_seen(const struct tcp_conn *conn, enum tcp_dir dir);

@@ -131,6 +131,19 @@ def ports_are_used_again_at_once(w):
 
 
 @case
+def ports_are_used_again_at_once_and_no_syn_is_seen(w):
+    for n in range(6):
+        s = one(w, sport=43000, isn=(50000 + n * 0x9E3779B9, 90000 + n * 0x85EBCA6B))
+        at = len(w.frames)
+        s.open()
+        del w.frames[at:]
+        login(s.talk("S: 220 mx1.corp.example ESMTP Postfix"), "bob", "secret-a1")
+        s.close()
+        w.wait(0.2)
+    return [("LOGIN", "bob", "failure")] * 6, []
+
+
+@case
 def a_bdat_of_no_sensible_size_hides_nothing(w):
     s = hello(one(w))
     for size in ("9223372036854775808", "18446744073709551616", "-1", "0x10", "+5", "5 5", ""):

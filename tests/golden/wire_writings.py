@@ -32,6 +32,13 @@ def junk(s, **changes):
     return s.but(payload=b"X" * (len(s.payload) - 2) + b"\r\n", flags=s.flags & ~FIN).but(**changes)
 
 
+def earlier(options):
+    """NOP, NOP, timestamps: a hundred seconds before (RFC 7323)."""
+    assert options[:4] == b"\x01\x01\x08\x0a"
+    stamp = int.from_bytes(options[4:8], "big") - 100_000 & 0xFFFFFFFF
+    return options[:4] + stamp.to_bytes(4, "big") + options[8:]
+
+
 def decoy(name, when=line, **changes):
     """Each line comes after a forged one that its peer drops."""
     for_each(f"decoys_{name}", lambda s: [junk(s, **changes), s], when)
@@ -87,6 +94,12 @@ def some_come_by_retransmission_only(segments, rng):
 @writing
 def without_half_of_the_handshakes(segments, rng):
     return [s for s in segments if not s.flags & SYN or rng.random() < 0.5]
+
+
+@writing
+def all_again_two_seconds_later(segments, _):
+    again = [s.but(ns=s.ns + 2_000_000_000) for s in segments]
+    return sorted([*segments, *again], key=lambda s: s.ns)
 
 
 @writing
@@ -248,6 +261,11 @@ for_each(
 for_each(
     "decoys_that_acknowledge_the_past",
     lambda s: [junk(s, ack=s.ack - 100000), s],
+    lambda s: line(s) and s.from_client,
+)
+for_each(
+    "decoys_with_an_old_timestamp",
+    lambda s: [junk(s, options=earlier(s.options)), s],
     lambda s: line(s) and s.from_client,
 )
 
