@@ -5,17 +5,22 @@
  * what is wrong with them is the answer, and nothing has changed. The main thread goes on from
  * there, between two events:
  *
- *   1. The new patterns, with those of before besides, name what comes: the dataplane may only
+ *   1. smtap-export is told on its socket, by the outlet: it reads the same file by itself, and
+ *      opens all that this names beside what runs. What it refuses changes nothing: its reason is
+ *      the answer. One that is not there, or says nothing for EXPORT_PATIENCE_NS, is not waited
+ *      for.
+ *   2. The new patterns, with those of before besides, name what comes: the dataplane may only
  *      send an id that is known here already, and what it sent before keeps its name.
- *   2. If the compiled patterns must be others, the dataplane is asked to load them
- *      (contract/swap.h). What it refuses changes nothing: the old patterns come back, and its
- *      reason is the answer.
- *   3. Settings that are looked at each time that they count are overwritten where they stand, what
+ *   3. If the compiled patterns must be others, the dataplane is asked to load them
+ *      (contract/swap.h). What it refuses changes nothing: the old patterns come back,
+ *      smtap-export drops what it opened, and the dataplane's reason is the answer.
+ *   4. Settings that are looked at each time that they count are overwritten where they stand, what
  *      was made of others is made anew. So no event is counted by half of each. Databases of
  *      addresses, which were opened with the draft, take the place of those of before.
  *
- *   4. smtap-export is told on its socket, by the outlet: it reads the same file by itself, once
- *      control knows the exporters that it will ask for. The answer waits for what it says.
+ *   5. smtap-export takes what it opened, once control knows the exporters that it will ask for.
+ *      The answer waits for what it says: one that was not there, or did not speak, in step 1
+ *      reads only now.
  *
  * What needs a restart is named in the answer. Windows, counters and findings are not touched.
  *
@@ -84,6 +89,7 @@ reload_close(struct reload *reload)
 		return;
 	draft_free(reload->draft);
 	draft_free(reload->awaits);
+	draft_free(reload->checks);
 	free(reload->own);
 	json_decref(reload->held);
 	pthread_mutex_destroy(&reload->lock);
@@ -161,6 +167,8 @@ static void
 refuse(struct run *run, struct reload_draft *draft, int status, const char *why)
 {
 	run_fail(0, "nothing is reloaded: %s", why);
+	if (run->outlet)
+		outlet_reload(run->outlet, OUTLET_DROP);
 	answer(run, json_pack("{s:s, s:i}", "error", why, "status", status));
 	draft_free(draft);
 }
@@ -210,7 +218,7 @@ take_settings(struct run *run, struct reload_draft *draft, struct config_reload 
 static bool
 tell_export(struct run *run, bool others, const char **note)
 {
-	if (run->outlet && outlet_reload(run->outlet))
+	if (run->outlet && outlet_reload(run->outlet, OUTLET_TAKE))
 		return true;
 	bool started = run->handover_fd >= 0 && !run->meets && handover_tell(run->handover_fd) == 0;
 	if (others && !(*note)[0])
@@ -318,12 +326,12 @@ ask_dataplane(struct run *run)
 	return swap_send(run->dataplane_fd, &ask);
 }
 
+/* smtap-export would take it, or is not there. */
 static void
-take_draft(struct run *run, struct reload_draft *draft)
+go_on(struct run *run, struct reload_draft *draft)
 {
 	bool same = is_of_same_sources(run->patterns, draft->patterns);
 
-	notify_reloading(&run->notify, live_now_ns());
 	if (exchange_patterns(run, draft) != 0) {
 		refuse(run, draft, FAILED, "out of memory for the patterns");
 		return;
@@ -334,6 +342,36 @@ take_draft(struct run *run, struct reload_draft *draft)
 		run->reload.awaits = draft;
 	else
 		finish(run, draft, "the dataplane begins with these patterns when it is there");
+}
+
+static void
+take_draft(struct run *run, struct reload_draft *draft)
+{
+	notify_reloading(&run->notify, live_now_ns());
+	if (run->outlet && outlet_reload(run->outlet, OUTLET_CHECK)) {
+		run->reload.checks = draft;
+		run->reload.checks_ns = live_now_ns();
+	} else {
+		go_on(run, draft);
+	}
+}
+
+/* Has smtap-export said whether it would take it? */
+static void
+look_at_check(struct run *run)
+{
+	struct reload_draft *draft = run->reload.checks;
+	char why[OUTLET_WHY_MAX], text[OUTLET_WHY_MAX + 32];
+	bool said = outlet_reloaded(run->outlet, why);
+
+	if (!said && live_now_ns() - run->reload.checks_ns <= EXPORT_PATIENCE_NS)
+		return;
+	run->reload.checks = NULL;
+	snprintf(text, sizeof(text), "smtap-export: %s", why);
+	if (said && why[0])
+		refuse(run, draft, BAD, text);
+	else
+		go_on(run, draft);
 }
 
 void
@@ -400,6 +438,8 @@ reload_look(struct run *run)
 	}
 	if (reload->held)
 		look_at_export(run);
+	if (reload->checks)
+		look_at_check(run);
 	if (!atomic_load_explicit(&reload->ready, memory_order_acquire))
 		return;
 	pthread_mutex_lock(&reload->lock);

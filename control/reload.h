@@ -30,6 +30,8 @@ struct reload {
 	atomic_bool own_ready;
 	const struct run *run; /* whose patterns are followed */
 	/* The main thread's. */
+	struct reload_draft *checks; /* smtap-export's word on it; owned; NULL: nothing does */
+	uint64_t checks_ns;          /* since when */
 	struct reload_draft *awaits; /* the dataplane's answer; owned; NULL: nothing does */
 	uint32_t number;             /* of the last question to the dataplane */
 	uint64_t asked_ns;

@@ -1,10 +1,11 @@
 /*
  * Theory of operation.
  *
- * Keeps: the number of the last reload of the control that is there. The first that it says is of
- * before we read our configuration, or of a control that has just read its own: it asks for
- * nothing. A connection that breaks begins anew, so that no number of one control is compared with
- * that of another; a reload meanwhile is one that control says nobody took.
+ * Keeps: the number of the last step of a reload at the control that is there, to wait for the
+ * next; and when the last one began that we know the files of. A step that began later is news,
+ * whichever control it is of and whatever broke meanwhile: so none is missed, not in the second in
+ * which we start either. A connection that breaks begins anew, so that no number of one control is
+ * compared with that of another.
  *
  * The main thread does the reload; meanwhile the thread here waits for it, and for the end.
  */
@@ -26,8 +27,10 @@
 
 struct asked {
 	int stop_fd;
-	int asked_fd; /* the thread -> main */
-	int done_fd;  /* main -> the thread; what is in why by then */
+	int asked_fd;        /* the thread -> main */
+	int done_fd;         /* main -> the thread; what is in why by then */
+	enum feed_step step; /* the thread's, until asked_fd is written; then main's */
+	uint64_t known_ns;   /* the thread's: what began by then is known */
 	char why[SINK_WHY_MAX];
 	struct feed *feed; /* the thread's */
 	pthread_t thread;
@@ -45,17 +48,19 @@ stops(const struct asked *a, int fd, int ms)
 
 /* 0, or what the feed says. */
 static int
-have_it_done(struct asked *a, uint64_t number)
+have_it_done(struct asked *a, const struct feed_reload *asked)
 {
 	char why[SINK_WHY_MAX];
 	eventfd_t times;
 
+	a->known_ns = asked->at_ns;
+	a->step = asked->step;
 	eventfd_write(a->asked_fd, 1);
 	if (stops(a, a->done_fd, -1))
 		return -ECANCELED;
 	/* Its write -> our read: why is there. */
 	eventfd_read(a->done_fd, &times);
-	return feed_reloaded(a->feed, number, a->why, why);
+	return feed_reloaded(a->feed, asked->number, a->why, why);
 }
 
 static void *
@@ -67,12 +72,12 @@ run(void *arg)
 
 	while (r != -ECANCELED) {
 		char why[SINK_WHY_MAX];
-		uint64_t number = 0;
+		struct feed_reload asked;
 
-		r = feed_reload(a->feed, seen, &number, why);
-		if (r == 0 && seen != FEED_NO_RELOAD && number != seen)
-			r = have_it_done(a, number);
-		seen = r == 0 ? number : FEED_NO_RELOAD;
+		r = feed_reload(a->feed, seen, &asked, why);
+		if (r == 0 && asked.at_ns > a->known_ns)
+			r = have_it_done(a, &asked);
+		seen = r == 0 ? asked.number : FEED_NO_RELOAD;
 		/* Why is told by whoever has alerts to send. */
 		if (r != 0 && r != -ECANCELED && stops(a, -1, AWAY_MS))
 			break;
@@ -114,13 +119,14 @@ give_up(struct asked *a)
 }
 
 int
-asked_start(struct asked **out, const char *socket)
+asked_start(struct asked **out, const char *socket, uint64_t read_ns)
 {
 	struct asked *a = calloc(1, sizeof(*a));
 
 	*out = NULL;
 	if (!a)
 		return -ENOMEM;
+	a->known_ns = read_ns;
 	a->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	a->asked_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	a->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -139,11 +145,14 @@ asked_fd(const struct asked *a)
 }
 
 bool
-asked_take(struct asked *a)
+asked_take(struct asked *a, enum feed_step *step)
 {
 	eventfd_t times;
 
-	return eventfd_read(a->asked_fd, &times) == 0;
+	if (eventfd_read(a->asked_fd, &times) != 0)
+		return false;
+	*step = a->step;
+	return true;
 }
 
 void

@@ -36,7 +36,9 @@
 struct program {
 	struct options options;
 	struct config *config;
-	struct config *started;  /* with which it began: some of it stays so */
+	struct config *started; /* with which it began: some of it stays so */
+	struct config *draft;   /* of a reload that control has not taken yet; NULL: none */
+	struct runners *draft_runners;
 	pthread_mutex_t lock;    /* of runners, for who counts */
 	struct runners *runners; /* NULL: none run now */
 	struct pages *pages;     /* NULL: none */
@@ -256,23 +258,56 @@ exchange_runners(struct program *p, struct runners *runners)
 	return r;
 }
 
+static void
+drop_draft(struct program *p)
+{
+	runners_free(p->draft_runners);
+	forget_config(p->draft);
+	p->draft_runners = NULL;
+	p->draft = NULL;
+}
+
 /*
- * The configuration anew, and with it the files that it names. One that is wrong leaves all as it
- * is: why says what, else it is "". Not 0: it cannot go on.
+ * The configuration anew, and with it the files that it names, opened beside those that run. False:
+ * it is wrong, as why says; else why is "".
  */
-static int
-reload(struct program *p, char why[SINK_WHY_MAX])
+static bool
+read_draft(struct program *p, char why[SINK_WHY_MAX])
 {
 	struct options options = p->options; /* its socket stays control's */
-	struct config *old = p->config, *config = read_config(&options, why);
-	struct runners *runners = config ? open_runners(p, config, why) : NULL;
 
-	if (!runners || renew_certificate(p, config, why) != 0) {
-		runners_free(runners);
-		forget_config(config);
+	drop_draft(p);
+	p->draft = read_config(&options, why);
+	if (p->draft)
+		p->draft_runners = open_runners(p, p->draft, why);
+	bool good = p->draft_runners != NULL;
+	if (good && p->pages) {
+		int r = pages_try(p->draft->http_cert, p->draft->http_key, why, SINK_WHY_MAX);
+		good = r == 0 || r == -EACCES; /* as renew_certificate */
+	}
+	if (!good) {
+		drop_draft(p);
+		say(why);
+		return false;
+	}
+	why[0] = '\0';
+	return true;
+}
+
+/* The draft is what counts. Not 0: it cannot go on. */
+static int
+take_draft(struct program *p, char why[SINK_WHY_MAX])
+{
+	struct config *old = p->config, *config = p->draft;
+	struct runners *runners = p->draft_runners;
+
+	if (renew_certificate(p, config, why) != 0) {
+		drop_draft(p);
 		say(why);
 		return 0;
 	}
+	p->draft = NULL;
+	p->draft_runners = NULL;
 	why[0] = '\0';
 	notify_reloading(&p->notify, clock_now_ns(CLOCK_MONOTONIC));
 	tell_waiting(p->started, config);
@@ -286,6 +321,24 @@ reload(struct program *p, char why[SINK_WHY_MAX])
 		forget_config(old);
 	notify_ready(&p->notify);
 	return 0;
+}
+
+/*
+ * A step that control asks for: what was checked is taken as it was then. One that is wrong leaves
+ * all as it is: why says what, else it is "". Not 0: it cannot go on.
+ */
+static int
+reload(struct program *p, enum feed_step step, char why[SINK_WHY_MAX])
+{
+	why[0] = '\0';
+	if (step == FEED_DROP) {
+		drop_draft(p);
+		return 0;
+	}
+	if (step == FEED_TAKE && p->draft)
+		return take_draft(p, why);
+	bool good = read_draft(p, why);
+	return step == FEED_CHECK || !good ? 0 : take_draft(p, why);
 }
 
 /* All could be opened; whether the exporters could, too. An exit status. */
@@ -320,6 +373,7 @@ watch(struct program *p, int signal_fd)
 {
 	struct pollfd fds[2] = {
 		{.fd = signal_fd, .events = POLLIN}, {.fd = asked_fd(p->asked), .events = POLLIN}};
+	enum feed_step step;
 	char why[SINK_WHY_MAX];
 
 	for (;;) {
@@ -330,11 +384,16 @@ watch(struct program *p, int signal_fd)
 			continue;
 		if (fds[0].revents && take_signal(signal_fd, &hangs_up))
 			return EXIT_DONE;
-		bool asked = fds[1].revents && asked_take(p->asked);
-		if ((hangs_up || asked) && reload(p, why) != 0)
+		if (hangs_up) {
+			drop_draft(p);
+			if (reload(p, FEED_TAKE, why) != 0)
+				return EXIT_FAILED;
+		}
+		if (!fds[1].revents || !asked_take(p->asked, &step))
+			continue;
+		if (reload(p, step, why) != 0)
 			return EXIT_FAILED;
-		if (asked)
-			asked_done(p->asked, why);
+		asked_done(p->asked, why);
 	}
 }
 
@@ -364,6 +423,7 @@ run(struct program *p)
 		say(strerror(errno));
 		return EXIT_FAILED;
 	}
+	uint64_t read_ns = clock_now_ns(CLOCK_MONOTONIC);
 	p->config = p->started = read_config(&p->options, why);
 	if (!p->config) {
 		say(why);
@@ -384,7 +444,7 @@ run(struct program *p)
 		return status == 0 ? check(p) : status;
 	if (status == 0 && start(p) != 0)
 		status = EXIT_BAD_INPUT;
-	if (status == 0 && asked_start(&p->asked, p->options.socket) != 0) {
+	if (status == 0 && asked_start(&p->asked, p->options.socket, read_ns) != 0) {
 		say("out of memory, or of threads");
 		status = EXIT_FAILED;
 	}
@@ -400,6 +460,7 @@ run(struct program *p)
 		runners_let_go(p->runners, SINK_CALL_MAX_S);
 		_exit(status);
 	}
+	drop_draft(p);
 	struct runners *ended = p->runners;
 	set_runners(p, NULL);
 	runners_free(ended);

@@ -8,12 +8,13 @@
  * for alerts waits until there is one: the outbox wakes us for each. To count a long backlog costs
  * time, so it is done once in COUNT_NS for each exporter, and reckoned meanwhile.
  *
- * Who asks for reloads waits until there is one more than it knows, and asks again at once: so one
- * that has not asked for longer than that is not there.
+ * Who asks for reloads waits until there is one step more than it knows, and asks again at once: so
+ * one that has not asked for longer than that is not there. It is told when the step began, by the
+ * clock of this machine: one that has read its files since needs not do so again.
  *
  * What an attacker would try: whoever may open the socket can read alerts and can say that they
- * were delivered, so that an exporter leaves them out, or what a reload came to, which is shown to
- * whoever asked for it; nothing else of ours changes by it, and the store keeps them.
+ * were delivered, so that an exporter leaves them out, or that a reload is wrong, which
+ * is then not done, and shown to whoever asked for it; nothing else of ours changes by it, and the store keeps them.
  */
 #include "control/outlet/outlet.h"
 
@@ -39,9 +40,11 @@ struct backlog {
 
 /* Of the configuration. */
 struct reloads {
-	uint64_t count;
-	uint64_t asked_ns; /* monotonic: when somebody last waited for one more; 0: never */
-	uint64_t told;     /* what came of it there is known up to this one */
+	uint64_t count;        /* of steps */
+	enum outlet_step step; /* the last */
+	uint64_t at_ns;        /* monotonic: when that began; 0: there was none */
+	uint64_t asked_ns;     /* monotonic: when somebody last waited for one more; 0: never */
+	uint64_t told;         /* what came of it there is known up to this one */
 	char why[OUTLET_WHY_MAX];
 };
 
@@ -237,6 +240,12 @@ look_for_counters(void *arg, struct served_client *c, bool late)
 	kept_look(&o->counters, c, late);
 }
 
+static const char *const step_names[] = {
+#define X(id, name) [OUTLET_##id] = name,
+	OUTLET_STEPS(X)
+#undef X
+};
+
 /* A question for reloads: the number of the one that is known. */
 struct seen {
 	bool any; /* at once: none is known */
@@ -252,11 +261,13 @@ look_for_reload(void *arg, struct served_client *c, bool late)
 	struct outlet *o = arg;
 
 	pthread_mutex_lock(&o->lock);
-	uint64_t count = o->reloads.count;
 	o->reloads.asked_ns = served_now_ns();
+	const struct reloads now = o->reloads;
 	pthread_mutex_unlock(&o->lock);
-	if (late || seen->any || count != seen->reload)
-		served_give_object(c, json_pack("{s:I}", "reload", (json_int_t)count));
+	if (late || seen->any || now.count != seen->reload)
+		served_give_object(
+			c, json_pack("{s:I, s:s, s:I}", "reload", (json_int_t)now.count, "step",
+				   step_names[now.step], "at", (json_int_t)now.at_ns));
 }
 
 static void
@@ -288,14 +299,18 @@ take_reloaded(void *arg, struct served_client *c, const json_t *request)
 }
 
 bool
-outlet_reload(struct outlet *o)
+outlet_reload(struct outlet *o, enum outlet_step step)
 {
+	uint64_t now_ns = served_now_ns();
+
 	pthread_mutex_lock(&o->lock);
 	uint64_t asked_ns = o->reloads.asked_ns;
 	o->reloads.count++;
+	o->reloads.step = step;
+	o->reloads.at_ns = now_ns;
 	pthread_mutex_unlock(&o->lock);
 	served_wake(o->served);
-	return asked_ns != 0 && served_now_ns() - asked_ns < WAIT_MAX_MS * NS_PER_MS + NS_PER_S;
+	return asked_ns != 0 && now_ns - asked_ns < WAIT_MAX_MS * NS_PER_MS + NS_PER_S;
 }
 
 bool

@@ -34,11 +34,20 @@ void outlet_put_counters(struct outlet *outlet, const char *json, size_t len);
 
 #define OUTLET_WHY_MAX 512
 
-/* The configuration was read again. True: smtap-export waits for that, and says what it makes of
- * it; false: it is not there. */
-bool outlet_reload(struct outlet *outlet);
+/* The steps of a reload: both read and open, then both take, or neither does. */
+#define OUTLET_STEPS(X) X(CHECK, "check") X(TAKE, "take") X(DROP, "drop")
 
-/* Has it said so, of the last one? why: "", it took the configuration too; else a sentence. */
+enum outlet_step {
+#define X(id, name) OUTLET_##id,
+	OUTLET_STEPS(X)
+#undef X
+};
+
+/* The next step. True: smtap-export waits for that, and says what it makes of it; false: it is not
+ * there. */
+bool outlet_reload(struct outlet *outlet, enum outlet_step step);
+
+/* Has it said so, of the last step? why: "", it took the configuration too; else a sentence. */
 bool outlet_reloaded(struct outlet *outlet, char why[OUTLET_WHY_MAX]);
 
 /* NULL is nothing. */

@@ -15,7 +15,7 @@
 #include "store/store.h"
 
 #define NOTE_MAX 1000
-#define RELOAD_WAIT_NS (30 * NS_PER_S)
+#define RELOAD_WAIT_NS (40 * NS_PER_S) /* longer than all that reload.c waits for */
 
 enum { FAILED = 1, BAD = 2 }; /* exit statuses of the commands */
 

@@ -410,8 +410,18 @@ feed_counters(struct feed *feed, json_t **out, char why[SINK_WHY_MAX])
 	return r;
 }
 
+static enum feed_step
+step_of(const json_t *answer)
+{
+	const char *step = json_string_value(json_object_get(answer, "step"));
+
+	if (step && strcmp(step, "check") == 0)
+		return FEED_CHECK;
+	return step && strcmp(step, "drop") == 0 ? FEED_DROP : FEED_TAKE;
+}
+
 int
-feed_reload(struct feed *feed, uint64_t seen, uint64_t *number, char why[SINK_WHY_MAX])
+feed_reload(struct feed *feed, uint64_t seen, struct feed_reload *out, char why[SINK_WHY_MAX])
 {
 	json_t *question = json_pack("{s:s}", "verb", "reload");
 	int r;
@@ -419,7 +429,9 @@ feed_reload(struct feed *feed, uint64_t seen, uint64_t *number, char why[SINK_WH
 	if (question && seen != FEED_NO_RELOAD)
 		json_object_set_new(question, "seen", json_integer((json_int_t)seen));
 	json_t *answer = answer_of(feed, question, FEED_WAIT_MAX_MS, &r, why);
-	*number = number_of(answer, "reload");
+	*out = (struct feed_reload){.number = number_of(answer, "reload"),
+		.step = step_of(answer),
+		.at_ns = number_of(answer, "at")};
 	json_decref(answer);
 	return r;
 }

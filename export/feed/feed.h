@@ -56,11 +56,20 @@ int feed_counters(struct feed *feed, json_t **out, char why[SINK_WHY_MAX]);
 
 #define FEED_NO_RELOAD UINT64_MAX
 
+/* A step of a reload (doc/export.md). */
+enum feed_step { FEED_CHECK, FEED_TAKE, FEED_DROP };
+
+struct feed_reload {
+	uint64_t number;
+	enum feed_step step;
+	uint64_t at_ns; /* monotonic: when it began; 0: there was none */
+};
+
 /*
- * The number of control's last reload, once it is another than seen, or after a while;
- * FEED_NO_RELOAD: at once. And what came of it here: "", it was done too; else a sentence.
+ * Control's last step, once its number is another than seen, or after a while; FEED_NO_RELOAD: at
+ * once. And what came of it here: "", it was done too; else a sentence.
  */
-int feed_reload(struct feed *feed, uint64_t seen, uint64_t *number, char why[SINK_WHY_MAX]);
+int feed_reload(struct feed *feed, uint64_t seen, struct feed_reload *out, char why[SINK_WHY_MAX]);
 int feed_reloaded(struct feed *feed, uint64_t number, const char *result, char why[SINK_WHY_MAX]);
 
 void feed_batch_free(struct feed_batch *batch);

@@ -467,6 +467,17 @@ pages_renew(struct pages *p, const char *cert_file, const char *key_file, char *
 	return 0;
 }
 
+int
+pages_try(const char *cert_file, const char *key_file, char *why, size_t why_len)
+{
+	struct tls_files tls;
+	int r = tls_files_read(&tls, cert_file, key_file, why, why_len);
+
+	if (r == 0)
+		tls_files_free(&tls);
+	return r;
+}
+
 void
 pages_counters(struct pages *p, struct pages_counters *out)
 {

@@ -83,6 +83,9 @@ int pages_claim(struct pages *pages, const char *path, const void *owner, const 
 int pages_renew(struct pages *pages, const char *cert_file, const char *key_file, char *why,
 	size_t why_len);
 
+/* Would they be taken? The same results. */
+int pages_try(const char *cert_file, const char *key_file, char *why, size_t why_len);
+
 void pages_counters(struct pages *pages, struct pages_counters *out);
 
 /* Changes at least each second as long as the thread turns. */

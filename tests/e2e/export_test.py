@@ -169,11 +169,13 @@ def reload_reaches_smtap_export_and_says_what_is_wrong_there():
         pid = r.pid("smtap-export")
         # What control cannot know: a file that an exporter names.
         bad = "{type: syslog, server: localhost, transport: tls, ca_file: /nonexistent}"
-        r.configure(f"  soc: {KEYS % listener.path}\n  log: {bad}\n")
+        # Nothing of that file is taken, by control neither.
+        more = "eve:\n  keep: 7\n"
+        r.configure(f"  soc: {KEYS % listener.path}\n  log: {bad}\n", more)
         done = reload(r)
         lines = done.stderr.splitlines()
         expect(done.returncode == 2 and len(lines) == 1, f"{done.returncode}: {done.stderr!r}")
-        expect("smtap-export is reloaded; that goes on as before: exporters.log" in lines[0], lines)
+        expect("reload: smtap-export: exporters.log (line" in lines[0], lines)
         expect("/nonexistent: No such file" in lines[0], lines)
         r.attack(1)
         await_all(r, listener)
@@ -183,9 +185,10 @@ def reload_reaches_smtap_export_and_says_what_is_wrong_there():
         expect(done.returncode == 2 and "unknown key 'bacth'" in done.stderr, done.stderr)
         other = Listener(f"{listener.path}.other")
         other.up()
-        r.configure(f"  soc: {KEYS % other.path}\n  new: {KEYS % listener.path}\n")
+        r.configure(f"  soc: {KEYS % other.path}\n  new: {KEYS % listener.path}\n", more)
         done = reload(r)
         expect(done.returncode == 0, done.stderr)
+        expect("1 setting changed" in done.stdout, f"{done.stdout}: was it taken before?")
         before = len(r.alerts())
         r.attack(1)
         # The cursor of the one that was there is where it was; the new one begins now.

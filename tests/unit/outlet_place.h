@@ -161,14 +161,14 @@ put_finding(struct place *p, uint64_t incident, uint64_t finding, const char *ho
 				      .line_len = strlen(line)});
 }
 
-static void
+static inline void
 put(struct place *p, uint64_t incident, const char *how)
 {
 	put_finding(p, incident, incident, how);
 }
 
 /* Until the outbox knows that they are in the store. */
-static void
+static inline void
 await_stored(struct place *p, uint64_t seq)
 {
 	while (outbox_look(p->outbox, UINT64_MAX, 0, NULL, NULL).stored < seq)
@@ -188,7 +188,7 @@ append(char *text, const struct feed_batch *batch)
 }
 
 /* Ask, and say that they were delivered, until there are so many. */
-static void
+static inline void
 take(struct place *p, unsigned max, unsigned n, char *text)
 {
 	char why[SINK_WHY_MAX] = "";

@@ -362,22 +362,27 @@ reload_is_told_to_who_waits_and_what_came_of_it_comes_back(void **state)
 {
 	struct place *p = *state;
 	char why[SINK_WHY_MAX], said[OUTLET_WHY_MAX];
-	uint64_t number, next;
+	struct feed_reload first, next;
 
-	assert_false(outlet_reload(p->outlet));
-	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &number, why), 0);
-	assert_true(outlet_reload(p->outlet));
+	assert_false(outlet_reload(p->outlet, OUTLET_CHECK));
+	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &first, why), 0);
+	assert_int_equal(first.step, FEED_CHECK);
+	assert_true(outlet_reload(p->outlet, OUTLET_TAKE));
 	assert_false(outlet_reloaded(p->outlet, said));
-	assert_int_equal(feed_reload(p->feed, number, &next, why), 0);
-	assert_int_equal(next, number + 1);
+	assert_int_equal(feed_reload(p->feed, first.number, &next, why), 0);
+	assert_int_equal(next.number, first.number + 1);
+	assert_int_equal(next.step, FEED_TAKE);
+	assert_true(first.at_ns > 0 && next.at_ns >= first.at_ns);
 	/* Of an earlier one: nothing of this one is known. */
-	assert_int_equal(feed_reloaded(p->feed, number, "old", why), 0);
+	assert_int_equal(feed_reloaded(p->feed, first.number, "old", why), 0);
 	assert_false(outlet_reloaded(p->outlet, said));
-	assert_int_equal(feed_reloaded(p->feed, next, "line 3: no", why), 0);
+	assert_int_equal(feed_reloaded(p->feed, next.number, "line 3: no", why), 0);
 	assert_true(outlet_reloaded(p->outlet, said));
 	assert_string_equal(said, "line 3: no");
-	assert_true(outlet_reload(p->outlet));
+	assert_true(outlet_reload(p->outlet, OUTLET_DROP));
 	assert_false(outlet_reloaded(p->outlet, said));
+	assert_int_equal(feed_reload(p->feed, next.number, &next, why), 0);
+	assert_int_equal(next.step, FEED_DROP);
 }
 
 static void *
@@ -385,7 +390,7 @@ reload_later(void *arg)
 {
 	struct place *p = arg;
 
-	outlet_reload(p->outlet);
+	outlet_reload(p->outlet, OUTLET_TAKE);
 	return NULL;
 }
 
@@ -394,14 +399,14 @@ question_for_a_reload_waits_for_one(void **state)
 {
 	struct place *p = *state;
 	char why[SINK_WHY_MAX];
-	uint64_t number, next;
+	struct feed_reload first, next;
 	pthread_t thread;
 
-	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &number, why), 0);
+	assert_int_equal(feed_reload(p->feed, FEED_NO_RELOAD, &first, why), 0);
 	assert_int_equal(pthread_create(&thread, NULL, reload_later, p), 0);
-	assert_int_equal(feed_reload(p->feed, number, &next, why), 0);
+	assert_int_equal(feed_reload(p->feed, first.number, &next, why), 0);
 	pthread_join(thread, NULL);
-	assert_int_equal(next, number + 1);
+	assert_int_equal(next.number, first.number + 1);
 }
 
 static void
