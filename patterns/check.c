@@ -34,7 +34,8 @@ static bool
 line_is_skipped(const struct pattern_database *database, const char *line)
 {
 	return strlen(line) < database->shortest_bytes ||
-	       !hsdb_bytes_has(&database->first, (uint8_t)line[0]);
+	       !hsdb_bytes_has(&database->first, (uint8_t)line[0]) ||
+	       !hsdb_head_admits(&database->head, (const uint8_t *)line, strlen(line));
 }
 
 static bool

@@ -109,6 +109,43 @@ pattern_context_starts(enum event_context context)
 	return context_starts[context];
 }
 
+/* Groups below are for patterns that need no byte: four letters that follow one another share one,
+   and X, with which most patterns of a header begin, has its own there. */
+#define GROUPS_WITHOUT 4u
+
+/* The group for patterns whose lines begin so and need this byte. */
+static unsigned
+group_find(struct hsdb_head *head, const struct hsdb_bytes *first, uint8_t needs)
+{
+	unsigned byte = 0, group = GROUPS_WITHOUT;
+
+	if (needs == 0) {
+		while (byte < 255 && !hsdb_bytes_has(first, (uint8_t)byte))
+			byte++;
+		return byte / 4 % GROUPS_WITHOUT;
+	}
+	for (; group < HSDB_GROUPS; group++) {
+		if (head->needs[group] == 0 || head->needs[group] == needs) {
+			head->needs[group] = needs;
+			return group;
+		}
+	}
+	return 0; /* no group is left: as if it needed none */
+}
+
+static void
+head_add(struct pattern_database *database, const char *expression, bool caseless)
+{
+	struct hsdb_bytes own[HSDB_HEAD_BYTES];
+
+	expression_head(expression, caseless, own);
+	unsigned group = group_find(&database->head, &own[0], expression_needs(expression));
+	for (unsigned i = 0; i < HSDB_HEAD_BYTES; i++)
+		for (unsigned byte = 0; byte < 256; byte++)
+			if (hsdb_bytes_has(&own[i], (uint8_t)byte))
+				database->head.groups[i][byte] |= (uint8_t)(1u << group);
+}
+
 /* Each expression by itself: its shortest match, and what it is advised against. */
 static int
 pattern_inspect(struct pattern_database *database, const struct pattern *pattern,
@@ -131,8 +168,9 @@ pattern_inspect(struct pattern_database *database, const struct pattern *pattern
 	}
 	if (shortest < database->shortest_bytes)
 		database->shortest_bytes = shortest;
-	expression_first_bytes(
-		pattern->expression, strchr(pattern->flags, 'i') != NULL, &database->first);
+	bool caseless = strchr(pattern->flags, 'i') != NULL;
+	expression_first_bytes(pattern->expression, caseless, &database->first);
+	head_add(database, pattern->expression, caseless);
 	if (!expression_is_slow(pattern->expression))
 		return 0;
 	char advice[512];
@@ -248,6 +286,7 @@ pattern_database_write(
 		.patterns = database->patterns,
 		.shortest_bytes = database->db ? database->shortest_bytes : 0,
 		.first = database->first,
+		.head = database->head,
 		.source = database->source,
 	};
 	char path[4096];

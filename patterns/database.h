@@ -14,6 +14,7 @@ struct pattern_database {
 	uint64_t source;
 	uint32_t shortest_bytes;
 	struct hsdb_bytes first;
+	struct hsdb_head head;
 };
 
 /* The bytes that lines of a context start with; NULL: any. */

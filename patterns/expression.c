@@ -175,3 +175,68 @@ expression_first_bytes(const char *expression, bool caseless, struct hsdb_bytes 
 	for (size_t i = 0; i < sizeof(own.bit) / sizeof(own.bit[0]); i++)
 		first->bit[i] |= own.bit[i];
 }
+
+void
+expression_head(const char *expression, bool caseless, struct hsdb_bytes head[HSDB_HEAD_BYTES])
+{
+	struct shape shape = expression_walk(expression);
+	const char *p = shape.certain && shape.anchored ? expression + 1 : NULL;
+
+	for (unsigned i = 0; i < HSDB_HEAD_BYTES; i++) {
+		memset(&head[i], 0, sizeof(head[i]));
+		const char *end = p ? first_of_element(p, caseless, &head[i]) : NULL;
+		/* A repeat may be of none at all; after one or more of it anything may come. */
+		if (!end || *end == '?' || *end == '*' || *end == '{')
+			memset(&head[i], 0xff, sizeof(head[i]));
+		p = end && !strchr("?*+{", *end) ? end : NULL;
+		if (end && !*end)
+			p = NULL;
+	}
+}
+
+/* What few lines have, the rarest first. */
+static const char rare[] = "{$=/";
+
+/* The element at p, outside of groups: its byte when that is plain, or 0; and where it ends. */
+static const char *
+element_byte(const char *p, uint8_t *byte)
+{
+	*byte = 0;
+	if (*p == '[')
+		return class_end(p);
+	if (*p == '\\') {
+		/* Of \c= and others like it the next character is a part. */
+		if (!ispunct((unsigned char)p[1]) && !(p[1] && strchr("tsSdDwWrn", p[1])))
+			return NULL;
+		*byte = ispunct((unsigned char)p[1]) ? (uint8_t)p[1] : 0;
+		return p + 2;
+	}
+	if (!strchr("{}$()", *p))
+		*byte = (uint8_t)*p;
+	return p + 1;
+}
+
+uint8_t
+expression_needs(const char *expression)
+{
+	struct shape shape = expression_walk(expression);
+	const char *best = NULL;
+	unsigned depth = 0;
+	uint8_t byte;
+
+	if (!shape.certain || !shape.anchored)
+		return 0;
+	for (const char *p = expression + 1, *end; *p; p = end) {
+		end = element_byte(p, &byte);
+		if (!end)
+			return 0;
+		depth += *p == '(';
+		depth -= *p == ')';
+		if (depth > 0 || byte == 0 || (*end && strchr("?*{", *end)))
+			continue;
+		const char *at = strchr(rare, byte);
+		if (at && (!best || at < best))
+			best = at;
+	}
+	return best ? (uint8_t)*best : 0;
+}

@@ -2,9 +2,9 @@
  * match: theory of operation.
  *
  * A set holds, for each context, one Hyperscan database in block mode (or none)
- * and two facts that the compiler worked out: the length of the shortest line
- * that can match, and which bytes such a line can start with. Most lines of a
- * session (250, 334, MAIL, RCPT) are passed over by these two alone.
+ * and what the compiler worked out: the length of the shortest line
+ * that can match, and how such a line can begin (contract/hsdb.h). Most lines of a
+ * session (250, 334, MAIL, RCPT) and of a message's header are passed over by these alone.
  *
  * What always holds: a set does not change after it was loaded, so workers
  * share it without locks, and a new one can take its place between two lines:
@@ -45,9 +45,10 @@
 #define KNOWN_LINES 64u           /* a power of two */
 #define KNOWN_BYTES_MAX 84u
 
-/* One context: 56 bytes, read for every line. */
+/* One context: 64 bytes, read for every line. */
 struct match_context {
-	hs_database_t *db; /* owned by the set; NULL: no patterns */
+	hs_database_t *db;            /* owned by the set; NULL: no patterns */
+	const struct hsdb_head *head; /* the set's */
 	struct hsdb_bytes first;
 	uint32_t shortest_bytes;
 	uint64_t source;
@@ -55,6 +56,7 @@ struct match_context {
 
 struct match_set {
 	struct match_context contexts[CONTEXT_COUNT];
+	struct hsdb_head heads[CONTEXT_COUNT];
 	hs_scratch_t *scratch; /* large enough for each database; never scanned with */
 };
 
@@ -145,8 +147,9 @@ deserialize_error(hs_error_t error)
 
 /* NULL, or what is wrong with the file's bytes. */
 static const char *
-context_fill(struct match_context *context, const struct file_bytes *file, enum event_context id)
+context_fill(struct match_set *set, const struct file_bytes *file, enum event_context id)
 {
+	struct match_context *context = &set->contexts[id];
 	struct hsdb_header header;
 	const char *problem = hsdb_open(file->data, file->len, id, &header);
 
@@ -155,6 +158,8 @@ context_fill(struct match_context *context, const struct file_bytes *file, enum 
 	context->shortest_bytes = header.shortest_bytes ? header.shortest_bytes : 1;
 	context->first = header.first;
 	context->source = header.source;
+	set->heads[id] = header.head;
+	context->head = &set->heads[id];
 	if (header.patterns == 0)
 		return NULL;
 	hs_error_t error = hs_deserialize_database((const char *)file->data + sizeof(header),
@@ -180,7 +185,7 @@ context_load(
 		free(file.data);
 		return rc;
 	}
-	const char *problem = context_fill(&set->contexts[id], &file, id);
+	const char *problem = context_fill(set, &file, id);
 	free(file.data);
 	if (problem) {
 		snprintf(why, why_len, "%s: %s; " HSDB_REMEDY, path, problem);
@@ -323,6 +328,8 @@ scan(struct match_view *view, enum event_context context, const uint8_t *line, s
 	const struct match_context *c = &view->contexts[context];
 
 	hits->count = 0;
+	if (!hsdb_head_admits(c->head, line, len))
+		return;
 	if (len > MATCH_LINE_BYTES_MAX)
 		len = MATCH_LINE_BYTES_MAX;
 	/* It can fail only on misuse (a scratch in use); then nothing was found. */

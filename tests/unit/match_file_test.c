@@ -42,22 +42,22 @@ damaged_file_is_refused_with_the_remedy(void **state)
 
 	file_put(dir, CONTEXT_REPLY, bytes, 0);
 	load_fails(dir, "the file is empty");
-	file_put(dir, CONTEXT_REPLY, bytes, 79);
+	file_put(dir, CONTEXT_REPLY, bytes, sizeof(struct hsdb_header) - 1);
 	load_fails(dir, "not a pattern database, or cut short");
 	file_put(dir, CONTEXT_REPLY, bytes, len - 1);
 	load_fails(dir, "cut short");
 	bytes[len] = 'x';
 	file_put(dir, CONTEXT_REPLY, bytes, len + 1);
 	load_fails(dir, "bytes follow its end");
-	memset(bad, 'x', 200);
-	file_put(dir, CONTEXT_REPLY, bad, 200);
+	memset(bad, 'x', sizeof(struct hsdb_header) + 1);
+	file_put(dir, CONTEXT_REPLY, bad, sizeof(struct hsdb_header) + 1);
 	load_fails(dir, "not a pattern database");
 	size_t other = file_get(f->dir, CONTEXT_COMMAND, bad);
 	file_put(dir, CONTEXT_REPLY, bad, other);
 	load_fails(dir, "made for another context: the file was renamed");
 
-	/* Any one byte of the header, and some of the payload. */
-	for (size_t at = 0; at < len; at += at < 80 ? 1 : len / 16) {
+	/* One byte of the header, and some of the payload. */
+	for (size_t at = 0; at < len; at += at < sizeof(struct hsdb_header) ? 7 : len / 16) {
 		memcpy(bad, bytes, len);
 		bad[at] ^= 0x10;
 		file_put(dir, CONTEXT_REPLY, bad, len);

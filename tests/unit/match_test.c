@@ -229,6 +229,12 @@ most_lines_of_a_session_never_reach_hyperscan(void **state)
 	len = file_get(f->dir, CONTEXT_HEADER, bytes);
 	assert_null(hsdb_open(bytes, len, CONTEXT_HEADER, &header));
 	assert_false(hsdb_bytes_has(&header.first, 'B'));
+	static const char *const others[] = {"Received: from a (b [192.0.2.1]) by c with ESMTP; x",
+		"To: bob@corp.example", "Message-ID: <1@example>", "MIME-Version: 1.0",
+		"Date: Mon, 1 Jan 2024 00:00:00 +0000", "Content-Transfer-Encoding: base64"};
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		assert_false(hsdb_head_admits(
+			&header.head, (const uint8_t *)others[i], strlen(others[i])));
 	free(bytes);
 }
 

@@ -386,6 +386,53 @@ first_bytes_are_known_only_when_certain(void **state)
 }
 
 static void
+heads_and_needed_bytes_are_known_only_when_certain(void **state)
+{
+	/* What each place may have ("." any), and the byte that must be somewhere. */
+	static const struct {
+		const char *expression;
+		const char *places[HSDB_HEAD_BYTES];
+		char needs;
+	} cases[] = {
+		{"^abcde", {"a", "b", "c", "d"}, 0},
+		{"^a[bc]d?e", {"a", "bc", ".", "."}, 0},
+		{"^a+bc", {"a", ".", ".", "."}, 0},
+		{"^a(?:b|c=)d=", {"a", ".", ".", "."}, '='},
+		{"^ab", {"a", "b", ".", "."}, 0},
+		{"^ab$", {"a", "b", ".", "."}, 0},
+		{"^ab*=?", {"a", ".", ".", "."}, 0},
+		{"^a\\{b", {"a", "{", "b", "."}, '{'},
+		{"^a\\{?b/", {"a", ".", ".", "."}, '/'},
+		{"^a{2}=", {".", ".", ".", "."}, '='},
+		{"^a[=]b", {"a", "=", "b", "."}, 0},
+		{"^a(?:=)b", {"a", ".", ".", "."}, 0},
+		{"^a\\x3d;b", {"a", ".", ".", "."}, 0},
+		{"^a\\c=b", {"a", ".", ".", "."}, 0},
+		{"^a\\s=", {"a", ".", ".", "."}, '='},
+		{"^a=|b", {".", ".", ".", "."}, 0},
+		{"a=b", {".", ".", ".", "."}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct hsdb_bytes head[HSDB_HEAD_BYTES];
+		expression_head(cases[i].expression, false, head);
+		for (size_t at = 0; at < HSDB_HEAD_BYTES; at++) {
+			const char *place = cases[i].places[at];
+			for (unsigned byte = 1; byte < 256; byte++) {
+				bool want = strcmp(place, ".") == 0 || strchr(place, (int)byte);
+				if (hsdb_bytes_has(&head[at], (uint8_t)byte) != want)
+					fail_msg("%s: place %zu, byte %u", cases[i].expression, at,
+						byte);
+			}
+		}
+		if (expression_needs(cases[i].expression) != (uint8_t)cases[i].needs)
+			fail_msg("%s needs %d", cases[i].expression,
+				expression_needs(cases[i].expression));
+	}
+}
+
+static void
 names_of_roles(void **state)
 {
 	(void)state;
@@ -407,6 +454,7 @@ main(void)
 		cmocka_unit_test(slow_expression_is_advised_against_and_refused_when_strict),
 		cmocka_unit_test(slow_is_an_unbounded_dot_that_no_start_guards),
 		cmocka_unit_test(first_bytes_are_known_only_when_certain),
+		cmocka_unit_test(heads_and_needed_bytes_are_known_only_when_certain),
 		cmocka_unit_test(names_of_roles),
 	};
 
