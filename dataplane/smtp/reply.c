@@ -438,6 +438,26 @@ smtp_reply_end(struct run *r)
 	done_cut(r);
 }
 
+/* A line, not its last, of a reply to EHLO under way. */
+static inline bool
+capability_goes_on(const struct state *s, const struct line *line)
+{
+	static const uint8_t start[4] = "250-";
+
+	return s->reply_code == 250 && !(s->flags & S_BANNER) && line->len >= sizeof(start) &&
+	       load_le32(line->data) == load_le32(start);
+}
+
+static inline void
+capability_line(struct run *r, const struct line *line)
+{
+	struct span text = {line->data + 4, line->len - 4};
+
+	if (r->s->reply_enhanced == 0)
+		r->s->reply_enhanced = enhanced_of(text) & 0xffffff;
+	capability(r, text);
+}
+
 /* Whole lines of replies, one after the other: what nearly all segments of a server are. */
 static size_t
 plain_lines(struct run *r, const uint8_t *data, size_t len)
@@ -451,7 +471,10 @@ plain_lines(struct run *r, const uint8_t *data, size_t len)
 		size_t used = smtp_line_find(data + at, len - at, &line);
 		if (used == 0 || line.cut)
 			break;
-		reply_line(r, &line);
+		if (capability_goes_on(s, &line))
+			capability_line(r, &line);
+		else
+			reply_line(r, &line);
 		at += used;
 	}
 	return at;
