@@ -14,7 +14,8 @@
  *
  * What an attacker would try: whoever may open the socket can read alerts and can say that they
  * were delivered, so that an exporter leaves them out, or that a reload is wrong, which
- * is then not done, and shown to whoever asked for it; nothing else of ours changes by it, and the store keeps them.
+ * is then not done, and shown to whoever asked for it; nothing else of ours changes by it, and the
+ * store keeps them.
  */
 #include "control/outlet/outlet.h"
 
