@@ -23,8 +23,7 @@ static const char replay_help[] =
 	"no huge pages, no network. Several captures are one timeline, in the order given. The\n"
 	"same captures give the same events, whatever N.\n"
 	"\n"
-	"  CAPTURE                pcap or pcapng; Ethernet, raw IP, Linux cooked or null; - is\n"
-	"                         standard input\n"
+	"  CAPTURE                pcap or pcapng of most link types; - is standard input\n"
 	"  -c, --config FILE      settings (" COMMAND_CONFIG_FILE ", if there is one)\n"
 	"  -o, --output DIR       where to write (./smtap-out)\n" LAUNCH_HELP_EVENTS
 	"      --report           make DIR/report.html too, see smtap report\n"

@@ -131,6 +131,9 @@ enum decode_layer decode_mpls(struct decode_cursor *c);
 enum decode_layer decode_pppoe(struct decode_cursor *c);
 enum decode_layer decode_ppp(struct decode_cursor *c);
 
+/* link_more.c: the rarer outermost headers. */
+enum decode_layer decode_link_more(struct decode_cursor *c, enum decode_link link);
+
 /* ipv6.c: what follows an IP header, extension headers first. */
 enum decode_layer decode_ipv6(struct decode_cursor *c);
 enum decode_layer decode_extensions(struct decode_cursor *c, uint8_t next);

@@ -66,6 +66,14 @@ link_header_bytes(enum decode_link link)
 		return NULL_BYTES;
 	case DECODE_LINK_ETHERNET:
 	case DECODE_LINK_IP:
+	case DECODE_LINK_PPP:
+	case DECODE_LINK_HDLC:
+	case DECODE_LINK_PPPOE:
+	case DECODE_LINK_WIFI:
+	case DECODE_LINK_RADIOTAP:
+	case DECODE_LINK_ENC:
+	case DECODE_LINK_PFLOG:
+	case DECODE_LINK_NFLOG:
 	case DECODE_LINK_COUNT:
 		break;
 	}
@@ -92,6 +100,15 @@ decode_link_header(struct decode_cursor *c, enum decode_link link)
 		return layer_of_sll_protocol(load_be16(header));
 	case DECODE_LINK_NULL:
 		return layer_of_family(header);
+	case DECODE_LINK_PPP:
+	case DECODE_LINK_HDLC:
+	case DECODE_LINK_PPPOE:
+	case DECODE_LINK_WIFI:
+	case DECODE_LINK_RADIOTAP:
+	case DECODE_LINK_ENC:
+	case DECODE_LINK_PFLOG:
+	case DECODE_LINK_NFLOG:
+		return decode_link_more(c, link);
 	case DECODE_LINK_COUNT:
 		break;
 	}

@@ -30,6 +30,15 @@ static const struct capture_link capture_links[] = {
 	{DLT_LINUX_SLL2, DECODE_LINK_SLL2},
 	{DLT_NULL, DECODE_LINK_NULL},
 	{DLT_LOOP, DECODE_LINK_NULL},
+	{DLT_PPP, DECODE_LINK_PPP},
+	{DLT_PPP_SERIAL, DECODE_LINK_PPP},
+	{DLT_C_HDLC, DECODE_LINK_HDLC},
+	{DLT_PPP_ETHER, DECODE_LINK_PPPOE},
+	{DLT_IEEE802_11, DECODE_LINK_WIFI},
+	{DLT_IEEE802_11_RADIO, DECODE_LINK_RADIOTAP},
+	{DLT_ENC, DECODE_LINK_ENC},
+	{DLT_PFLOG, DECODE_LINK_PFLOG},
+	{DLT_NFLOG, DECODE_LINK_NFLOG},
 };
 
 static const char *const capture_link_names[] = {
@@ -38,6 +47,14 @@ static const char *const capture_link_names[] = {
 	[DECODE_LINK_SLL] = "linux-cooked",
 	[DECODE_LINK_SLL2] = "linux-cooked-v2",
 	[DECODE_LINK_NULL] = "null",
+	[DECODE_LINK_PPP] = "ppp",
+	[DECODE_LINK_HDLC] = "cisco-hdlc",
+	[DECODE_LINK_PPPOE] = "pppoe",
+	[DECODE_LINK_WIFI] = "802.11",
+	[DECODE_LINK_RADIOTAP] = "802.11-radiotap",
+	[DECODE_LINK_ENC] = "enc",
+	[DECODE_LINK_PFLOG] = "pflog",
+	[DECODE_LINK_NFLOG] = "nflog",
 };
 
 _Static_assert(sizeof(capture_link_names) / sizeof(capture_link_names[0]) == DECODE_LINK_COUNT,
@@ -68,8 +85,8 @@ capture_find_link(struct capture *c, char *why)
 		}
 	}
 	snprintf(why, CAPTURE_WHY_BYTES,
-		"link type %d (%s) is not supported; Ethernet, raw IP, Linux cooked and null are",
-		dlt, name ? name : "unknown");
+		"link type %d (%s) is not supported; smtap-replay(1) says which are", dlt,
+		name ? name : "unknown");
 	return -EINVAL;
 }
 

@@ -6,6 +6,8 @@ turns them into the bytes of a capture.
 import struct
 
 ETHERNET, RAW, NULL, SLL, LOOP, IPV4, IPV6, SLL2 = 1, 101, 0, 113, 108, 228, 229, 276
+PPP, PPP_SERIAL, PPPOE, HDLC, WIFI, RADIOTAP = 9, 50, 51, 104, 105, 127
+ENC, PFLOG, NFLOG = 109, 117, 239
 
 
 def ethertype(frame):
@@ -43,6 +45,43 @@ def as_loop(frame):
     return struct.pack(">I", 2 if ethertype(frame) == 0x0800 else 24) + frame[14:]
 
 
+def as_ppp(frame):
+    return b"\xff\x03" + (b"\0\x21" if ethertype(frame) == 0x0800 else b"\0\x57") + frame[14:]
+
+
+def as_pppoe(frame):
+    return struct.pack(">BBHH", 0x11, 0, 7, len(frame) - 12) + as_ppp(frame)[2:]
+
+
+def as_hdlc(frame):
+    return b"\x0f\0" + frame[12:]
+
+
+def as_wifi(frame):
+    # data, to the access point; duration, three addresses, sequence; SNAP
+    return b"\x08\x01\0\0" + bytes(20) + b"\xaa\xaa\x03\0\0\0" + frame[12:]
+
+
+def as_wifi_qos(frame):
+    # of an Atheros: a time, flags that say that the header is padded; then a header of 26 bytes
+    radio = struct.pack("<BBHI8xB7x", 0, 0, 24, 3, 0x20)
+    return radio + b"\x88\x01" + bytes(26) + b"\xaa\xaa\x03\0\0\0" + frame[12:]
+
+
+def as_enc(frame):
+    return struct.pack("<III", family(frame), 0, 0) + frame[14:]
+
+
+def as_pflog(frame):
+    return bytes([61, family(frame)]) + bytes(62) + frame[14:]
+
+
+def as_nflog(frame):
+    # family, version, resource; a prefix of five bytes with its end; the packet
+    fields = struct.pack("<HH5s3x", 9, 10, b"mail") + struct.pack("<HH", 4 + len(frame) - 14, 9)
+    return bytes([family(frame), 0, 0, 0]) + fields + frame[14:]
+
+
 def pcap(frames, link, turn=as_ethernet, nano=True, big_endian=False):
     order = ">" if big_endian else "<"
     magic = 0xA1B23C4D if nano else 0xA1B2C3D4
@@ -50,7 +89,9 @@ def pcap(frames, link, turn=as_ethernet, nano=True, big_endian=False):
     for ns, frame in frames:
         data = turn(frame)
         fraction = ns % 10**9 if nano else ns % 10**9 // 1000
-        out.append(struct.pack(order + "IIII", ns // 10**9, fraction, len(data), len(data)) + data)
+        out.append(
+            struct.pack(order + "IIII", ns // 10**9, fraction, len(data), len(data)) + data
+        )
     return b"".join(out)
 
 
@@ -86,4 +127,13 @@ FORMATS = {
     "sll2": lambda f: pcap(f, SLL2, as_sll2),
     "null": lambda f: pcap(f, NULL, as_null),
     "loop": lambda f: pcap(f, LOOP, as_loop),
+    "ppp": lambda f: pcap(f, PPP, as_ppp),
+    "ppp-serial": lambda f: pcap(f, PPP_SERIAL, as_hdlc),
+    "hdlc": lambda f: pcap(f, HDLC, as_hdlc),
+    "pppoe": lambda f: pcap(f, PPPOE, as_pppoe),
+    "802.11": lambda f: pcap(f, WIFI, as_wifi),
+    "802.11-radiotap": lambda f: pcap(f, RADIOTAP, as_wifi_qos),
+    "enc": lambda f: pcap(f, ENC, as_enc),
+    "pflog": lambda f: pcap(f, PFLOG, as_pflog),
+    "nflog": lambda f: pcap(f, NFLOG, as_nflog),
 }
