@@ -59,7 +59,7 @@ bad_capture("an_empty_file_is_no_capture", b"", "empty")
 bad_capture("a_text_file_is_no_capture", b"From: nobody\nTo: nobody\n\nhello there, text\n",
             "not a pcap")
 bad_capture("a_cut_header_is_no_capture", pcap([], 1)[:11], "not a pcap")
-bad_capture("a_link_type_that_is_not_supported_is_named", pcap([], 105), "105", "IEEE802_11")
+bad_capture("a_link_type_that_is_not_supported_is_named", pcap([], 189), "189", "USB_LINUX")
 bad_option("an_unknown_option_is_named", ["--colour"], "--colour")
 bad_option("an_unknown_short_option_is_named", ["-Z"], "-Z")
 bad_option("a_port_out_of_range_is_refused", ["--ports", "25,70000"], "70000")
