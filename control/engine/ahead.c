@@ -52,6 +52,7 @@ fill(struct engine *engine, const struct event *event, struct ahead_event *out)
 		out->keys.of[SUBJECT_ACCOUNT] =
 			aggr_name_key(&engine->aggr, known->name, known->name_len, NULL);
 	known->name_hash = track_key(out->keys.of[SUBJECT_ACCOUNT]);
+	known->place = NULL;
 	out->places = 0;
 }
 
@@ -67,6 +68,7 @@ fill_places(struct ahead_event *of)
 			of->place[of->places++] = track_place(
 				at->detector, at->type, track_key(of->keys.of[at->whom]));
 	}
+	of->known.place = of->places > 0 ? &of->place[0] : NULL;
 }
 
 static inline void

@@ -19,12 +19,12 @@ static void
 ask_subject(const struct engine *engine, enum subject_type type, const struct aggr_keys *keys)
 {
 	const struct aggr_class *class = &engine->aggr.class[type];
-	uint32_t index = table_find_guessed(&class->table, keys->of[type], keys->guess_of[type]);
 	const struct aggr_subject *s;
 
-	if (index == TABLE_NONE)
+	/* Whoever else stands there by now is asked about in vain. */
+	if (keys->guess_of[type] == TABLE_NONE)
 		return;
-	s = &class->subjects[index];
+	s = &class->subjects[keys->guess_of[type]];
 	if (!aggr_has_finding(s))
 		return;
 	for (unsigned d = 0; d < AGGR_REFS; d++)

@@ -94,29 +94,43 @@ learn_rcpt(struct track *t, const struct event *event)
 	learn(t, ROLE_DOMAIN, &note, event);
 }
 
-void
-track_role_learn(struct track *t, const struct event *event)
+static void
+learn_session(struct track *t, const struct event *event)
 {
 	const struct event_flow *flow = &event->head.flow;
 	struct track_note note = {.type = SUBJECT_SERVER, .addr = flow->server};
 	struct addr prefix = track_prefix(&flow->client);
 
+	if (event->session.replies == 0)
+		return;
+	if (!track_role_ours(t, &flow->client))
+		note.thing[0] = track_hash_addr(t, &prefix);
+	learn(t, ROLE_SERVER_SEEN, &note, event);
+}
+
+static void
+learn_login(struct track *t, const struct event *event)
+{
+	const struct event_flow *flow = &event->head.flow;
+	struct track_note note = {.type = SUBJECT_PREFIX};
+
+	if (t->site.net_count > 0 || track_role_neighbours(&flow->client, &flow->server))
+		return;
+	note.addr = track_prefix(&flow->server);
+	learn(t, ROLE_HOME, &note, event);
+}
+
+void
+track_role_learn(struct track *t, const struct event *event)
+{
 	if (t->start_ns == 0)
 		t->start_ns = event->head.clock_ns;
 	if (event->head.type == EVENT_RCPT)
 		learn_rcpt(t, event);
-	if (event->head.type == EVENT_SESSION && event->session.replies > 0) {
-		if (!track_role_ours(t, &flow->client))
-			note.thing[0] = track_hash_addr(t, &prefix);
-		learn(t, ROLE_SERVER_SEEN, &note, event);
-	}
-	if (t->site.net_count == 0 && event->head.type == EVENT_AUTH &&
-		event->auth.outcome == OUTCOME_SUCCESS &&
-		!track_role_neighbours(&flow->client, &flow->server)) {
-		note.type = SUBJECT_PREFIX;
-		note.addr = track_prefix(&flow->server);
-		learn(t, ROLE_HOME, &note, event);
-	}
+	else if (event->head.type == EVENT_SESSION)
+		learn_session(t, event);
+	else if (event->head.type == EVENT_AUTH && event->auth.outcome == OUTCOME_SUCCESS)
+		learn_login(t, event);
 }
 
 bool

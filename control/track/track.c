@@ -248,13 +248,11 @@ void
 track_soon(const struct track *t, const struct track_place *place)
 {
 	bool account = place->type == SUBJECT_ACCOUNT;
-	const struct table *table = account ? &t->account_table : &t->table;
-	uint32_t index = table_find_guessed(table, place->hash, place->guess);
 	const struct track_subject *s;
 
-	if (index == TABLE_NONE)
+	if (place->guess == TABLE_NONE)
 		return;
-	s = &t->subjects[index + (account ? t->config->aggr_trackers : 0)];
+	s = &t->subjects[place->guess + (account ? t->config->aggr_trackers : 0)];
 	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
 		seen_prefetch(&s->seen[kind], &t->seen);
 }
@@ -309,13 +307,33 @@ make_room(struct track *t)
 	}
 }
 
+/* As table_find. */
+static uint32_t
+find(struct track *t, const struct table *table, uint64_t hash, unsigned type)
+{
+	const struct track_place *place = t->known != NULL ? t->known->place : NULL;
+	uint32_t *server_at;
+	uint32_t index;
+
+	if (type != SUBJECT_SERVER)
+		return table_find_guessed(table, hash,
+			place != NULL && place->hash == hash ? place->guess : TABLE_NONE);
+	server_at = &t->server_at[hash >> (64 - TRACK_SERVER_BITS)];
+	if (table_is_at(table, hash, *server_at))
+		return *server_at;
+	index = table_find(table, hash);
+	if (index != TABLE_NONE)
+		*server_at = index;
+	return index;
+}
+
 struct track_subject *
 track_get(struct track *t, unsigned detector, const struct track_note *note, bool make)
 {
 	uint64_t hash = subject_hash(t, detector, note);
 	uint32_t first;
 	struct table *table = table_of(t, note->type, &first);
-	uint32_t index = table_find(table, hash);
+	uint32_t index = find(t, table, hash, note->type);
 	struct track_subject *s;
 	bool evicted;
 

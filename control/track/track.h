@@ -87,6 +87,13 @@ enum role { ROLE_SERVER_SEEN = 200, ROLE_HOME, ROLE_DOMAIN };
 
 #define TRACK_KNOWN_ADDRS 3 /* client, its prefix, server */
 
+/* What a tracker is found by, and where it probably stands, or TABLE_NONE. */
+struct track_place {
+	uint64_t hash;
+	uint32_t guess;
+	uint8_t type; /* enum subject_type */
+};
+
 /* Hashes of the event in hand that need not be computed again. */
 struct track_known {
 	struct addr addr[TRACK_KNOWN_ADDRS];
@@ -94,7 +101,10 @@ struct track_known {
 	const char *name; /* the account's, in the event; or NULL */
 	uint64_t name_hash;
 	uint8_t name_len;
+	const struct track_place *place; /* borrowed: a tracker that it will ask for; or NULL */
 };
+
+#define TRACK_SERVER_BITS 8
 
 /* What an event adds to one tracker. */
 struct track_note {
@@ -148,6 +158,8 @@ struct track {
 	struct taken taken;
 	struct track_refusal refusal;
 	struct habits habits;
+	/* Where servers' trackers stood last: each event asks for several. Only saves a search. */
+	uint32_t server_at[1u << TRACK_SERVER_BITS];
 	uint64_t clock_ns; /* never runs back */
 	uint64_t time_ns;  /* the clock that these two are of: */
 	struct window_time time;
@@ -190,13 +202,6 @@ uint64_t track_hash_name(const struct track *t, const char *name, size_t len);
 
 /* The /24 or /64 of an address, as an address with the rest zero. */
 struct addr track_prefix(const struct addr *addr);
-
-/* What a tracker is found by, and where it probably stands, or TABLE_NONE. */
-struct track_place {
-	uint64_t hash;
-	uint32_t guess;
-	uint8_t type; /* enum subject_type */
-};
 
 /* Of the detector's or role's tracker of who has this hash. */
 struct track_place track_place(unsigned detector, enum subject_type type, uint64_t hash);
