@@ -35,6 +35,7 @@ read_auth(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 		.good = v->success,
 		.bad = bad,
 		.undo = tracked_undo(v->forgiven)};
+	out[0].unsummed = 1u << 0;
 	if (bad)
 		out[0].thing[0] = track_hash_addr(in->track, &e->head.flow.client);
 	if (v->success && v->forgiven > 0)

@@ -22,6 +22,7 @@ add(const struct tracked_input *in, struct track_note *out, enum finding_kind ki
 
 	*out = (struct track_note){
 		.type = SUBJECT_SERVER, .addr = flow->server, .kind = (uint8_t)kind, .bad = true};
+	out->unsummed = 1u << 0;
 	out->thing[0] = track_hash_addr(in->track, &flow->client);
 	return 1;
 }

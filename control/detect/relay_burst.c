@@ -137,6 +137,7 @@ read_event(const struct tracked_input *in, struct track_note out[TRACKED_NOTES])
 	out[0].wary = is_outside(in) ||
 		      habit_today(&in->track->habits, failures_of(in, out[0].name, out[0].name_len),
 			      e->head.clock_ns) > 0;
+	out[0].unsummed = 1u << 1;
 	out[0].thing[0] = track_hash_name(in->track, e->text, e->rcpt.rcpt_len);
 	out[0].thing[1] = track_hash_name(in->track, domain, len);
 	return 1;

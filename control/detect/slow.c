@@ -105,6 +105,7 @@ read_server(const struct tracked_input *in, struct track_note *out)
 		.good = v->success,
 		.bad = bad,
 		.undo = tracked_undo(v->forgiven + (v->success && v->forgiven > 0))};
+	out->unsummed = 1u << 0;
 	if (bad) {
 		out->thing[0] = account_thing(in);
 		out->thing[1] = track_hash_addr(in->track, &in->event->head.flow.client);

@@ -58,6 +58,7 @@ learn(struct track *t, enum role role, struct track_note *note, const struct eve
 	struct track_subject *s;
 
 	note->good = true;
+	note->unsummed = 1u << 0; /* what was seen lately is enough */
 	s = track_add(t, role, note, event);
 	/* What is ours must outlive a flood; the rest gives way to attackers, not to the idle. */
 	if (s != NULL)

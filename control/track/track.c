@@ -206,10 +206,15 @@ tracker_hash(uint64_t id, unsigned detector, unsigned type, unsigned kind)
 static uint64_t
 subject_hash(const struct track *t, unsigned detector, const struct track_note *note)
 {
+	const struct track_known *known = t->known;
+	/* Mostly it is the event's own of its type. */
+	unsigned at = note->type == SUBJECT_SERVER ? 2 : note->type == SUBJECT_PREFIX;
 	uint64_t id;
 
 	if (note->type == SUBJECT_ACCOUNT)
 		id = track_hash_name(t, note->name, note->name_len);
+	else if (known != NULL && memcmp(&note->addr, &known->addr[at], sizeof(note->addr)) == 0)
+		id = known->hash[at];
 	else
 		id = track_hash_addr(t, &note->addr);
 	return tracker_hash(id, detector, note->type, note->kind);
@@ -425,11 +430,22 @@ run_add(struct track *t, struct track_subject *s, const struct track_note *note,
 	run->last_clock_ns = clock_ns;
 }
 
+/* In the windows; before_s: as seen_add says. */
 static void
-count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t thing)
+sum_thing(struct track *t, struct track_subject *s, unsigned field, uint32_t before_s)
 {
 	const struct window_at w = subject_window(t, s);
-	unsigned field = kind == 0 ? TRACK_NEW : TRACK_OTHER;
+
+	if (before_s == 0)
+		window_add(&w, field);
+	else
+		window_move(&w, before_s, field);
+}
+
+static void
+count_thing(struct track *t, struct track_subject *s, unsigned kind, const struct track_note *note)
+{
+	uint64_t thing = note->thing[kind];
 	uint32_t hash = (uint32_t)(thing >> 32);
 	uint32_t before_s;
 
@@ -440,11 +456,8 @@ count_thing(struct track *t, struct track_subject *s, unsigned kind, uint64_t th
 	before_s = seen_add(&s->seen[kind], &t->seen, hash, t->now_s);
 	if (before_s == 0 || before_s < s->run.first_clock_ns / NS_PER_S)
 		s->run.things[kind]++;
-	if (before_s == 0) {
-		window_add(&w, field);
-		return;
-	}
-	window_move(&w, before_s, field);
+	if (!(note->unsummed >> kind & 1))
+		sum_thing(t, s, kind == 0 ? TRACK_NEW : TRACK_OTHER, before_s);
 }
 
 static void
@@ -474,6 +487,7 @@ set_clock(struct track *t, uint64_t clock_ns)
 	t->time_ns = t->clock_ns;
 	t->time = window_time(t->clock_ns);
 	t->now_s = (uint32_t)(t->clock_ns / NS_PER_S);
+	t->bin = usual_bin(t->clock_ns);
 }
 
 struct track_subject *
@@ -493,7 +507,7 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 		s->early = t->clock_ns - t->start_ns < EARLY_NS || t->start_ns == 0;
 	s->early &= !note->wary;
 	if (note->per == 0)
-		usual_advance(&s->usual, t->clock_ns, s->finding == 0);
+		usual_advance(&s->usual, t->bin, s->finding == 0);
 	if (note->leak > 0)
 		leak(s, note->leak, t->now_s);
 	s->level_clock_s = t->now_s;
@@ -518,7 +532,7 @@ track_add(struct track *t, unsigned detector, const struct track_note *note,
 		cusum_add(s, t->clock_ns, note->per);
 	for (unsigned kind = 0; kind < TRACK_THINGS; kind++)
 		if (note->thing[kind] != 0)
-			count_thing(t, s, kind, note->thing[kind]);
+			count_thing(t, s, kind, note);
 	return s;
 }
 

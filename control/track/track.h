@@ -120,6 +120,7 @@ struct track_note {
 	bool wary;                     /* that it was early is no excuse */
 	uint8_t times;                 /* 0 counts as 1 */
 	uint8_t undo;                  /* bad things of just before that were none after all */
+	uint8_t unsummed;              /* bits 1 << thing: nobody asks for the windows' sum */
 	uint64_t thing[TRACK_THINGS];  /* track_hash; 0: none */
 	float leak;                    /* of the level, per hour */
 	uint32_t level_max;            /* the level is no more than that; 0: no bound */
@@ -164,6 +165,7 @@ struct track {
 	uint64_t time_ns;  /* the clock that these two are of: */
 	struct window_time time;
 	uint32_t now_s;
+	uint32_t bin;
 	uint64_t start_ns;  /* the clock of the first event; 0: none yet */
 	uint64_t untracked; /* notes that found no room */
 };

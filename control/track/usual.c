@@ -33,9 +33,8 @@ learn(struct track_usual *u, float count)
 }
 
 void
-usual_advance(struct track_usual *u, uint64_t clock_ns, bool teach)
+usual_advance_to(struct track_usual *u, uint32_t bin, bool teach)
 {
-	uint32_t bin = (uint32_t)(clock_ns / TRACK_BIN_NS);
 	uint32_t empty;
 
 	if (u->bin == 0)

@@ -25,8 +25,21 @@ struct track_usual {
 
 #define USUAL_DAY UINT16_MAX /* more than a day ago */
 
-/* Bins of ten minutes: whatever ended before clock_ns is learned, if teach says so. */
-void usual_advance(struct track_usual *u, uint64_t clock_ns, bool teach);
+static inline uint32_t
+usual_bin(uint64_t clock_ns)
+{
+	return (uint32_t)(clock_ns / TRACK_BIN_NS);
+}
+
+/* Bins of ten minutes: whatever ended before this one is learned, if teach says so. */
+void usual_advance_to(struct track_usual *u, uint32_t bin, bool teach);
+
+static inline void
+usual_advance(struct track_usual *u, uint32_t bin, bool teach)
+{
+	if (u->bin != bin)
+		usual_advance_to(u, bin, teach);
+}
 
 /* One more attempt: is the bin of `per` attempts full? Then usual_close it. */
 bool usual_fill(struct track_usual *u, uint64_t clock_ns, uint32_t per);
