@@ -31,17 +31,19 @@ typedef uint32_t seen_four __attribute__((vector_size(16)));
 
 _Static_assert(SEEN_THINGS % STRIDE == 0, "a search ends with the block");
 
-static bool
-is_among(const uint32_t hashes[STRIDE], uint32_t hash)
+/* n: a constant. */
+static inline __attribute__((always_inline)) bool
+is_among(const uint32_t *hashes, unsigned n, uint32_t hash)
 {
 	const seen_four sought = {hash, hash, hash, hash};
-	seen_four all[STRIDE / 4];
+	seen_four four, found = {0};
 	uint64_t any[2];
 
-	memcpy(all, hashes, sizeof(all));
-	all[0] = (seen_four)((all[0] == sought) | (all[1] == sought) | (all[2] == sought) |
-			     (all[3] == sought));
-	memcpy(any, &all[0], sizeof(any));
+	for (unsigned i = 0; i < n; i += 4) {
+		memcpy(&four, hashes + i, sizeof(four));
+		found |= (seen_four)(four == sought);
+	}
+	memcpy(any, &found, sizeof(any));
 	return (any[0] | any[1]) != 0;
 }
 
@@ -49,8 +51,11 @@ is_among(const uint32_t hashes[STRIDE], uint32_t hash)
 static uint32_t
 find(const struct seen_block *block, uint32_t len, uint32_t hash)
 {
+	/* Among many it mostly is not: whoever tries as many is not to cost more for it. */
+	if (len > STRIDE && !is_among(block->hash, SEEN_THINGS, hash))
+		return len;
 	for (uint32_t from = 0; from < len; from += STRIDE) {
-		if (!is_among(&block->hash[from], hash))
+		if (!is_among(&block->hash[from], STRIDE, hash))
 			continue;
 		for (uint32_t i = from; i < from + STRIDE && i < len; i++)
 			if (block->hash[i] == hash)
