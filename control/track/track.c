@@ -332,20 +332,15 @@ find(struct track *t, const struct table *table, uint64_t hash, unsigned type)
 	return index;
 }
 
-struct track_subject *
-track_get(struct track *t, unsigned detector, const struct track_note *note, bool make)
+static ONE_COPY struct track_subject *
+make_subject(struct track *t, unsigned detector, const struct track_note *note, uint64_t hash)
 {
-	uint64_t hash = subject_hash(t, detector, note);
 	uint32_t first;
 	struct table *table = table_of(t, note->type, &first);
-	uint32_t index = find(t, table, hash, note->type);
 	struct track_subject *s;
 	bool evicted;
+	uint32_t index;
 
-	if (index != TABLE_NONE)
-		return &t->subjects[first + index];
-	if (!make)
-		return NULL;
 	index = table_insert(table, hash, TABLE_PINNED, &evicted);
 	if (index == TABLE_NONE) {
 		t->untracked++;
@@ -367,6 +362,25 @@ track_get(struct track *t, unsigned detector, const struct track_note *note, boo
 		s->addr = note->addr;
 	}
 	return s;
+}
+
+static inline struct track_subject *
+get(struct track *t, unsigned detector, const struct track_note *note, bool make)
+{
+	uint64_t hash = subject_hash(t, detector, note);
+	uint32_t first;
+	const struct table *table = table_of(t, note->type, &first);
+	uint32_t index = find(t, table, hash, note->type);
+
+	if (index != TABLE_NONE)
+		return &t->subjects[first + index];
+	return make ? make_subject(t, detector, note, hash) : NULL;
+}
+
+struct track_subject *
+track_get(struct track *t, unsigned detector, const struct track_note *note, bool make)
+{
+	return get(t, detector, note, make);
 }
 
 /*
@@ -494,7 +508,7 @@ struct track_subject *
 track_add(struct track *t, unsigned detector, const struct track_note *note,
 	const struct event *event)
 {
-	struct track_subject *s = track_get(t, detector, note, true);
+	struct track_subject *s = get(t, detector, note, true);
 	unsigned times = note->times ? note->times : 1;
 	struct window_at w;
 
@@ -571,29 +585,6 @@ uint64_t
 track_evicted(const struct track *t)
 {
 	return t->table.evicted + t->account_table.evicted;
-}
-
-void
-track_pending_put(struct track *t, uint64_t flow_id, const struct track_pending *pending)
-{
-	uint64_t hash = track_hash(t, &flow_id, sizeof(flow_id));
-	uint32_t index = table_find(&t->pending_table, hash);
-	bool evicted;
-
-	if (index == TABLE_NONE)
-		index = table_insert(&t->pending_table, hash, TABLE_IDLE, &evicted);
-	else
-		table_touch(&t->pending_table, index, TABLE_IDLE);
-	if (index != TABLE_NONE)
-		t->pending[index] = *pending;
-}
-
-const struct track_pending *
-track_pending_get(const struct track *t, uint64_t flow_id)
-{
-	uint32_t index = table_find(&t->pending_table, track_hash(t, &flow_id, sizeof(flow_id)));
-
-	return index == TABLE_NONE ? NULL : &t->pending[index];
 }
 
 void
