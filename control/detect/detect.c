@@ -1,5 +1,22 @@
 #include "control/detect/detect.h"
 
+/* Less than any threshold of spray and of stuffing, as of nearly all. */
+static bool
+are_few(const struct detect_actor *actor, const struct config *c)
+{
+	const uint64_t least[] = {c->spray_shared, c->spray_accounts, c->spray_accounts_hour,
+		c->spray_accounts_day, c->stuffing_accounts, c->stuffing_accounts_hour,
+		c->stuffing_accounts_day};
+	uint64_t most = 0;
+	bool few = true;
+
+	for (unsigned span = 0; span < WINDOW_SPANS; span++)
+		most = actor->accounts[span] > most ? actor->accounts[span] : most;
+	for (unsigned i = 0; i < sizeof(least) / sizeof(least[0]); i++)
+		few &= most < least[i];
+	return few;
+}
+
 static void
 add(struct detect_view *view, enum detect_role role, const struct aggr_pair *pair, unsigned factor)
 {
@@ -12,6 +29,7 @@ add(struct detect_view *view, enum detect_role role, const struct aggr_pair *pai
 	actor->factor = factor;
 	for (unsigned span = 0; span < WINDOW_SPANS; span++)
 		actor->accounts[span] = window_sum(&s->window, span, WINDOW_PEERS);
+	actor->few = are_few(actor, view->config);
 }
 
 void

@@ -48,6 +48,7 @@ struct detect_actor {
 	enum detect_role role;
 	unsigned factor;                 /* times the thresholds of a source */
 	uint32_t accounts[WINDOW_SPANS]; /* distinct ones that failed */
+	bool few;                        /* of these, in all spans: no list of accounts is tried */
 };
 
 struct detect_view {

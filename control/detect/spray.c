@@ -51,9 +51,12 @@ detect_spray(const struct detect_view *view, struct detect_verdict *out)
 
 	for (unsigned i = 0; i < view->actor_count; i++) {
 		const struct detect_actor *actor = &view->actors[i];
-		bool shared = shared_password(view, actor);
 		bool many = false;
+		bool shared;
 
+		if (actor->few)
+			continue;
+		shared = shared_password(view, actor);
 		for (unsigned span = 0; !shared && !many && span < WINDOW_SPANS; span++)
 			many = many_accounts(view, actor, span, need[span] * actor->factor);
 		if (!shared && !many)

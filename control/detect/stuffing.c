@@ -28,6 +28,8 @@ detect_stuffing(const struct detect_view *view, struct detect_verdict *out)
 		const struct detect_actor *actor = &view->actors[i];
 		bool many = false;
 
+		if (actor->few)
+			continue;
 		for (unsigned span = 0; !many && span < WINDOW_SPANS; span++)
 			many = judge(view, actor, span, need[span]);
 		if (!many)
