@@ -36,7 +36,8 @@ struct session {
 };
 
 _Static_assert(SHED_CLASS_COUNT < 8, "what shed knows fits its bits");
-_Static_assert(sizeof(struct session) == 128, "what an open session costs here");
+_Static_assert(sizeof(struct session) == 128 && sizeof(struct smtp_session) == 52,
+	"what an open session costs here");
 
 static inline uint64_t
 session_bytes(const struct session *s, unsigned side)

@@ -2,11 +2,11 @@
  * queue: the commands that have no reply yet, first in, first out.
  *
  * Keeps: the kind of each in five bits, SMTP_QUEUE_INLINE of them in one word of the session,
- * whose upper four bits say how many, the head lowest. SMTP_QUEUE_MORE more, and what MAIL and RCPT
+ * whose upper bits say how many, the head lowest. SMTP_QUEUE_MORE more, and what MAIL and RCPT
  * said and how many octets a message had, are in two pieces of memory, each taken when there is
  * something for it and given back when it is empty: the session names that of the
  * texts, which names that of the kinds, and the bytes that line.c holds. So a session
- * that waits for nothing spends four bytes on all of this.
+ * that waits for nothing spends eight bytes on all of this.
  *
  * Always holds: there are no more kinds unless the inline ones are full, and
  * nothing is added to either while `skipped` is not zero, so the order is the
@@ -28,7 +28,7 @@
 #define ENTRY_BITS 5u
 #define ENTRY_MASK 0x1fu
 #define ENTRY_TEXT 0x10u /* it has a text */
-#define LEN_SHIFT 60u
+#define LEN_SHIFT 28u
 
 _Static_assert(SMTP_QUEUE_INLINE *ENTRY_BITS <= LEN_SHIFT && SMTP_QUEUE_INLINE < 16,
 	"kinds and their number share a word");
@@ -131,29 +131,29 @@ more_shrink(struct run *r)
 static unsigned
 inline_len(const struct state *s)
 {
-	return (unsigned)(s->queue >> LEN_SHIFT);
+	return s->queue >> LEN_SHIFT;
 }
 
 static unsigned
 inline_entry(const struct state *s, unsigned i)
 {
-	return (unsigned)(s->queue >> i * ENTRY_BITS) & ENTRY_MASK;
+	return s->queue >> i * ENTRY_BITS & ENTRY_MASK;
 }
 
 static void
 inline_push(struct state *s, unsigned entry)
 {
-	s->queue |= (uint64_t)entry << inline_len(s) * ENTRY_BITS;
-	s->queue += 1ull << LEN_SHIFT;
+	s->queue |= entry << inline_len(s) * ENTRY_BITS;
+	s->queue += 1u << LEN_SHIFT;
 }
 
 static unsigned
 inline_pop(struct state *s)
 {
-	uint64_t len = inline_len(s) - 1u;
+	uint32_t len = inline_len(s) - 1u;
 	unsigned entry = inline_entry(s, 0);
 
-	s->queue = (s->queue & ((1ull << LEN_SHIFT) - 1)) >> ENTRY_BITS | len << LEN_SHIFT;
+	s->queue = (s->queue & ((1u << LEN_SHIFT) - 1)) >> ENTRY_BITS | len << LEN_SHIFT;
 	return entry;
 }
 

@@ -56,7 +56,7 @@ struct smtp_ctx {
 
 /* Private but for its size; zero bytes are not a session: smtp_open. */
 struct smtp_session {
-	_Alignas(8) uint8_t state[56];
+	_Alignas(4) uint8_t state[52];
 };
 
 /*

@@ -24,8 +24,8 @@
 #define SMTP_STRING_MAX 255u        /* a string's length is a byte */
 #define SMTP_DOMAIN_MAX 128u        /* an NTLM domain, an authzid */
 #define SMTP_SIGNATURES_MAX 8u      /* distinct patterns reported by a session */
-#define SMTP_QUEUE_INLINE 12u       /* unanswered commands kept in the session */
-#define SMTP_QUEUE_MORE 512u        /* and out of it */
+#define SMTP_QUEUE_INLINE 5u        /* unanswered commands kept in the session */
+#define SMTP_QUEUE_MORE 519u        /* and out of it */
 #define SMTP_QUEUE_TEXT_BYTES 1900u /* what those commands said */
 #define SMTP_RESPONSES_MAX 63u      /* counted to 334s in one AUTH exchange */
 /* A client that waited this long for a server that was never seen is not
@@ -175,7 +175,7 @@ struct reply {
  * are read is here; what only events tell is in the note.
  */
 struct __attribute__((may_alias)) state {
-	uint64_t queue;         /* see queue.c */
+	uint32_t queue;         /* see queue.c */
 	uint32_t more;          /* what waits, see queue.c: a piece, or SLABS_NONE */
 	uint32_t note;          /* see note.c: a piece, or SLABS_NONE */
 	uint32_t flags;         /* S_* */
