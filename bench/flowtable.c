@@ -126,7 +126,7 @@ pass_ours(struct contest *c)
 	uint64_t hits = 0;
 
 	for (uint32_t i = 0; i < LOOKUPS; i += BULK) {
-		flow_table_find_bulk(c->table, &c->keys[i], BULK, found);
+		flow_table_find_bulk(c->table, &c->keys[i], NULL, BULK, found);
 		for (unsigned k = 0; k < BULK; k++) {
 			if (found[k] == FLOW_NONE)
 				continue;

@@ -133,9 +133,12 @@ uint32_t flow_table_count(const struct flow_table *t);
 uint32_t flow_table_established(const struct flow_table *t);
 uint32_t flow_table_capacity(const struct flow_table *t);
 
-/* Look up n <= FLOW_BULK_MAX keys. out[i] = index or FLOW_NONE. */
-void flow_table_find_bulk(
-	struct flow_table *t, const struct flow_key keys[], unsigned n, uint32_t out[]);
+/*
+ * Look up n <= FLOW_BULK_MAX keys. out[i] = index or FLOW_NONE. Their entries are asked for ahead,
+ * and what lies beside those for which beside[i] is set; NULL: beside none.
+ */
+void flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], const bool beside[],
+	unsigned n, uint32_t out[]);
 
 /* One key, when a bulk result has become stale within a burst. */
 uint32_t flow_table_find(struct flow_table *t, const struct flow_key *key);

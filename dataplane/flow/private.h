@@ -4,14 +4,15 @@
 
 #include "dataplane/flow/flow.h"
 
-#define BUCKET_SLOTS 10
+#define BUCKET_SLOTS 12
 #define WHEEL_SLOTS 4096u
 
 /* One cache line. A slot is empty when its tag is 0. */
 struct bucket {
-	uint16_t tag[BUCKET_SLOTS];
-	uint16_t strayed; /* entries at home here that stand in a later bucket */
-	uint16_t reach;   /* how many buckets on the furthest of those may stand */
+	uint8_t tag[BUCKET_SLOTS];
+	uint8_t strayed; /* entries at home here that stand in a later bucket */
+	uint8_t reach;   /* how many buckets on the furthest of those may stand */
+	uint8_t reserved[2];
 	uint32_t index[BUCKET_SLOTS];
 };
 

@@ -3,23 +3,24 @@
  *
  * Three arrays in the caller's memory: buckets, entries, and what the owner has besides an entry,
  * in whose place the half-open have their order. An entry never moves; its index is its name. A
- * bucket is one cache line of ten slots, each a 16-bit tag (0: empty) and an index. A key's home is
- * the bucket that its hash names; when that is full the key strays to one of the following
+ * bucket is one cache line of twelve slots, each a tag of a byte (0: empty) and an index. A key's
+ * home is the bucket that its hash names; when that is full the key strays to one of the following
  * PROBE_MAX - 1. The home counts its strays and how far they may be, so a lookup reads one bucket
- * unless a key of this very home had to stray, and stops where none can be. There are at least
- * twice as many slots as entries, so a home is full for fewer than one key in thirty, and all
- * PROBE_MAX together with a probability of about 10^-8 (then flow_table_add says full).
+ * unless a key of this very home had to stray, and stops where none can be. There are twelve slots
+ * for seven entries, so of a full table one key in thirty strays (of 50 million that came
+ * and went none further than nine buckets), and all PROBE_MAX are never full together, or nearly
+ * never (then flow_table_add says full).
  *
  * A lookup misses the cache twice: bucket, entry. A bulk lookup overlaps the misses of its
  * keys: hash all and prefetch their buckets, compare tags and prefetch the entries
- * (a wrong tag passes in about 10 of 65536), compare keys: all of them, always. An entry has room
- * for the key of two IPv4 addresses; those of any other are in a piece of memory of their own,
- * which costs such a session 32 bytes and one miss more. An entry does not keep its hash: it is
- * made anew of the key when the entry goes. All lines of an entry, and of
- * what lies beside it, are asked for, not the head alone: the owner reads most of them next, and
- * each would be a miss.
+ * (a wrong tag comes first for about one key in eighty), compare keys: all of them, always. An
+ * entry has room for the key of two IPv4 addresses; those of any other are in a piece of memory of
+ * their own, which costs such a session 32 bytes and one miss more. An entry does not keep its
+ * hash: it is made anew of the key when the entry goes. All lines of an entry, and of what lies
+ * beside it, are asked for, not the head alone: the owner reads most of them next, and each would
+ * be a miss.
  *
- * Cost of an entry: entry_bytes, beside_bytes, 13 bytes of bucket.
+ * Cost of an entry: entry_bytes, beside_bytes, 9.2 bytes of bucket.
  *
  * Always: an entry in use has exactly one slot, in its home or at most `reach` buckets on;
  * it is filed in the wheel or beyond it (timer.c); it is in the order list if and only if
@@ -49,14 +50,15 @@
 #include "dataplane/flow/private.h"
 
 /* Buckets that may hold a key. Bounds the work of a lookup. */
-#define PROBE_MAX 8
-/* Slots used at most in a bucket on average: half. */
-#define BUCKET_LOAD (BUCKET_SLOTS / 2)
+#define PROBE_MAX 16
+/* Slots used at most in a bucket on average. */
+#define BUCKET_LOAD 7
 #define CAPACITY_MAX (1u << 30)
 #define CACHE_LINE 64u
 /* Of an entry's cache lines: what a lookup asks the memory for ahead of its use. */
 #define PREFETCH_LINES_MAX 8u
 
+_Static_assert((PROBE_MAX - 1) * BUCKET_SLOTS <= UINT8_MAX, "strays fit their byte");
 _Static_assert(FLOW_HASH_WORDS % 2 == 0, "the hash takes words in pairs");
 
 static size_t
@@ -189,10 +191,10 @@ flow_hash(const struct flow_hash *hash, const struct flow_key *key)
 	return key_hash(hash, key);
 }
 
-static uint16_t
+static uint8_t
 hash_tag(uint64_t hash)
 {
-	uint16_t tag = (uint16_t)(hash >> 48);
+	uint8_t tag = (uint8_t)(hash >> 56);
 
 	return tag ? tag : 1;
 }
@@ -228,44 +230,34 @@ flow_table_key(const struct flow_table *t, const struct flow *f, struct flow_key
 	}
 }
 
-#ifdef __SSE2__
-/* A bit for each slot that has the tag. */
-static unsigned
-bucket_match(const struct bucket *b, uint16_t tag)
+/* A bit for each slot that may have the tag (0: that may be empty). */
+static inline unsigned
+bucket_match(const struct bucket *b, uint8_t tag)
 {
 	const uint8_t *tags = (const uint8_t *)b;
-	__m128i wanted = _mm_set1_epi16((short)tag);
-	__m128i low = _mm_loadu_si128((const void *)tags);
-	__m128i high = _mm_loadu_si128((const void *)(tags + 16));
+#ifdef __SSE2__
 	__m128i found =
-		_mm_packs_epi16(_mm_cmpeq_epi16(low, wanted), _mm_cmpeq_epi16(high, wanted));
+		_mm_cmpeq_epi8(_mm_load_si128((const void *)tags), _mm_set1_epi8((char)tag));
 
 	return (unsigned)_mm_movemask_epi8(found) & ((1u << BUCKET_SLOTS) - 1);
-}
 #else
-/*
- * A bit for each slot that may have the tag, four slots to a word: sets the top bit of
- * every 16-bit lane that is zero (and perhaps of one above such a lane, which costs a
- * comparison of keys).
- */
-static unsigned
-bucket_match(const struct bucket *b, uint16_t tag)
-{
-	const uint64_t ones = 0x0001000100010001;
-	const uint64_t tops = 0x8000800080008000;
+	/* Eight slots to a word: sets the top bit of every byte that is zero (and perhaps of one
+	   above such a byte, which costs a comparison of keys). */
+	const uint64_t ones = 0x0101010101010101;
+	const uint64_t tops = 0x8080808080808080;
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < 3; i++) {
-		uint64_t lanes;
-		memcpy(&lanes, (const uint8_t *)b + 8 * i, sizeof(lanes));
-		lanes ^= tag * ones;
-		lanes = (lanes - ones) & ~lanes & tops;
-		/* bits 15, 31, 47, 63 to bits 0 to 3 */
-		found |= (unsigned)((lanes >> 15) * 0x1000200040008000 >> 60) << 4 * i;
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t bytes;
+		memcpy(&bytes, tags + 8 * i, sizeof(bytes));
+		bytes ^= tag * ones;
+		bytes = (bytes - ones) & ~bytes & tops;
+		/* bits 7, 15, ... 63 to bits 0 to 7 */
+		found |= (unsigned)((bytes >> 7) * 0x0102040810204080 >> 56) << 8 * i;
 	}
 	return found & ((1u << BUCKET_SLOTS) - 1);
-}
 #endif
+}
 
 static struct bucket *
 bucket_at(const struct flow_table *t, uint64_t hash, unsigned step)
@@ -277,8 +269,8 @@ bucket_at(const struct flow_table *t, uint64_t hash, unsigned step)
 }
 
 static uint32_t
-bucket_find(const struct flow_table *t, const struct bucket *b, const struct flow_key *key,
-	uint16_t tag)
+bucket_find(
+	const struct flow_table *t, const struct bucket *b, const struct flow_key *key, uint8_t tag)
 {
 	for (unsigned found = bucket_match(b, tag); found; found &= found - 1) {
 		unsigned slot = (unsigned)__builtin_ctz(found);
@@ -292,7 +284,7 @@ static uint32_t
 table_find(const struct flow_table *t, const struct flow_key *key, uint64_t hash)
 {
 	const struct bucket *home = bucket_at(t, hash, 0);
-	uint16_t tag = hash_tag(hash);
+	uint8_t tag = hash_tag(hash);
 	uint32_t index = bucket_find(t, home, key, tag);
 
 	for (unsigned step = 1; index == FLOW_NONE && step <= home->reach; step++)
@@ -320,10 +312,15 @@ entry_prefetch(const struct flow_table *t, uint32_t index, unsigned lines)
 {
 	const uint8_t *entry = t->entries + (size_t)index * t->entry_bytes;
 
-	const uint8_t *beside = t->besides + (size_t)index * t->beside_bytes;
-
 	for (unsigned i = 0; i < lines; i++)
 		__builtin_prefetch(entry + i * CACHE_LINE, 1);
+}
+
+static inline void
+beside_prefetch(const struct flow_table *t, uint32_t index)
+{
+	const uint8_t *beside = t->besides + (size_t)index * t->beside_bytes;
+
 	__builtin_prefetch(beside, 1);
 	__builtin_prefetch(beside + t->beside_bytes - 1, 1);
 }
@@ -337,7 +334,8 @@ entry_lines(const struct flow_table *t)
 }
 
 void
-flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], unsigned n, uint32_t out[])
+flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], const bool beside[],
+	unsigned n, uint32_t out[])
 {
 	const unsigned lines = entry_lines(t);
 	uint64_t hash[FLOW_BULK_MAX];
@@ -350,8 +348,11 @@ flow_table_find_bulk(struct flow_table *t, const struct flow_key keys[], unsigne
 		const struct bucket *home = bucket_at(t, hash[i], 0);
 		unsigned found = bucket_match(home, hash_tag(hash[i]));
 		out[i] = found ? home->index[__builtin_ctz(found)] : FLOW_NONE;
-		if (found)
-			entry_prefetch(t, out[i], lines);
+		if (!found)
+			continue;
+		entry_prefetch(t, out[i], lines);
+		if (beside && beside[i])
+			beside_prefetch(t, out[i]);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		if (out[i] == FLOW_NONE && bucket_at(t, hash[i], 0)->reach == 0)
@@ -405,14 +406,15 @@ table_place(struct flow_table *t, uint64_t hash, uint32_t index)
 
 	for (unsigned step = 0; step < PROBE_MAX && step < t->bucket_count; step++) {
 		struct bucket *b = bucket_at(t, hash, step);
-		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+		for (unsigned free = bucket_match(b, 0); free; free &= free - 1) {
+			unsigned slot = (unsigned)__builtin_ctz(free);
 			if (b->tag[slot])
 				continue;
 			b->tag[slot] = hash_tag(hash);
 			b->index[slot] = index;
-			home->strayed += step > 0;
+			home->strayed = (uint8_t)(home->strayed + (step > 0));
 			if (step > home->reach)
-				home->reach = (uint16_t)step;
+				home->reach = (uint8_t)step;
 			return true;
 		}
 	}
@@ -475,15 +477,16 @@ table_unplace(struct flow_table *t, const struct flow *f, uint32_t index)
 	flow_table_key(t, f, &key);
 	uint64_t hash = key_hash(&t->hash, &key);
 	struct bucket *home = bucket_at(t, hash, 0);
-	uint16_t tag = hash_tag(hash);
+	uint8_t tag = hash_tag(hash);
 
 	for (unsigned step = 0; step <= home->reach; step++) {
 		struct bucket *b = bucket_at(t, hash, step);
-		for (unsigned slot = 0; slot < BUCKET_SLOTS; slot++) {
+		for (unsigned found = bucket_match(b, tag); found; found &= found - 1) {
+			unsigned slot = (unsigned)__builtin_ctz(found);
 			if (b->tag[slot] != tag || b->index[slot] != index)
 				continue;
 			b->tag[slot] = 0;
-			home->strayed -= step > 0;
+			home->strayed = (uint8_t)(home->strayed - (step > 0));
 			if (home->strayed == 0)
 				home->reach = 0;
 			return;

@@ -410,18 +410,22 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 	struct flow_key keys[PIPELINE_BURST_MAX];
 	uint32_t index[PIPELINE_BURST_MAX];
 	bool swapped[PIPELINE_BURST_MAX];
+	bool says[PIPELINE_BURST_MAX];
 
 	if (n == 0)
 		return;
-	keys[0].is_long = 0; /* GCC takes them all for unwritten else */
+	/* GCC takes them all for unwritten else. */
+	keys[0].is_long = 0;
+	says[0] = false;
 	for (unsigned i = 0; i < n; i++) {
 		const struct decode_packet *d = &packets[i].decoded;
 
+		says[i] = d->payload_len > 0;
 		swapped[i] = flow_key_make(&keys[i], &d->src, d->src_port, &d->dst, d->dst_port);
 	}
-	flow_table_find_bulk(p->table, keys, n, index);
+	flow_table_find_bulk(p->table, keys, says, n, index);
 	for (unsigned i = 0; i < n; i++) {
-		if (index[i] != FLOW_NONE && session_at(p, index[i])->smtp_open)
+		if (index[i] != FLOW_NONE && says[i] && session_at(p, index[i])->smtp_open)
 			smtp_prefetch(&p->smtp, &p->said[index[i]]);
 	}
 	p->table_changed = false;

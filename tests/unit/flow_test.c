@@ -199,7 +199,7 @@ long_keys_are_told_apart_by_all_their_bytes(void **state)
 			struct flow_key key = long_key_of(n * 0x01010101, at);
 			struct flow_key kept = {.is_long = 0};
 			uint32_t found;
-			flow_table_find_bulk(t, &key, 1, &found);
+			flow_table_find_bulk(t, &key, NULL, 1, &found);
 			assert_int_equal(found, index[at][n]);
 			assert_true(flow_table_holds(t, found, &key));
 			flow_table_key(t, flow_table_at(t, found), &kept);
@@ -275,7 +275,7 @@ a_bulk_lookup_says_what_single_lookups_say(void **state)
 		for (unsigned i = 0; i < count; i++) {
 			keys[i] = key_of(random_below(15000));
 		}
-		flow_table_find_bulk(t, keys, count, out);
+		flow_table_find_bulk(t, keys, NULL, count, out);
 		for (unsigned i = 0; i < count; i++)
 			assert_int_equal(out[i], flow_table_find(t, &keys[i]));
 	}
