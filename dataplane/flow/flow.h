@@ -102,6 +102,8 @@ struct flow_table_config {
 	uint32_t beside_bytes; /* more of the owner's (flow_table_beside), multiple of 4 */
 	struct siphash_key hash_key;
 	struct slabs *slabs; /* for the addresses of long keys; borrowed. NULL: none is taken */
+	/* Of two that are due in the same second, is a's turn before b's? NULL: in any order. */
+	bool (*before)(const struct flow *a, const struct flow *b);
 };
 
 struct flow_table; /* opaque; lives in the memory given */
@@ -169,13 +171,11 @@ uint32_t flow_table_victim(struct flow_table *t);
 void flow_table_arm(struct flow_table *t, uint32_t index, uint32_t deadline_s);
 
 /*
- * Advance the wheel to second now_s (monotone). Writes up to max indices whose
- * deadline_s == the smallest expired second and stores that second in *due_s;
- * returns how many; 0 when nothing up to now_s has expired. The caller removes
- * each (or arms it anew, for later), then calls again.
+ * Advance the wheel to second now_s (monotone). Returns an entry whose deadline is the smallest
+ * expired second, that second in *due_s; FLOW_NONE when nothing up to now_s has expired. The caller
+ * removes it (or arms it anew, for later), then calls again.
  */
-unsigned flow_table_expire(
-	struct flow_table *t, uint32_t now_s, uint32_t *due_s, uint32_t out[], unsigned max);
+uint32_t flow_table_expire(struct flow_table *t, uint32_t now_s, uint32_t *due_s);
 
 /* Visit all entries in use: *cursor starts at 0; FLOW_NONE at the end. */
 uint32_t flow_table_next(const struct flow_table *t, uint32_t *cursor);

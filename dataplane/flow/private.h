@@ -30,8 +30,8 @@ struct wheel {
 	uint32_t now_s;     /* where it stands: no entry is filed before */
 	uint32_t far_head;  /* entries beyond the wheel, in no order */
 	uint32_t far_min_s; /* none of their deadlines is before */
-	uint32_t reserved;
-	uint64_t summary; /* words of occupied that are not 0 */
+	bool sorted;        /* the list of now_s, and all of it is due */
+	uint64_t summary;   /* words of occupied that are not 0 */
 	uint64_t occupied[WHEEL_SLOTS / 64];
 	uint32_t head[WHEEL_SLOTS];
 };
@@ -46,6 +46,7 @@ struct flow_table {
 	uint32_t beside_bytes;
 	struct flow_hash hash;
 	struct slabs *slabs; /* may be NULL */
+	bool (*before)(const struct flow *a, const struct flow *b);
 	/* Changed with the entries. */
 	uint32_t capacity;
 	uint32_t count;

@@ -118,6 +118,7 @@ flow_table_init(void *memory, const struct flow_table_config *cfg)
 	t->entry_bytes = cfg->entry_bytes;
 	t->capacity = cfg->capacity;
 	t->slabs = cfg->slabs;
+	t->before = cfg->before;
 	t->free_head = FLOW_NONE;
 	t->half_open_head = FLOW_NONE;
 	t->half_open_tail = FLOW_NONE;

@@ -16,6 +16,10 @@
  * far_min_s becomes exact again: at most once in 4096 seconds, or for each such run
  * of seconds in a jump that has anything in it.
  *
+ * Those that are due in a second are put into the owner's order in their list itself, when
+ * the first of them is asked for: there may be as many as entries, and room for so many names
+ * would be four bytes of each session.
+ *
  * The victim is the entry whose deadline is earliest: the most idle, when all have
  * the same idle time. Looking for it files anew what it passes, at most VICTIM_SCAN entries
  * a call; only when these were all filed too early (they saw packets since) is the
@@ -106,6 +110,7 @@ timer_file(struct flow_table *t, uint32_t index)
 	if (*head != FLOW_NONE)
 		flow_at(t, *head)->timer_prev = index;
 	*head = index;
+	w->sorted = w->sorted && (f->timer_far || f->timer_slot != w->now_s % WHEEL_SLOTS);
 }
 
 void
@@ -171,28 +176,84 @@ far_pull(struct flow_table *t)
 	}
 }
 
-/* Those of the list of second now_s that are due; the others are filed anew. */
-static unsigned
-slot_due(struct flow_table *t, uint32_t out[], unsigned max)
+/* Two lists in order, through timer_next, into one. */
+static uint32_t
+lists_merge(const struct flow_table *t, uint32_t a, uint32_t b)
+{
+	uint32_t head = FLOW_NONE;
+	uint32_t *link = &head;
+
+	while (a != FLOW_NONE && b != FLOW_NONE) {
+		uint32_t *first = t->before(flow_at(t, b), flow_at(t, a)) ? &b : &a;
+		*link = *first;
+		link = &flow_at(t, *first)->timer_next;
+		*first = *link;
+	}
+	*link = a != FLOW_NONE ? a : b;
+	return head;
+}
+
+/* A list into order: list i of some is of 2^i entries, or none, as the bits of a number that
+   counts. */
+static uint32_t
+list_sort(const struct flow_table *t, uint32_t index)
+{
+	uint32_t some[32];
+	uint32_t all = FLOW_NONE;
+	unsigned used = 0;
+
+	while (index != FLOW_NONE) {
+		uint32_t one = index;
+		index = flow_at(t, one)->timer_next;
+		flow_at(t, one)->timer_next = FLOW_NONE;
+		unsigned i = 0;
+		for (; i < used && some[i] != FLOW_NONE; i++) {
+			one = lists_merge(t, some[i], one);
+			some[i] = FLOW_NONE;
+		}
+		if (i == used)
+			used++;
+		some[i] = one;
+	}
+	for (unsigned i = 0; i < used; i++)
+		all = lists_merge(t, some[i], all);
+	return all;
+}
+
+/* The list of now_s: what is not due is filed anew; the rest is put into the order of turns. */
+static void
+slot_sort(struct flow_table *t)
 {
 	struct wheel *w = &t->wheel;
-	uint32_t index = w->head[w->now_s % WHEEL_SLOTS];
-	unsigned n = 0;
+	uint32_t *head = &w->head[w->now_s % WHEEL_SLOTS];
+	uint32_t index = *head;
 
-	while (index != FLOW_NONE && n < max) {
+	while (index != FLOW_NONE) {
 		uint32_t next = flow_at(t, index)->timer_next;
-		if (flow_at(t, index)->deadline_s == w->now_s)
-			out[n++] = index;
-		else
+		if (flow_at(t, index)->deadline_s != w->now_s)
 			timer_refile(t, index);
 		index = next;
 	}
-	return n;
+	w->sorted = true;
+	if (!t->before)
+		return;
+	*head = list_sort(t, *head);
+	uint32_t prev = FLOW_NONE;
+	for (index = *head; index != FLOW_NONE; index = flow_at(t, index)->timer_next) {
+		flow_at(t, index)->timer_prev = prev;
+		prev = index;
+	}
 }
 
-unsigned
-flow_table_expire(
-	struct flow_table *t, uint32_t now_s, uint32_t *due_s, uint32_t out[], unsigned max)
+static void
+wheel_turn(struct wheel *w, uint32_t second)
+{
+	w->now_s = second;
+	w->sorted = false;
+}
+
+uint32_t
+flow_table_expire(struct flow_table *t, uint32_t now_s, uint32_t *due_s)
 {
 	struct wheel *w = &t->wheel;
 
@@ -205,22 +266,28 @@ flow_table_expire(
 			if (w->far_min_s > now_s)
 				break;
 			if (w->far_min_s > w->now_s)
-				w->now_s = w->far_min_s;
+				wheel_turn(w, w->far_min_s);
 			far_pull(t);
 			continue;
 		}
 		if (!near || second > now_s)
 			break;
-		w->now_s = second;
-		unsigned n = slot_due(t, out, max);
-		if (n > 0 || max == 0) {
+		if (second != w->now_s)
+			wheel_turn(w, second);
+		if (!w->sorted)
+			slot_sort(t);
+		/* One that was asked for, and then armed for later, is in the way. */
+		const uint32_t *head = &w->head[second % WHEEL_SLOTS];
+		while (*head != FLOW_NONE && flow_at(t, *head)->deadline_s != second)
+			timer_refile(t, *head);
+		if (*head != FLOW_NONE) {
 			*due_s = second;
-			return n;
+			return *head;
 		}
 	}
 	if (now_s > w->now_s)
-		w->now_s = now_s;
-	return 0;
+		wheel_turn(w, now_s);
+	return FLOW_NONE;
 }
 
 static uint32_t

@@ -52,6 +52,15 @@ align_up(size_t n)
 	return (n + CACHE_LINE - 1) & ~(size_t)(CACHE_LINE - 1);
 }
 
+static bool
+began_before(const struct flow *a, const struct flow *b)
+{
+	const struct session *x = (const struct session *)(const void *)a;
+	const struct session *y = (const struct session *)(const void *)b;
+
+	return x->first_order < y->first_order;
+}
+
 static struct flow_table_config
 table_config(const struct pipeline_config *cfg)
 {
@@ -59,6 +68,7 @@ table_config(const struct pipeline_config *cfg)
 		.capacity = cfg->sessions,
 		.entry_bytes = sizeof(struct session),
 		.beside_bytes = sizeof(struct smtp_session),
+		.before = cfg->deterministic ? began_before : NULL,
 		.hash_key = cfg->flow_hash_key,
 	};
 
@@ -95,8 +105,7 @@ pipeline_footprint(const struct pipeline_config *cfg)
 	return align_up(sizeof(struct pipeline)) + align_up(flow_table_footprint(&t)) +
 	       align_up(blocks_footprint(cfg->tcp_blocks, TCP_BLOCK_BYTES)) +
 	       align_up(slabs_footprint(cfg->smtp_pages)) +
-	       align_up(names_count(cfg) * sizeof(uint32_t)) +
-	       align_up(cfg->sessions * sizeof(uint32_t));
+	       align_up(names_count(cfg) * sizeof(uint32_t));
 }
 
 struct pipeline *
@@ -126,8 +135,6 @@ pipeline_init(void *memory, const struct pipeline_config *cfg, const struct deco
 	at += align_up(slabs_footprint(cfg->smtp_pages));
 	smtp_names_init(
 		&p->smtp.names, (uint32_t *)(void *)at, names_count(cfg), &cfg->flow_hash_key);
-	at += align_up(names_count(cfg) * sizeof(uint32_t));
-	p->due = (uint32_t *)(void *)at;
 
 	tcp_ctx_defaults(&p->tcp);
 	p->tcp.arena = &p->tcp_arena;
@@ -168,8 +175,7 @@ pipeline_use(const struct pipeline *p, struct pipeline_use *use)
 {
 	struct flow_table_config t = table_config(&p->cfg);
 	size_t bytes = flow_table_footprint(&t) - flow_table_fixed_bytes() +
-		       names_count(&p->cfg) * sizeof(uint32_t) +
-		       p->cfg.sessions * sizeof(p->due[0]);
+		       names_count(&p->cfg) * sizeof(uint32_t);
 
 	use->sessions = flow_table_count(p->table);
 	use->session_bytes = (double)bytes / p->cfg.sessions;
@@ -439,17 +445,6 @@ pipeline_burst(struct pipeline *p, const struct pipeline_packet packets[], unsig
 	}
 }
 
-/* qsort_r is glibc's: the table is its context, so nothing is global. */
-static int
-by_first_order(const void *a, const void *b, void *arg)
-{
-	const struct pipeline *p = arg;
-	uint64_t x = session_at(p, *(const uint32_t *)a)->first_order;
-	uint64_t y = session_at(p, *(const uint32_t *)b)->first_order;
-
-	return (x > y) - (x < y);
-}
-
 static void
 expire_one(struct pipeline *p, uint32_t index, uint32_t due_s)
 {
@@ -474,35 +469,30 @@ void
 pipeline_clock(struct pipeline *p, uint64_t clock_ns)
 {
 	uint32_t now_s = (uint32_t)(clock_ns / NS_PER_S);
-	uint32_t due_s;
-	unsigned n;
+	uint32_t due_s, index;
 
 	if (now_s <= p->now_s)
 		return;
 	p->now_s = now_s;
 	p->next_ns = (now_s + 1ull) * NS_PER_S;
-	while ((n = flow_table_expire(p->table, now_s, &due_s, p->due, p->cfg.sessions)) > 0) {
-		if (p->cfg.deterministic)
-			qsort_r(p->due, n, sizeof(p->due[0]), by_first_order, p);
-		for (unsigned i = 0; i < n; i++)
-			expire_one(p, p->due[i], due_s);
-	}
+	while ((index = flow_table_expire(p->table, now_s, &due_s)) != FLOW_NONE)
+		expire_one(p, index, due_s);
 }
 
 void
 pipeline_end(struct pipeline *p, uint64_t clock_ns)
 {
-	uint32_t cursor = 0, index, n = 0;
+	uint32_t cursor = 0, index, due_s;
 
 	pipeline_clock(p, clock_ns);
+	/* All are due now, in one order. */
 	while ((index = flow_table_next(p->table, &cursor)) != FLOW_NONE)
-		p->due[n++] = index;
-	qsort_r(p->due, n, sizeof(p->due[0]), by_first_order, p);
-	for (uint32_t i = 0; i < n; i++) {
-		struct session *s = session_at(p, p->due[i]);
+		flow_table_arm(p->table, index, p->now_s);
+	while ((index = flow_table_expire(p->table, p->now_s, &due_s)) != FLOW_NONE) {
+		const struct session *s = session_at(p, index);
 
 		p->emit->clock_ns = clock_ns;
 		p->emit->order = EVENT_ORDER_END | s->first_order;
-		session_remove(p, p->due[i], s->reset ? SESSION_END_RST : SESSION_END_CAPTURE);
+		session_remove(p, index, s->reset ? SESSION_END_RST : SESSION_END_CAPTURE);
 	}
 }

@@ -60,7 +60,6 @@ struct pipeline {
 	struct blocks tcp_arena;
 	struct slabs smtp_arena;
 	struct event_flow flow; /* of the session that runs now */
-	uint32_t *due;          /* cfg.sessions indices: scratch for timers and the end */
 	uint32_t now_s;         /* where the timers stand */
 	uint64_t next_ns;       /* the second after that */
 	bool table_changed;     /* in this burst: bulk results may be stale */

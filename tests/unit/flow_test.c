@@ -29,6 +29,19 @@ random_below(uint32_t below)
 	return (uint32_t)(random_state >> 16) % below;
 }
 
+/* Whose turn it is among those that are due together: by their keys, in no simple order. */
+static uint32_t
+rank_of(const struct flow *f)
+{
+	return (f->v4[0] ^ f->v4[1] ^ f->port[0]) * 2654435761u;
+}
+
+static bool
+rank_before(const struct flow *a, const struct flow *b)
+{
+	return rank_of(a) < rank_of(b);
+}
+
 static struct flow_table *
 table_new(uint32_t capacity)
 {
@@ -37,6 +50,7 @@ table_new(uint32_t capacity)
 		.entry_bytes = sizeof(struct entry),
 		.beside_bytes = BESIDE_BYTES,
 		.hash_key = {{0x0123456789abcdef, 0xfedcba9876543210}},
+		.before = rank_before,
 	};
 	size_t bytes = (flow_table_footprint(&cfg) + 63) / 64 * 64;
 	void *memory = aligned_alloc(64, bytes);
@@ -289,10 +303,9 @@ the_victim_is_the_oldest_half_open_then_the_most_idle(void **state)
 	struct flow_table *t = table_new(300);
 	uint32_t index[300];
 	uint32_t due;
-	uint32_t out[1];
 
 	assert_int_equal(flow_table_victim(t), FLOW_NONE);
-	flow_table_expire(t, 1000, &due, out, 1);
+	assert_int_equal(flow_table_expire(t, 1000, &due), FLOW_NONE);
 	for (uint32_t n = 0; n < 300; n++) {
 		index[n] = add(t, n, n < 100 ? FLOW_HALF_OPEN : FLOW_ESTABLISHED);
 		flow_table_arm(t, index[n], 1060 + n);
@@ -334,9 +347,8 @@ a_session_that_was_never_armed_can_still_be_the_victim(void **state)
 	struct flow_table *t = table_new(1);
 	uint32_t index = add(t, 1, FLOW_ESTABLISHED);
 	uint32_t due;
-	uint32_t out[4];
 
-	assert_int_equal(flow_table_expire(t, UINT32_MAX, &due, out, 4), 0);
+	assert_int_equal(flow_table_expire(t, UINT32_MAX, &due), FLOW_NONE);
 	assert_int_equal(flow_table_victim(t), index);
 	free(t);
 }
@@ -347,20 +359,18 @@ a_session_expires_exactly_at_its_deadline(void **state)
 	(void)state;
 	static const uint32_t deadlines[] = {1, 4095, 4096, 4097, 8192, 100000, 1800000000};
 	uint32_t due;
-	uint32_t out[4];
 
 	for (unsigned i = 0; i < sizeof(deadlines) / sizeof(deadlines[0]); i++) {
 		struct flow_table *t = table_new(4);
 		uint32_t index = add(t, 1, FLOW_ESTABLISHED);
 		flow_table_arm(t, index, deadlines[i]);
-		assert_int_equal(flow_table_expire(t, deadlines[i] - 1, &due, out, 4), 0);
-		assert_int_equal(flow_table_expire(t, deadlines[i], &due, out, 4), 1);
+		assert_int_equal(flow_table_expire(t, deadlines[i] - 1, &due), FLOW_NONE);
+		assert_int_equal(flow_table_expire(t, deadlines[i], &due), index);
 		assert_int_equal(due, deadlines[i]);
-		assert_int_equal(out[0], index);
 		/* A packet at the last moment: not now. */
 		flow_table_arm(t, index, deadlines[i] + 7);
-		assert_int_equal(flow_table_expire(t, deadlines[i] + 6, &due, out, 4), 0);
-		assert_int_equal(flow_table_expire(t, UINT32_MAX, &due, out, 4), 1);
+		assert_int_equal(flow_table_expire(t, deadlines[i] + 6, &due), FLOW_NONE);
+		assert_int_equal(flow_table_expire(t, UINT32_MAX, &due), index);
 		assert_int_equal(due, deadlines[i] + 7);
 		free(t);
 	}
@@ -373,21 +383,18 @@ a_jump_of_the_clock_gives_the_seconds_in_order(void **state)
 	struct flow_table *t = table_new(1000);
 	uint32_t last = 0;
 	uint32_t due;
-	uint32_t out[3];
+	uint32_t index;
 	unsigned total = 0;
-	unsigned n;
 
 	for (uint32_t i = 0; i < 1000; i++)
 		flow_table_arm(t, add(t, i, FLOW_ESTABLISHED),
 			1 + random_below(i % 2 ? 4000000000 : 5000));
-	while ((n = flow_table_expire(t, 4000000001, &due, out, 3)) > 0) {
+	while ((index = flow_table_expire(t, 4000000001, &due)) != FLOW_NONE) {
 		assert_true(due >= last);
 		last = due;
-		for (unsigned i = 0; i < n; i++) {
-			assert_int_equal(flow_table_at(t, out[i])->deadline_s, due);
-			flow_table_remove(t, out[i]);
-		}
-		total += n;
+		assert_int_equal(flow_table_at(t, index)->deadline_s, due);
+		flow_table_remove(t, index);
+		total++;
 	}
 	assert_int_equal(total, 1000);
 	free(t);
@@ -484,23 +491,31 @@ model_touch(struct model *m, uint32_t key)
 static void
 model_expire(struct model *m)
 {
-	uint32_t max = 1 + random_below(8);
-	uint32_t out[8];
 	uint32_t due;
-	unsigned n;
+	uint32_t index;
+	uint32_t last_s = 0;
+	uint32_t last_rank = 0;
 
 	m->now_s += random_below(200) ? random_below(3) : random_below(20000);
-	while ((n = flow_table_expire(m->t, m->now_s, &due, out, max)) > 0) {
+	while ((index = flow_table_expire(m->t, m->now_s, &due)) != FLOW_NONE) {
 		uint32_t first = UINT32_MAX;
 		for (uint32_t k = 0; k < MODEL_KEYS; k++)
 			if (m->index[k] != FLOW_NONE && m->deadline_s[k] < first)
 				first = m->deadline_s[k];
 		assert_int_equal(due, first);
-		for (unsigned i = 0; i < n; i++) {
-			uint32_t key = model_key(m, out[i]);
-			assert_int_equal(m->deadline_s[key], due);
+		uint32_t key = model_key(m, index);
+		uint32_t rank = rank_of(flow_table_at(m->t, index));
+		assert_int_equal(m->deadline_s[key], due);
+		assert_true(due > last_s || rank >= last_rank);
+		last_s = due;
+		last_rank = rank;
+		if (random_below(4)) {
 			model_remove(m, key);
+			continue;
 		}
+		/* Not yet. */
+		m->deadline_s[key] = m->now_s + 1 + random_below(random_below(9) ? 300 : 9000);
+		flow_table_arm(m->t, index, m->deadline_s[key]);
 	}
 	for (uint32_t k = 0; k < MODEL_KEYS; k++)
 		assert_true(m->index[k] == FLOW_NONE || m->deadline_s[k] > m->now_s);
