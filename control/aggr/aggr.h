@@ -30,7 +30,7 @@
 #define AGGR_GAP_SHARE 5       /* gaps that differ by less than 1/5 are alike */
 #define AGGR_STEADY_SHARE 16   /* ... by less than that, and a second: a timer */
 #define AGGR_STEADY_PERCENT 80 /* of the gaps */
-#define AGGR_STEADY_GAP_S 10   /* and none is shorter: tools do not wait as long */
+#define AGGR_STEADY_GAP_S 14   /* and none is shorter: tools do not wait as long */
 
 /* What an attempt that did not succeed tells. The first four are window fields. */
 enum aggr_guess {

@@ -195,3 +195,15 @@ passwords_shared(const struct passwords *set, const struct blocks *pool, uint32_
 			most = all.accounts[i];
 	return most;
 }
+
+unsigned
+passwords_shared_sum(const struct passwords *set, const struct blocks *pool, uint32_t since_min)
+{
+	const struct entries all = entries(set, pool);
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < set->len; i++)
+		if (all.last_min[i] >= since_min && all.accounts[i] > 1)
+			sum += all.accounts[i] - 1u;
+	return sum;
+}

@@ -66,4 +66,8 @@ unsigned passwords_since(
 unsigned passwords_shared(
 	const struct passwords *set, const struct blocks *pool, uint32_t since_min);
 
+/* How often one of those was tried for an account besides its first. */
+unsigned passwords_shared_sum(
+	const struct passwords *set, const struct blocks *pool, uint32_t since_min);
+
 #endif

@@ -17,17 +17,23 @@ struct detect_accounts detect_accounts(
 	const struct detect_view *view, const struct detect_actor *actor, enum window_span span);
 
 /*
- * Is it one source trying accounts, and not a NAT or a network of people? Few
- * guesses per account, few logins, few repetitions. People log in; forgotten
- * devices come back with the same password.
+ * Is it one source trying accounts, and not a NAT or a network of people? Fewer
+ * guesses per account than bruteforce asks for, few logins, few repetitions.
+ * People log in; forgotten devices come back with the same password.
  */
-bool detect_accounts_hostile(
-	const struct detect_actor *actor, enum window_span span, const struct detect_accounts *a);
+bool detect_accounts_hostile(const struct detect_view *view, const struct detect_actor *actor,
+	enum window_span span, const struct detect_accounts *a);
+
+/* Can the weight come to need? */
+bool detect_accounts_enough(const struct detect_actor *actor, enum window_span span, uint64_t need);
 
 /* Few different passwords for the accounts, as far as they are known. */
 bool detect_accounts_few_passwords(const struct detect_accounts *a);
 
-/* What the thresholds count: unchecked guesses are worth half an account. */
-uint32_t detect_accounts_weight(const struct detect_accounts *a);
+/*
+ * What the thresholds count: of a source that tries eight accounts and more, each further guess at
+ * an account is worth half of one, up to four; and unchecked guesses half of what others are.
+ */
+uint32_t detect_accounts_weight(const struct detect_actor *actor, const struct detect_accounts *a);
 
 #endif

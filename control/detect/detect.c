@@ -1,12 +1,12 @@
 #include "control/detect/detect.h"
 
-/* Less than any threshold of spray and of stuffing, as of nearly all. */
+/* Less than any threshold of spray and of stuffing, as of nearly all; and than a short list. */
 static bool
 are_few(const struct detect_actor *actor, const struct config *c)
 {
-	const uint64_t least[] = {c->spray_shared, c->spray_accounts, c->spray_accounts_hour,
-		c->spray_accounts_day, c->stuffing_accounts, c->stuffing_accounts_hour,
-		c->stuffing_accounts_day};
+	const uint64_t least[] = {DETECT_LIST_ACCOUNTS_MIN, c->spray_shared, c->spray_accounts,
+		c->spray_accounts_hour, c->spray_accounts_day, c->stuffing_accounts,
+		c->stuffing_accounts_hour, c->stuffing_accounts_day};
 	uint64_t most = 0;
 	bool few = true;
 

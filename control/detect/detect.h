@@ -41,6 +41,8 @@ enum detect_role {
 	ROLE_EARLIER_ACCOUNT
 };
 
+#define DETECT_LIST_ACCOUNTS_MIN 4u /* of a short list of passwords, tried at each */
+
 /* A source, or a prefix whose sources are each below their thresholds: what to judge. */
 struct detect_actor {
 	const struct aggr_subject *subject;

@@ -2,7 +2,8 @@
  * spray: few passwords over many accounts.
  *
  * The strongest evidence is one password that fails for many accounts: it is
- * enough at spray.shared accounts within a day, however slowly. Else, where
+ * enough at spray.shared accounts within a day, however slowly; or some, which
+ * were tried for twice as many accounts besides their first. Else, where
  * most passwords are known and are few, or where they are unknown, it takes
  * more accounts in less time, since people behind a NAT fail for many
  * accounts, too.
@@ -27,16 +28,36 @@ shared_password(const struct detect_view *view, const struct detect_actor *actor
 	       need;
 }
 
+/* Some passwords, each for some accounts: a short list, tried user by user. */
+static bool
+shared_list(const struct detect_view *view, const struct detect_actor *actor)
+{
+	uint64_t need = 2 * view->config->spray_shared * actor->factor;
+	uint32_t day_ago = view->at->now_min - 24 * 60;
+	struct detect_accounts a;
+
+	if (actor->accounts[WINDOW_DAY] < DETECT_LIST_ACCOUNTS_MIN)
+		return false;
+	a = detect_accounts(view, actor, WINDOW_DAY);
+	if (a.checked == 0)
+		need *= 2;
+	if (a.known < need || !detect_accounts_hostile(view, actor, WINDOW_DAY, &a))
+		return false;
+	return passwords_shared_sum(&actor->subject->passwords, &view->aggr->passwords, day_ago) >=
+	       need;
+}
+
 static bool
 many_accounts(const struct detect_view *view, const struct detect_actor *actor,
 	enum window_span span, uint64_t need)
 {
 	struct detect_accounts a;
 
-	if (actor->accounts[span] < need)
+	if (!detect_accounts_enough(actor, span, need))
 		return false;
 	a = detect_accounts(view, actor, span);
-	if (detect_accounts_weight(&a) < need || !detect_accounts_hostile(actor, span, &a))
+	if (detect_accounts_weight(actor, &a) < need ||
+		!detect_accounts_hostile(view, actor, span, &a))
 		return false;
 	/* Passwords unknown: nothing tells spray from stuffing; it is called spray. */
 	return a.known * 2 < a.guesses || detect_accounts_few_passwords(&a);
@@ -56,7 +77,7 @@ detect_spray(const struct detect_view *view, struct detect_verdict *out)
 
 		if (actor->few)
 			continue;
-		shared = shared_password(view, actor);
+		shared = shared_password(view, actor) || shared_list(view, actor);
 		for (unsigned span = 0; !shared && !many && span < WINDOW_SPANS; span++)
 			many = many_accounts(view, actor, span, need[span] * actor->factor);
 		if (!shared && !many)

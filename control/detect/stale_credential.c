@@ -4,8 +4,8 @@
  *
  * Where the password is unknown (CRAM-MD5, TLS, the server's side alone), a
  * machine shows by its timer: most gaps between attempts are alike, and they
- * are of a minute or more; or they are nearly equal (aggr/pair.c), and of ten
- * seconds or more. Failures that name nobody, of a source with half as many
+ * are of a minute or more; or they are nearly equal (aggr/pair.c), and of
+ * 14 seconds or more. Failures that name nobody, of a source with half as many
  * logins, are a program that tries NTLM or GSSAPI before the password.
  */
 #include "control/detect/detect.h"

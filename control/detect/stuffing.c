@@ -10,11 +10,12 @@ judge(const struct detect_view *view, const struct detect_actor *actor, enum win
 	struct detect_accounts a;
 
 	need *= actor->factor;
-	if (actor->accounts[span] < need)
+	if (!detect_accounts_enough(actor, span, need))
 		return false;
 	a = detect_accounts(view, actor, span);
-	return detect_accounts_weight(&a) >= need && detect_accounts_hostile(actor, span, &a) &&
-	       a.known * 2 >= a.guesses && !detect_accounts_few_passwords(&a);
+	return detect_accounts_weight(actor, &a) >= need &&
+	       detect_accounts_hostile(view, actor, span, &a) && a.known * 2 >= a.guesses &&
+	       !detect_accounts_few_passwords(&a);
 }
 
 bool

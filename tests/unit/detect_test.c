@@ -227,6 +227,66 @@ many_accounts_with_unknown_passwords_are_spray(void **state)
 	assert_only(DETECTOR_SPRAY, A);
 }
 
+/* accounts users, passwords guesses at each before the next. */
+static void
+user_by_user(unsigned accounts, unsigned passwords, bool shared, uint64_t gap_ns)
+{
+	for (unsigned i = 0; i < accounts * passwords; i++) {
+		unsigned n = shared ? i % passwords : i;
+
+		stream_try(
+			s, A, numbered("user", i / passwords), numbered("pw", n), OUTCOME_FAILURE);
+		stream_wait(s, gap_ns);
+	}
+}
+
+static void
+five_own_passwords_for_each_of_sixty_accounts_are_stuffing(void **state)
+{
+	(void)state;
+	user_by_user(60, 5, false, 200 * NS_PER_MS);
+	assert_only(DETECTOR_STUFFING, A);
+}
+
+static void
+five_passwords_for_each_of_fifteen_accounts_are_stuffing(void **state)
+{
+	(void)state;
+	user_by_user(15, 5, false, 5 * NS_PER_S);
+	assert_only(DETECTOR_STUFFING, A);
+}
+
+static void
+a_short_list_for_each_of_five_accounts_is_spray(void **state)
+{
+	(void)state;
+	user_by_user(5, 5, true, NS_PER_S);
+	assert_only(DETECTOR_SPRAY, A);
+}
+
+/* Each with passwords of his own. */
+static void
+seven_people_who_give_up_after_four_tries_are_silent(void **state)
+{
+	(void)state;
+	user_by_user(7, 4, false, 15 * NS_PER_S);
+	assert_silent();
+}
+
+/* One of them after the other tries what the site gives to who begins. */
+static void
+people_who_share_a_first_password_are_silent(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 7; i++) {
+		stream_try(s, A, numbered("user", i), "Welcome1", OUTCOME_FAILURE);
+		stream_try(s, A, numbered("user", i), "welcome1", OUTCOME_FAILURE);
+		stream_try(s, A, numbered("user", i), numbered("own", i), OUTCOME_SUCCESS);
+		stream_wait(s, 30 * NS_PER_S);
+	}
+	assert_silent();
+}
+
 static void
 a_list_of_pairs_is_stuffing(void **state)
 {
@@ -356,6 +416,11 @@ main(void)
 		T(two_passwords_over_many_accounts_are_spray_in_either_order),
 		T(one_password_every_five_minutes_is_spray),
 		T(many_accounts_with_unknown_passwords_are_spray),
+		T(five_own_passwords_for_each_of_sixty_accounts_are_stuffing),
+		T(five_passwords_for_each_of_fifteen_accounts_are_stuffing),
+		T(a_short_list_for_each_of_five_accounts_is_spray),
+		T(seven_people_who_give_up_after_four_tries_are_silent),
+		T(people_who_share_a_first_password_are_silent),
 		T(a_list_of_pairs_is_stuffing),
 		T(stuffing_with_a_few_that_work_is_stuffing_and_compromise),
 		T(a_v6_prefix_full_of_sources_is_the_attacker),
