@@ -179,6 +179,10 @@ respond(struct run *r, const uint8_t *text, size_t len, bool cut)
 		return;
 	}
 	enum sasl_mechanism mechanism = (enum sasl_mechanism)s->mechanism;
+	if (n == 0 && step == 0 && sasl_never_empty(mechanism)) {
+		s->responses = 0; /* "AUTH PLAIN =": servers ask again */
+		return;
+	}
 	if (!(s->auth_flags & A_COMMAND) && step == 0 &&
 		(mechanism == SASL_UNKNOWN || mechanism == SASL_PLAIN)) {
 		enum sasl_mechanism guess = sasl_by_message(message, (size_t)n);
@@ -385,6 +389,16 @@ smtp_auth_abandon(struct run *r)
 	if (r->s->tail != TAIL_AUTH)
 		return;
 	attempt_end(r, NULL);
+	smtp_client_enter(r, CLIENT_COMMAND);
+}
+
+void
+smtp_auth_drop(struct run *r)
+{
+	if (r->s->tail != TAIL_AUTH)
+		return;
+	attempt_forget(r);
+	smtp_deeds(r)->attempts--;
 	smtp_client_enter(r, CLIENT_COMMAND);
 }
 

@@ -176,6 +176,7 @@ tail_reply(struct run *r, const struct reply *reply)
 		/* What the server offered, its command did not reach it. */
 		if ((reply->code == 500 || reply->code == 502) && (s->flags & S_STARTTLS_OFFERED))
 			s->flags |= S_STARTTLS_REFUSED;
+		s->flags |= plus && smtp_held(r, SMTP_CLIENT).len > 0 ? S_EARLY : 0;
 		smtp_client_enter(r, plus ? CLIENT_STARTTLS : CLIENT_COMMAND);
 		return;
 	case TAIL_TLS:
@@ -289,7 +290,7 @@ settle_client(struct run *r)
 	/* The rest of a line that a gap cut has been answered, if it was one. */
 	if (s->flags & S_AFTER_GAP)
 		s->flags &= ~S_SKIP_CLIENT;
-	s->flags &= ~(S_DROP | S_TAIL_UNSURE | S_AFTER_GAP);
+	s->flags &= ~(S_DROP | S_TAIL_UNSURE | S_AFTER_GAP | S_EARLY);
 	if (s->client == CLIENT_LOST || s->client == CLIENT_STARTTLS)
 		smtp_client_enter(r, CLIENT_COMMAND);
 	if (s->tail != TAIL_TLS)
@@ -501,6 +502,9 @@ smtp_server_step(struct run *r, const uint8_t *data, size_t len)
 		if (len < 3)
 			return 0;
 		if (data[1] == 3 && data[2] <= 4) {
+			/* RFC 3207 4.2, RFC 7457 2.2: what came in clear before TLS is discarded */
+			if (s->flags & S_EARLY)
+				smtp_auth_drop(r);
 			smtp_auth_abandon(r);
 			smtp_tls_enter(r);
 			smtp_line_resume(r, SMTP_CLIENT);

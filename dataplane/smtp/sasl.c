@@ -52,6 +52,13 @@ sasl_by_name(const uint8_t *name, size_t len)
 	return SASL_OTHER;
 }
 
+bool
+sasl_never_empty(enum sasl_mechanism mechanism)
+{
+	return mechanism == SASL_PLAIN || mechanism == SASL_SECURID || mechanism == SASL_SCRAM ||
+	       mechanism == SASL_XOAUTH2 || mechanism == SASL_OAUTHBEARER || mechanism == SASL_OTP;
+}
+
 const char *
 sasl_name(enum sasl_mechanism mechanism)
 {

@@ -49,6 +49,9 @@ const char *sasl_name(enum sasl_mechanism mechanism);
 /* Responses after which the client has said all; 0 when that cannot be told. */
 unsigned sasl_responses(enum sasl_mechanism mechanism);
 
+/* Does the client speak first, and never without a word? */
+bool sasl_never_empty(enum sasl_mechanism mechanism);
+
 /*
  * Is this a name that may be shown: RFC 4422 3.1 characters, at most 20, and
  * either a known one or not of mixed case? (Mixed case is base64: somebody sent

@@ -115,6 +115,7 @@ enum command_kind {
 #define S_STARTTLS_OFFERED 0x10000000u
 #define S_STARTTLS_MASKED 0x20000000u  /* the word was overwritten in the EHLO reply */
 #define S_STARTTLS_REFUSED 0x40000000u /* offered, and then unknown; or overwritten */
+#define S_EARLY 0x80000000u            /* the client said more before the 220 to its STARTTLS */
 
 /* state.auth_flags: the attempt under way */
 #define A_COMMAND 0x01u  /* the AUTH command was seen */
@@ -439,6 +440,8 @@ bool smtp_auth_command_part(struct run *r, const struct line *line, size_t at);
 void smtp_auth_server_gap(struct run *r);
 /* Nothing tells how it ended. */
 void smtp_auth_abandon(struct run *r);
+/* The server never read it: no attempt. */
+void smtp_auth_drop(struct run *r);
 /* Has the client said all that its mechanism wants? */
 bool smtp_auth_complete(const struct state *s);
 /* A 334, or a final reply, to an AUTH command that was not seen. */

@@ -320,6 +320,42 @@ def starttls_accepted_hides_the_rest(w):
 
 
 @case
+def what_was_said_before_the_220_to_starttls_is_discarded(w):
+    s = hello(one(w))
+    s.c(f"STARTTLS\r\nAUTH PLAIN {plain('bob', 'secret-a1')}\r\n")
+    s.talk("S: 220 2.0.0 Ready to start TLS")
+    s.c(bytes.fromhex("1603010200010001fc0303") + bytes(505))
+    s.s(bytes.fromhex("160303007a0200007603") + bytes(117))
+    s.close()
+    return [], []
+
+
+@case
+def what_was_said_before_the_220_to_starttls_counts_when_it_is_answered_in_clear(w):
+    s = hello(one(w))
+    s.c(f"STARTTLS\r\nAUTH PLAIN {plain('bob', 'secret-a1')}\r\n")
+    s.talk("S: 220 2.0.0 Ready to start TLS", "S: 535 5.7.8 no")
+    s.close()
+    return [("PLAIN", "bob", "failure")], []
+
+
+@case
+def an_empty_initial_response_is_asked_for_again(w):
+    s = hello(one(w))
+    s.talk("C: AUTH PLAIN =", "S: 334 ", f"C: {plain('bob', 'secret-a1')}", "S: 535 5.7.8 no")
+    s.talk(
+        "C: AUTH XOAUTH2 =",
+        "S: 334 ",
+        "C: " + b64("user=bob\1auth=Bearer ya29\1\1"),
+        "S: 334 " + b64('{"status":"401"}'),
+        "C: ",
+        "S: 535 5.7.8 no",
+    )
+    s.close()
+    return [("PLAIN", "bob", "failure"), ("XOAUTH2", "bob", "failure")], []
+
+
+@case
 def a_username_may_come_with_the_command(w):
     s = hello(one(w))
     s.talk(
