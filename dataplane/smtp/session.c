@@ -455,7 +455,8 @@ server_gap(struct run *r)
 	uint32_t queued = smtp_queue_len(r);
 	s->uncertain = queued < UINT16_MAX ? (uint16_t)queued : UINT16_MAX;
 	s->flags |= s->client == CLIENT_WAIT ? S_TAIL_UNSURE : 0;
-	if (s->tail == TAIL_AUTH)
+	/* While a prompt has no answer, no other was sent: the rest of this one was missed. */
+	if (s->tail == TAIL_AUTH && s->client == CLIENT_WAIT)
 		smtp_auth_server_gap(r);
 }
 

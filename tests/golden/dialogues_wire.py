@@ -143,6 +143,26 @@ def ports_are_used_again_at_once_and_no_syn_is_seen(w):
     return [("LOGIN", "bob", "failure")] * 6, []
 
 
+def snapped(w, octets):
+    """Of each segment's octets so many are in the capture: "AUTH LOGIN" and no line end."""
+    s = hello(one(w))
+    for n in range(5):
+        login(s, "bob", f"secret-a{n}")
+    s.talk("C: QUIT", "S: 221 Bye").close()
+    w.snap = 54 + octets
+    return [("LOGIN", "bob", "failure")] * 5, []
+
+
+@case
+def the_capture_may_cut_every_line_after_the_mechanism(w):
+    return snapped(w, 10)
+
+
+@case
+def the_capture_may_cut_every_line_within_the_mechanism(w):
+    return snapped(w, 6)
+
+
 @case
 def a_bdat_of_no_sensible_size_hides_nothing(w):
     s = hello(one(w))

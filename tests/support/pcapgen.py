@@ -55,6 +55,7 @@ class Wire:
 
     def __init__(self, start=1_790_000_000.0):
         self.now_ns = int(start * 1e9)
+        self.snap = 262144  # bytes of a frame that are kept
         self.frames = []
 
     def wait(self, seconds):
@@ -66,11 +67,11 @@ class Wire:
 
     def write(self, path):
         with open(path, "wb") as out:
-            out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
+            out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, self.snap, 1))
             for ns, frame in self.frames:
+                kept = frame[: self.snap]
                 out.write(
-                    struct.pack("<IIII", ns // 10**9, ns % 10**9, len(frame), len(frame))
-                    + frame
+                    struct.pack("<IIII", ns // 10**9, ns % 10**9, len(kept), len(frame)) + kept
                 )
 
 
