@@ -12,10 +12,11 @@
  * from where it stands and time keeps passing at its pace. When the clock is then set
  * forward to where it was, the shift ends: else the sessions would seem idle for as long.
  *
- * A leap ahead of more than CAPTURE_CLOCK_LEAP_NS is real when the packet after it is there as well
- * (a quiet night). Else one stamp was damaged; who reads the packets asks, and gives that one the
- * clock of its neighbours: nothing may seem over because of it. Two damaged stamps in a row are
- * believed: what was open then closes, and time goes on from there.
+ * A leap ahead of more than CAPTURE_CLOCK_LEAP_NS is real when the packets after it are there as
+ * well (a quiet night). Else some stamps were damaged; who reads the packets asks, and gives those
+ * the clock of their neighbours: nothing may seem over because of them. More than the reader keeps
+ * (READER_DOUBTS_MAX) in a row are believed: what was open then closes, and time goes on from
+ * there.
  */
 #ifndef SMTAP_DATAPLANE_IO_CLOCK_H
 #define SMTAP_DATAPLANE_IO_CLOCK_H

@@ -85,34 +85,54 @@ reader_tell(const struct capture *c, int error, const char *why)
 			what, (unsigned long long)c->packets, why);
 }
 
+/* Keep a packet whose stamp is in doubt. False: there is no room for it. */
+static bool
+reader_keep(struct reader *r, const struct capture_packet *packet)
+{
+	uint32_t at = 0;
+
+	if (r->doubt_count > 0)
+		at = r->doubts[r->doubt_count - 1].at + r->doubts[r->doubt_count - 1].len;
+	if (r->doubt_count == READER_DOUBTS_MAX ||
+		(r->doubt_count > 0 && at + (uint64_t)packet->len > READER_DOUBT_BYTES_MAX))
+		return false;
+	uint8_t *held = realloc(r->held, (size_t)at + packet->len + 1);
+	if (!held)
+		return false;
+	memcpy(held + at, packet->data, packet->len);
+	r->held = held;
+	r->doubts[r->doubt_count++] =
+		(struct reader_doubt){.time_ns = packet->time_ns, .at = at, .len = packet->len};
+	return true;
+}
+
 /*
- * The packet's stamp leaps ahead. Read the next one, into *packet, and see which of the two is off;
- * *n is what capture_next said of it. False: stopped.
+ * The packet's stamp leaps ahead. Read on, into *packet, until one does not, or until so many do
+ * that they are right; *n is what capture_next said of the last. False: stopped.
  */
 static bool
-reader_doubt(struct reader *r, struct capture *c, struct capture_packet *packet, int *n, char *why)
+reader_doubts(struct reader *r, struct capture *c, struct capture_packet *packet, int *n, char *why)
 {
-	struct capture_packet held = *packet;
-	uint8_t *copy = realloc(r->held, packet->len ? packet->len : 1);
+	bool go_on = true;
 
-	if (!copy) {
-		bool go_on = reader_packet(r, c, packet, true);
-		*n = go_on ? capture_next(c, packet, why) : 0;
-		return go_on;
-	}
-	r->held = copy;
-	memcpy(copy, packet->data, packet->len);
-	held.data = copy;
-	*n = capture_next(c, packet, why);
+	r->doubt_count = 0;
+	while (*n == 1 && capture_clock_leaps(&r->clock, packet->time_ns) && reader_keep(r, packet))
+		*n = capture_next(c, packet, why);
 	bool believed = *n != 1 || capture_clock_leaps(&r->clock, packet->time_ns);
 	if (!believed && !r->told)
 		fprintf(stderr,
 			"smtap: %s: packet %llu: its time is hours ahead of those around it, and "
 			"is "
 			"not believed\n",
-			capture_name(c->path), (unsigned long long)c->packets - 1);
+			capture_name(c->path), (unsigned long long)c->packets - r->doubt_count);
 	r->told |= !believed;
-	return reader_packet(r, c, &held, believed);
+	for (unsigned i = 0; go_on && i < r->doubt_count; i++) {
+		const struct reader_doubt *doubt = &r->doubts[i];
+		struct capture_packet held = {
+			.data = r->held + doubt->at, .len = doubt->len, .time_ns = doubt->time_ns};
+		go_on = reader_packet(r, c, &held, believed);
+	}
+	return go_on;
 }
 
 /* Read one capture. False: stopped. */
@@ -133,7 +153,7 @@ reader_capture(struct reader *r, struct capture *c)
 	while (go_on && n == 1) {
 		/* A file's first stamp says where its clock is. */
 		if (r->packets_of_file > 0 && capture_clock_leaps(&r->clock, packet.time_ns)) {
-			go_on = reader_doubt(r, c, &packet, &n, why);
+			go_on = reader_doubts(r, c, &packet, &n, why);
 			if (!go_on || n != 1)
 				break;
 		}

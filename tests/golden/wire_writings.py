@@ -134,6 +134,16 @@ def a_clock_an_hour_back_for_a_while(segments, _):
 
 
 @writing
+def some_stamps_a_year_ahead(segments, _):
+    """Alone, and twenty in a row."""
+    year, middle = 365 * 86400 * 10**9, len(segments) // 2
+    return [
+        s.but(ns=s.ns + year * (i % 100 == 7 or middle <= i < middle + 20))
+        for i, s in enumerate(segments)
+    ]
+
+
+@writing
 def all_at_one_time(segments, _):
     return [s.but(ns=segments[0].ns) for s in segments]
 
