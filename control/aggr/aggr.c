@@ -257,6 +257,7 @@ account_subject(struct aggr *a, struct aggr_view *v)
 		return true;
 	if (!subject_get(a, v, SUBJECT_ACCOUNT, &made))
 		return false;
+	v->keys->client->at[SUBJECT_ACCOUNT] = v->index[SUBJECT_ACCOUNT];
 	if (made) {
 		char *name = a->account_names[v->index[SUBJECT_ACCOUNT]];
 
@@ -350,6 +351,7 @@ pair_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool make)
 	a->pairs[index].subject = v->index[type];
 	a->pairs[index].account = account;
 	pair_refresh(&a->pairs[index], v);
+	v->keys->client->pair_at[type == SUBJECT_PREFIX] = index;
 	*(type == SUBJECT_SOURCE ? &v->pair_index : &v->prefix_pair_index) = index;
 	return &a->pairs[index];
 }

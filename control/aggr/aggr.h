@@ -188,14 +188,27 @@ struct aggr_keys {
 
 #define AGGR_RECENT_BITS 11
 
-/* An address that came lately, and its keys. Only saves computing them: all zero says nothing. */
+#define AGGR_RECENT_NAME 54
+
+/*
+ * An address that came lately, its keys, and whom it tried last. Only saves computing and looking:
+ * all zero says nothing.
+ */
 struct aggr_recent {
 	struct addr addr;
 	uint64_t of;
 	uint64_t prefix;
 	uint64_t thing;                  /* hll_hash; 0: not asked for yet */
-	uint32_t at[SUBJECT_TYPE_COUNT]; /* where it, and its prefix, stood last, or TABLE_NONE */
+	/* Where it, its prefix and that account stood last, and their pairs, or TABLE_NONE. */
+	uint32_t at[SUBJECT_TYPE_COUNT];
+	uint32_t pair_at[2];
+	uint64_t account; /* the key of name */
+	char name[AGGR_RECENT_NAME];
+	uint8_t name_len; /* 0: none */
+	bool name_folded; /* by aggr_name_key */
 };
+
+_Static_assert(sizeof(struct aggr_recent) == 128, "two lines of the cache");
 
 /* What an event touched. Valid until the next. */
 struct aggr_view {

@@ -56,6 +56,7 @@ recent(struct aggr *a, const struct addr *addr)
 	r->of = siphash_table(&a->key, addr, sizeof(*addr));
 	r->prefix = siphash_table(&a->key, &prefix, sizeof(prefix));
 	r->thing = 0;
+	r->name_len = 0;
 	for (unsigned type = 0; type < SUBJECT_TYPE_COUNT; type++)
 		r->at[type] = TABLE_NONE;
 	return r;
@@ -71,13 +72,34 @@ key_thing(struct aggr *a, const struct addr *addr)
 	return r->thing;
 }
 
+/* Who guesses tries one account for a while: what is known of the last one's name. */
+static void
+account_keys(struct aggr *a, const struct event *event, struct aggr_recent *r,
+	struct aggr_keys *keys)
+{
+	uint8_t len = event->auth.username_len;
+	bool folded;
+
+	if (r->name_len != len || memcmp(r->name, event->text, len) != 0) {
+		r->account = aggr_name_key(a, event->text, len, &folded);
+		r->name_folded = folded;
+		r->name_len = len <= sizeof(r->name) ? len : 0;
+		memcpy(r->name, event->text, r->name_len);
+		r->at[SUBJECT_ACCOUNT] = r->pair_at[0] = r->pair_at[1] = TABLE_NONE;
+	}
+	keys->of[SUBJECT_ACCOUNT] = r->account;
+	keys->name_as_sent = !r->name_folded;
+	keys->guess_of[SUBJECT_ACCOUNT] = r->at[SUBJECT_ACCOUNT];
+	keys->guess_pair[0] = r->pair_at[0];
+	keys->guess_pair[1] = r->pair_at[1];
+}
+
 void
 aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 {
 	const struct event_flow *flow = &event->head.flow;
 	const struct aggr_recent *client, *server;
 	uint64_t *of = keys->of;
-	bool folded = false;
 
 	/* The one may have the other's place. */
 	client = keys->client = recent(a, &flow->client);
@@ -90,46 +112,57 @@ aggr_keys(struct aggr *a, const struct event *event, struct aggr_keys *keys)
 	keys->guess_of[SUBJECT_SERVER] = server->at[SUBJECT_SERVER];
 	of[SUBJECT_ACCOUNT] = KEY_ACCOUNT_UNKNOWN;
 	keys->guess_of[SUBJECT_ACCOUNT] = TABLE_NONE;
-	if (key_has_account(event))
-		of[SUBJECT_ACCOUNT] =
-			aggr_name_key(a, event->text, event->auth.username_len, &folded);
-	keys->name_as_sent = !folded;
+	keys->name_as_sent = true;
 	keys->guess_pair[0] = keys->guess_pair[1] = TABLE_NONE;
+	if (key_has_account(event))
+		account_keys(a, event, keys->client, keys);
 	keys->pair[0] = key_pair(SUBJECT_SOURCE, of[SUBJECT_SOURCE], of[SUBJECT_ACCOUNT]);
 	keys->pair[1] = key_pair(SUBJECT_PREFIX, of[SUBJECT_PREFIX], of[SUBJECT_ACCOUNT]);
 }
 
-/* Where a subject stood lately, or its line, which says where. */
-static void
-ask_for_place(const struct aggr_class *class, const struct aggr_keys *keys, enum subject_type type)
+/* Where it stood lately, or its line, which says where. */
+static inline void
+ask_for_place(const struct table *t, uint64_t hash, uint32_t guess)
 {
-	if (keys->guess_of[type] != TABLE_NONE)
-		prefetch_write(&class->table.links[keys->guess_of[type]]);
+	if (guess != TABLE_NONE)
+		prefetch_write(&t->links[guess]);
 	else
-		table_prefetch_line(&class->table, keys->of[type]);
+		table_prefetch_line(t, hash);
 }
 
-/* With the places at hand. */
+/* With that at hand: where it stands, and its values. */
+static inline uint32_t
+ask_for_value(const struct table *t, uint64_t hash, uint32_t guess, const void *values,
+	size_t bytes)
+{
+	if (guess == TABLE_NONE || !table_is_at(t, hash, guess))
+		guess = table_guess(t, hash);
+	if (guess != TABLE_NONE)
+		table_prefetch_value(values, bytes, guess);
+	return guess;
+}
+
+static void
+ask_for_places(const struct aggr *a, const struct aggr_keys *keys)
+{
+	for (unsigned type = 0; type < SUBJECT_SERVER; type++)
+		ask_for_place(&a->class[type].table, keys->of[type], keys->guess_of[type]);
+	for (unsigned i = 0; i < 2; i++)
+		ask_for_place(&a->pair_table, keys->pair[i], keys->guess_pair[i]);
+}
+
 static void
 ask_for_values(const struct aggr *a, struct aggr_keys *keys)
 {
 	for (unsigned type = 0; type < SUBJECT_SERVER; type++) {
 		const struct aggr_class *class = &a->class[type];
-		uint32_t guess = keys->guess_of[type];
 
-		if (guess == TABLE_NONE || !table_is_at(&class->table, keys->of[type], guess))
-			guess = table_guess(&class->table, keys->of[type]);
-		keys->guess_of[type] = guess;
-		if (guess != TABLE_NONE)
-			table_prefetch_value(class->subjects, sizeof(*class->subjects), guess);
+		keys->guess_of[type] = ask_for_value(&class->table, keys->of[type],
+			keys->guess_of[type], class->subjects, sizeof(*class->subjects));
 	}
-	for (unsigned i = 0; i < 2; i++) {
-		uint32_t guess = table_guess(&a->pair_table, keys->pair[i]);
-
-		keys->guess_pair[i] = guess;
-		if (guess != TABLE_NONE)
-			table_prefetch_value(a->pairs, sizeof(*a->pairs), guess);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		keys->guess_pair[i] = ask_for_value(&a->pair_table, keys->pair[i],
+			keys->guess_pair[i], a->pairs, sizeof(*a->pairs));
 }
 
 /*
@@ -163,10 +196,7 @@ aggr_ahead(const struct aggr *a, struct aggr_keys *keys, enum table_step step)
 {
 	switch (step) {
 	case TABLE_STEP_LINE:
-		for (unsigned type = 0; type < SUBJECT_SERVER; type++)
-			ask_for_place(&a->class[type], keys, (enum subject_type)type);
-		for (unsigned i = 0; i < 2; i++)
-			table_prefetch_line(&a->pair_table, keys->pair[i]);
+		ask_for_places(a, keys);
 		break;
 	case TABLE_STEP_VALUES:
 		ask_for_values(a, keys);
