@@ -223,7 +223,7 @@ subject_get(struct aggr *a, struct aggr_view *v, enum subject_type type, bool *m
 		s->many = BLOCKS_NONE;
 		s->type = (uint8_t)type;
 		/* Differs from the number under which old pairs may remember it. */
-		s->episode.number = view_now_s(v);
+		s->episode.number = v->now_s;
 		subject_clear_tops(s);
 	}
 	s = &class->subjects[index];

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/blocks.h"
 #include "base/siphash.h"
@@ -147,25 +148,29 @@ aggr_pair_guesses(const struct aggr_pair *pair)
 	return (uint32_t)pair->guesses[0] + pair->guesses[1] + pair->guesses[2] + pair->guesses[3];
 }
 
-/* Both are asked several times per event: all at once, without a branch for each. */
+/* Both are asked several times per event: two findings at a time, without a branch for each. */
 static inline bool
 aggr_under_attack(const struct aggr_subject *subject)
 {
-	uint32_t any = AGGR_NO_REF;
+	uint64_t two[AGGR_REFS / 2];
 
-	_Static_assert(AGGR_NO_REF == 0 && AGGR_HARMLESS == AGGR_REFS - 1, "the last is left out");
+	_Static_assert(
+		AGGR_NO_REF == 0 && AGGR_REFS == 6 && AGGR_HARMLESS == 5, "all but the last");
 	if (subject == NULL)
 		return false;
-	for (unsigned i = 0; i < AGGR_HARMLESS; i++)
-		any |= subject->findings[i];
-	return any != AGGR_NO_REF;
+	memcpy(two, subject->findings, sizeof(two));
+	return (two[0] | two[1] | subject->findings[4]) != 0;
 }
 
 static inline bool
 aggr_has_finding(const struct aggr_subject *subject)
 {
-	return aggr_under_attack(subject) ||
-	       (subject != NULL && subject->findings[AGGR_HARMLESS] != AGGR_NO_REF);
+	uint64_t two[AGGR_REFS / 2];
+
+	if (subject == NULL)
+		return false;
+	memcpy(two, subject->findings, sizeof(two));
+	return (two[0] | two[1] | two[2]) != 0;
 }
 
 /* Subjects of one type: a table and its values. */
@@ -198,7 +203,7 @@ struct aggr_recent {
 	struct addr addr;
 	uint64_t of;
 	uint64_t prefix;
-	uint64_t thing;                  /* hll_hash; 0: not asked for yet */
+	uint64_t thing; /* hll_hash; 0: not asked for yet */
 	/* Where it, its prefix and that account stood last, and their pairs, or TABLE_NONE. */
 	uint32_t at[SUBJECT_TYPE_COUNT];
 	uint32_t pair_at[2];
@@ -215,6 +220,7 @@ struct aggr_view {
 	const struct event *event;
 	uint64_t clock_ns;
 	uint32_t now_min;
+	uint32_t now_s;
 	struct window_time time;
 	struct aggr_subject *subject[SUBJECT_TYPE_COUNT]; /* account: NULL when unknown */
 	uint32_t index[SUBJECT_TYPE_COUNT];

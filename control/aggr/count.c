@@ -25,7 +25,7 @@ count_distinct(const struct window_at *w, const struct aggr_view *v, enum window
 		window_add(w, field);
 	else
 		window_move(w, *clock_s, field);
-	*clock_s = view_now_s(v);
+	*clock_s = v->now_s;
 }
 
 /* Returns whether the password is new to the subject; true when it is not known. */
@@ -302,6 +302,7 @@ aggr_auth(struct aggr *a, const struct event *event, const struct aggr_keys *key
 		.keys = keys,
 		.clock_ns = a->clock_ns,
 		.now_min = (uint32_t)(a->clock_ns / NS_PER_MIN),
+		.now_s = (uint32_t)(a->clock_ns / NS_PER_S),
 		.time = window_time(a->clock_ns),
 		.success = event->auth.outcome == OUTCOME_SUCCESS,
 		.guess = GUESS_NONE,

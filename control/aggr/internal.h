@@ -4,12 +4,6 @@
 
 #include "control/aggr/aggr.h"
 
-static inline uint32_t
-view_now_s(const struct aggr_view *v)
-{
-	return (uint32_t)(v->clock_ns / NS_PER_S);
-}
-
 static inline struct window_at
 subject_window(struct aggr *a, struct aggr_subject *s)
 {

@@ -74,8 +74,8 @@ key_thing(struct aggr *a, const struct addr *addr)
 
 /* Who guesses tries one account for a while: what is known of the last one's name. */
 static void
-account_keys(struct aggr *a, const struct event *event, struct aggr_recent *r,
-	struct aggr_keys *keys)
+account_keys(
+	struct aggr *a, const struct event *event, struct aggr_recent *r, struct aggr_keys *keys)
 {
 	uint8_t len = event->auth.username_len;
 	bool folded;
@@ -132,8 +132,8 @@ ask_for_place(const struct table *t, uint64_t hash, uint32_t guess)
 
 /* With that at hand: where it stands, and its values. */
 static inline uint32_t
-ask_for_value(const struct table *t, uint64_t hash, uint32_t guess, const void *values,
-	size_t bytes)
+ask_for_value(
+	const struct table *t, uint64_t hash, uint32_t guess, const void *values, size_t bytes)
 {
 	if (guess == TABLE_NONE || !table_is_at(t, hash, guess))
 		guess = table_guess(t, hash);

@@ -74,7 +74,7 @@ pair_was_right(const struct aggr_pair *pair, const struct event_auth *auth)
 static bool
 is_steady(const struct aggr_pair *pair, const struct aggr_view *v)
 {
-	uint32_t gap_s = view_now_s(v) - pair->last_s;
+	uint32_t gap_s = v->now_s - pair->last_s;
 	uint32_t off = gap_s > pair->gap_s ? gap_s - pair->gap_s : pair->gap_s - gap_s;
 
 	return v->event->auth.attempt_no <= 1 && gap_s >= AGGR_STEADY_GAP_S &&
@@ -115,7 +115,7 @@ static void
 count_repeats(struct aggr_pair *pair, const struct aggr_view *v)
 {
 	const struct event_auth *auth = &v->event->auth;
-	uint32_t now_s = view_now_s(v);
+	uint32_t now_s = v->now_s;
 	uint32_t gap_s = now_s - pair->last_s;
 	uint32_t off = gap_s > pair->gap_s ? gap_s - pair->gap_s : pair->gap_s - gap_s;
 	bool same = true;
@@ -155,7 +155,7 @@ pair_guess(struct aggr_pair *pair, const struct aggr_view *v, enum aggr_guess gu
 		pair->first_ns = v->event->head.time_ns;
 	if (guess < AGGR_GUESS_KINDS && pair->guesses[guess] < UINT16_MAX)
 		pair->guesses[guess]++;
-	pair->last_s = view_now_s(v);
+	pair->last_s = v->now_s;
 }
 
 void
@@ -166,13 +166,13 @@ pair_success(struct aggr_pair *pair, const struct aggr_view *v)
 	if (pair->attempts == 1)
 		pair->first_ns = v->event->head.time_ns;
 	if (pair->first_success_s == 0)
-		pair->first_success_s = view_now_s(v);
+		pair->first_success_s = v->now_s;
 	pair->mistakes = 0;
 	pair->repeats = 0;
 	pair->regular = 0;
 	pair->steady = 0;
 	pair->flags &= (uint8_t)~PAIR_STALE;
-	pair->last_s = view_now_s(v);
+	pair->last_s = v->now_s;
 }
 
 void
@@ -180,7 +180,7 @@ pair_refresh(struct aggr_pair *pair, const struct aggr_view *v)
 {
 	struct aggr_pair old;
 
-	if (pair->last_s == 0 || view_now_s(v) - pair->last_s <= SILENCE_S)
+	if (pair->last_s == 0 || v->now_s - pair->last_s <= SILENCE_S)
 		return;
 	old = *pair;
 	*pair = (struct aggr_pair){

@@ -35,7 +35,7 @@ _Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10M
 _Static_assert(WINDOW_KNOWN == 0 && WINDOW_OTHER == 3 && 4 * 3 * 2 * 255 <= UINT16_MAX,
 	"window_guesses adds four rows in 16 bits");
 _Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");
-_Static_assert(WINDOW_BUCKETS == 2 * sizeof(uint64_t) + 1, "a row is two words and a byte");
+_Static_assert(WINDOW_BUCKETS == 17, "a row is sixteen bytes and one");
 
 /* Where a span's bucket of this number stands in its ring; by constants, which need no division. */
 static unsigned
@@ -94,22 +94,23 @@ clear_wide(const struct window_at *w, const struct kept *kept)
 				w->head->wide[field][i] = 0;
 }
 
-/* Each row as two words and a byte. */
+/* All of a row but its last byte, in one register where there are such. */
+typedef uint8_t most_of_row __attribute__((vector_size(WINDOW_BUCKETS - 1)));
+
 static void
 clear_rows(const struct window_at *w, const struct kept *kept)
 {
-	uint64_t keep[2];
+	const uint8_t last = kept->of[WINDOW_BUCKETS - 1];
+	most_of_row keep, x;
 
-	memcpy(keep, kept->of, sizeof(keep));
+	memcpy(&keep, kept->of, sizeof(keep));
 	for (unsigned field = 0; field < w->fields; field++) {
 		uint8_t *row = w->row[field];
-		uint64_t x[2];
 
-		memcpy(x, row, sizeof(x));
-		x[0] &= keep[0];
-		x[1] &= keep[1];
-		memcpy(row, x, sizeof(x));
-		row[sizeof(x)] &= kept->of[sizeof(x)];
+		memcpy(&x, row, sizeof(x));
+		x &= keep;
+		memcpy(row, &x, sizeof(x));
+		row[WINDOW_BUCKETS - 1] &= last;
 	}
 }
 
