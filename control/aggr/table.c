@@ -90,33 +90,20 @@ next_line(const struct table *t, struct table_line *line)
 	return line + 1 < t->lines + t->line_count ? line + 1 : t->lines;
 }
 
-/* The entry with this hash of those that stand in slots of tagged, from `first` on. */
-static inline uint32_t
-find_in(const struct table *t, const struct table_line *line, uint64_t hash, uint64_t tagged,
-	unsigned first)
-{
-	for (; tagged != 0; tagged &= tagged - 1) {
-		unsigned at = first + (unsigned)__builtin_ctzll(tagged) / 8;
-
-		if (at < line->len && t->links[line->index[at]].hash == hash)
-			return line->index[at];
-	}
-	return TABLE_NONE;
-}
-
 uint32_t
 table_find(const struct table *t, uint64_t hash)
 {
 	struct table_line *line = table_line(t, hash);
 
 	for (;; line = next_line(t, line)) {
-		const struct table_tagged tagged = table_tagged(line, hash);
-		uint32_t index = find_in(t, line, hash, tagged.low, 0);
+		for (unsigned at = table_tagged(line, hash); at != 0; at &= at - 1) {
+			uint32_t index = line->index[__builtin_ctz(at)];
 
-		if (index == TABLE_NONE)
-			index = find_in(t, line, hash, tagged.high, 8);
-		if (index != TABLE_NONE || line->past == 0)
-			return index;
+			if (t->links[index].hash == hash)
+				return index;
+		}
+		if (line->past == 0)
+			return TABLE_NONE;
 	}
 }
 

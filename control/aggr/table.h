@@ -10,11 +10,13 @@
 #ifndef SMTAP_CONTROL_AGGR_TABLE_H
 #define SMTAP_CONTROL_AGGR_TABLE_H
 
-#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "base/prefetch.h"
 
@@ -61,7 +63,7 @@ struct table_line {
 };
 
 _Static_assert(sizeof(struct table_line) == 64, "a line of the cache");
-_Static_assert(offsetof(struct table_line, index) == 16, "tags are looked at as two words");
+_Static_assert(offsetof(struct table_line, index) == 16, "tags are looked at sixteen at a time");
 
 /* Of an entry, of a large table. */
 #define TABLE_ENTRY_BYTES \
@@ -159,32 +161,22 @@ table_tag(uint64_t hash)
 	return (uint8_t)(hash >> 16);
 }
 
-/*
- * Bit 7 of the byte of each slot in which the tag stands is set, and maybe that of one after it,
- * or past the slots in use: slots from 0 on in low, from 8 on in high.
- */
-struct table_tagged {
-	uint64_t low;
-	uint64_t high;
-};
-
-static inline uint64_t
-table_bytes_of(uint64_t word, uint64_t tags)
-{
-	uint64_t off = word ^ tags;
-
-	return (off - 0x0101010101010101ULL) & ~off & 0x8080808080808080ULL;
-}
-
-static inline struct table_tagged
+/* The slots in use in which the hash's tag stands, as bits. */
+static inline unsigned
 table_tagged(const struct table_line *line, uint64_t hash)
 {
-	const uint64_t tags = table_tag(hash) * 0x0101010101010101ULL;
-	uint64_t word[2];
+	unsigned bits = 0;
 
-	memcpy(word, line->tag, sizeof(word));
-	return (struct table_tagged){
-		table_bytes_of(le64toh(word[0]), tags), table_bytes_of(le64toh(word[1]), tags)};
+#ifdef __SSE2__
+	const __m128i tags = _mm_set1_epi8((char)table_tag(hash));
+	const __m128i all = _mm_load_si128((const __m128i *)line->tag);
+
+	bits = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(all, tags));
+#else
+	for (unsigned at = 0; at < TABLE_SLOTS; at++)
+		bits |= (unsigned)(line->tag[at] == table_tag(hash)) << at;
+#endif
+	return bits & ((1u << line->len) - 1);
 }
 
 /* For prefetching, each step some time after the one before. */
@@ -206,17 +198,14 @@ static inline uint32_t
 table_guess(const struct table *t, uint64_t hash)
 {
 	const struct table_line *line = table_line(t, hash);
-	const struct table_tagged tagged = table_tagged(line, hash);
-	unsigned at = TABLE_SLOTS;
+	const unsigned tagged = table_tagged(line, hash);
+	uint32_t index;
 
-	if (tagged.low != 0)
-		at = (unsigned)__builtin_ctzll(tagged.low) / 8;
-	else if (tagged.high != 0)
-		at = 8 + (unsigned)__builtin_ctzll(tagged.high) / 8;
-	if (at >= line->len)
+	if (tagged == 0)
 		return TABLE_NONE;
-	prefetch_write(&t->links[line->index[at]]);
-	return line->index[at];
+	index = line->index[__builtin_ctz(tagged)];
+	prefetch_write(&t->links[index]);
+	return index;
 }
 
 /* With the link at hand: ask for those beside it in its list, which table_move changes. */

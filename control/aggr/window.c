@@ -31,7 +31,7 @@ static const uint8_t span_buckets[WINDOW_SPANS] = {
 };
 
 _Static_assert(WINDOW_DAY_BUCKETS == 6 && WINDOW_HOUR_BUCKETS == 6 && WINDOW_10MIN_BUCKETS == 5,
-	"the masks of window_row_sum");
+	"the masks of window_rows_sum");
 _Static_assert(WINDOW_KNOWN == 0 && WINDOW_OTHER == 3 && 4 * 3 * 2 * 255 <= UINT16_MAX,
 	"window_guesses adds four rows in 16 bits");
 _Static_assert(WINDOW_WIDE_BYTES % 16 == 0, "a block");

@@ -12,6 +12,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 #include "base/blocks.h"
 #include "base/duration.h"
 
@@ -157,23 +161,46 @@ void window_clear(const struct window_at *w);
 
 uint32_t window_wide_sum(const struct window_head *head, enum window_span span, unsigned field);
 
-/* Of one row, by its head: eight bytes at a time, those of other spans masked. */
+/* Of rows that stand together: eight bytes of each at a time, those of other spans masked. */
 static inline uint32_t
-window_row_sum(
-	const struct window_head *head, const window_row row, enum window_span span, unsigned field)
+window_rows_sum(const window_row *row, unsigned rows, enum window_span span)
 {
 	static const uint8_t at[WINDOW_SPANS] = {0, WINDOW_10MIN_BUCKETS, WINDOW_BUCKETS - 8};
 	static const uint64_t mask[WINDOW_SPANS] = {
 		0xffffffffffULL, 0xffffffffffffULL, 0xffffffffffff0000ULL};
-	const uint64_t even = 0x00ff00ff00ff00ffULL;
-	uint64_t x;
+#ifdef __SSE2__
+	const __m128i kept = _mm_cvtsi64_si128((int64_t)mask[span]);
+	__m128i sum = _mm_setzero_si128();
 
+	for (unsigned i = 0; i < rows; i++) {
+		__m128i x = _mm_loadl_epi64((const __m128i *)(row[i] + at[span]));
+
+		sum = _mm_add_epi64(sum, _mm_sad_epu8(_mm_and_si128(x, kept), _mm_setzero_si128()));
+	}
+	return (uint32_t)_mm_cvtsi128_si32(sum);
+#else
+	const uint64_t even = 0x00ff00ff00ff00ffULL;
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < rows; i++) {
+		uint64_t x;
+
+		memcpy(&x, row[i] + at[span], sizeof(x));
+		x = le64toh(x) & mask[span];
+		sum += (x & even) + (x >> 8 & even);
+	}
+	return (uint32_t)(sum * 0x0001000100010001ULL >> 48);
+#endif
+}
+
+/* Of one row, by its head. */
+static inline uint32_t
+window_row_sum(
+	const struct window_head *head, const window_row row, enum window_span span, unsigned field)
+{
 	if (head->wide != NULL)
 		return window_wide_sum(head, span, field);
-	memcpy(&x, row + at[span], sizeof(x));
-	x = le64toh(x) & mask[span];
-	x = (x & even) + (x >> 8 & even);
-	return (uint32_t)(x * 0x0001000100010001ULL >> 48);
+	return window_rows_sum((const window_row *)row, 1, span);
 }
 
 static inline uint32_t
@@ -203,27 +230,13 @@ uint32_t window_newest(const struct window_head *head, const window_row row, enu
 
 uint32_t window_wide_guesses(const struct window_head *head, enum window_span span);
 
-/* Of all kinds of guess, whose rows are added up byte by byte before the bytes of one are. */
+/* Of all kinds of guess. */
 static inline uint32_t
 window_guesses(const struct window *w, enum window_span span)
 {
-	static const uint8_t at[WINDOW_SPANS] = {0, WINDOW_10MIN_BUCKETS, WINDOW_BUCKETS - 8};
-	static const uint64_t mask[WINDOW_SPANS] = {
-		0xffffffffffULL, 0xffffffffffffULL, 0xffffffffffff0000ULL};
-	const uint64_t even = 0x00ff00ff00ff00ffULL;
-	uint64_t evens = 0, odds = 0;
-
 	if (w->head.wide != NULL)
 		return window_wide_guesses(&w->head, span);
-	for (unsigned field = WINDOW_KNOWN; field <= WINDOW_OTHER; field++) {
-		uint64_t x;
-
-		memcpy(&x, w->row[field] + at[span], sizeof(x));
-		x = le64toh(x) & mask[span];
-		evens += x & even;
-		odds += x >> 8 & even;
-	}
-	return (uint32_t)((evens + odds) * 0x0001000100010001ULL >> 48);
+	return window_rows_sum(&w->row[WINDOW_KNOWN], WINDOW_OTHER - WINDOW_KNOWN + 1, span);
 }
 
 #endif
