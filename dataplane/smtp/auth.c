@@ -221,11 +221,29 @@ respond_part(struct run *r, struct span text)
 	explicit_bzero(&id, sizeof(id));
 }
 
+/* The two that nearly all clients and tools name, in any case; SASL_UNKNOWN for others. */
+static enum sasl_mechanism
+usual_mechanism(const uint8_t *name, size_t len)
+{
+	if (len != 5)
+		return SASL_UNKNOWN;
+	uint32_t head = smtp_folded4(name);
+	uint8_t last = name[4] | 0x20;
+	if (head == SMTP_FOLDED4("logi") && last == 'n')
+		return SASL_LOGIN;
+	return head == SMTP_FOLDED4("plai") && last == 'n' ? SASL_PLAIN : SASL_UNKNOWN;
+}
+
 static void
 name_mechanism(struct run *r, const uint8_t *name, size_t len)
 {
 	char upper[AUTH_MECHANISM_MAX];
+	enum sasl_mechanism usual = usual_mechanism(name, len);
 
+	if (usual != SASL_UNKNOWN) {
+		r->s->mechanism = usual & 0xf;
+		return;
+	}
 	if (!sasl_name_ok(name, len))
 		return;
 	r->s->mechanism = sasl_by_name(name, len) & 0xf;

@@ -119,6 +119,10 @@ path(const struct line *line, size_t at)
 	at = skip_blank(line, at);
 	bool angle = at < line->len && line->data[at] == '<';
 	at += angle;
+	/* Nearly all are without quotes. */
+	const uint8_t *close = angle ? memchr(line->data + at, '>', line->len - at) : NULL;
+	if (close && !memchr(line->data + at, '"', (size_t)(close - line->data) - at))
+		return (struct span){line->data + at, (size_t)(close - line->data) - at};
 	size_t end = at;
 	for (bool quoted = false; end < line->len; end++) {
 		uint8_t c = line->data[end];
