@@ -38,11 +38,9 @@
 #define TCP_BYTES_MIN 20
 #define COMMON_BYTES_MIN (ETHERNET_BYTES + IPV4_BYTES_MIN + TCP_BYTES_MIN)
 
-/* TCP's options (IANA): two without a length, the timestamps, and one that signs the segment. */
+/* TCP's options (IANA): two without a length, and two that sign the segment. */
 #define TCP_OPTION_END 0
 #define TCP_OPTION_NOTHING 1
-#define TCP_OPTION_STAMP 8
-#define TCP_STAMP_BYTES 10
 #define TCP_OPTION_MD5 19
 #define TCP_MD5_BYTES 18
 /* Nothing, nothing, timestamps of ten bytes: the options of nearly all segments (RFC 7323 A). */
@@ -137,43 +135,25 @@ decode_pbb(struct decode_cursor *c)
 }
 
 /*
- * The options that decide whether the peer takes the segment. TCP-MD5 (RFC 2385): only who shares a
- * key with the sender does. One of another length is none, and TCP-AO (RFC 5925) is passed over by
- * whoever does not know it.
+ * Is there a TCP-MD5 option (RFC 2385)? Only who shares a key with the sender accepts it. One of
+ * another length is none, and TCP-AO (RFC 5925) is passed over by whoever does not know it.
  */
-static void
-tcp_options_walk(struct decode_packet *out, const uint8_t *tcp, uint32_t header_len)
+static inline bool
+tcp_is_signed(const uint8_t *tcp, uint32_t header_len)
 {
 	uint32_t at = TCP_BYTES_MIN;
 
+	if (header_len == TCP_BYTES_MIN ||
+		(header_len == TCP_BYTES_STAMPED && load_be32(tcp + at) == TCP_OPTIONS_STAMPED))
+		return false;
 	while (at + 1 < header_len && tcp[at] != TCP_OPTION_END) {
-		uint32_t bytes = tcp[at] == TCP_OPTION_NOTHING ? 1 : tcp[at + 1];
-		if (bytes == 0 || (bytes == 1 && tcp[at] != TCP_OPTION_NOTHING) ||
-			at + bytes > header_len)
-			return;
-		if (tcp[at] == TCP_OPTION_MD5 && bytes == TCP_MD5_BYTES)
-			out->is_signed = true;
-		if (tcp[at] == TCP_OPTION_STAMP && bytes == TCP_STAMP_BYTES) {
-			out->is_stamped = true;
-			out->stamp = load_be32(tcp + at + 2);
-		}
-		at += bytes;
+		if (tcp[at] == TCP_OPTION_MD5 && tcp[at + 1] == TCP_MD5_BYTES)
+			return at + TCP_MD5_BYTES <= header_len;
+		if (tcp[at] != TCP_OPTION_NOTHING && tcp[at + 1] < 2)
+			return false;
+		at += tcp[at] == TCP_OPTION_NOTHING ? 1 : tcp[at + 1];
 	}
-}
-
-/* out is zeroed. */
-static inline void
-tcp_options(struct decode_packet *out, const uint8_t *tcp, uint32_t header_len)
-{
-	if (header_len == TCP_BYTES_MIN)
-		return;
-	if (header_len == TCP_BYTES_STAMPED &&
-		load_be32(tcp + TCP_BYTES_MIN) == TCP_OPTIONS_STAMPED) {
-		out->is_stamped = true;
-		out->stamp = load_be32(tcp + TCP_BYTES_MIN + 4);
-		return;
-	}
-	tcp_options_walk(out, tcp, header_len);
+	return false;
 }
 
 static inline enum decode_layer
@@ -201,7 +181,7 @@ decode_tcp(struct decode_cursor *c)
 	out->ack = load_be32(tcp + 8);
 	out->tcp_flags = tcp[13];
 	out->window = load_be16(tcp + 14);
-	tcp_options(out, tcp, header_len);
+	out->is_signed = tcp_is_signed(tcp, header_len);
 	out->l4_offset = c->offset;
 	out->payload_offset = c->offset + header_len;
 	out->payload_len = c->end - out->payload_offset;
@@ -370,7 +350,7 @@ decode_common_mail(const struct decode_config *cfg, const uint8_t *data, uint32_
 	out->ack = load_be32(tcp + 8);
 	out->window = load_be16(tcp + 14);
 	out->tcp_flags = tcp[13];
-	tcp_options(out, tcp, headers_len - IPV4_BYTES_MIN);
+	out->is_signed = tcp_is_signed(tcp, headers_len - IPV4_BYTES_MIN);
 	out->l4_offset = ETHERNET_BYTES + IPV4_BYTES_MIN;
 	out->payload_offset = ETHERNET_BYTES + headers_len;
 	out->payload_len = total_len - headers_len;

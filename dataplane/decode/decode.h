@@ -84,9 +84,7 @@ struct decode_packet {
 	uint16_t window;
 	uint8_t tcp_flags; /* RFC 9293 3.1: FIN 0x01 SYN 0x02 RST 0x04 PSH 0x08 ACK 0x10 */
 	uint8_t hops;      /* that it may still go: IPv4's TTL, IPv6's hop limit */
-	bool is_stamped;   /* it has a timestamp (RFC 7323): stamp */
-	bool is_signed;    /* it has TCP-MD5's option (RFC 2385) or TCP-AO's (RFC 5925) */
-	uint32_t stamp;
+	bool is_signed;    /* it has TCP-MD5's option (RFC 2385) */
 	uint32_t l4_offset;
 	uint32_t payload_offset;
 	uint32_t payload_len;      /* bytes present in the span */

@@ -243,11 +243,9 @@ segment_is_skimmed(const struct pipeline *p, const struct session *s, enum tcp_d
 }
 
 static inline struct tcp_segment
-segment_of(const struct session *s, enum tcp_dir dir, const struct pipeline_packet *pkt,
-	uint8_t checksum)
+segment_of(const struct pipeline_packet *pkt, uint8_t checksum)
 {
 	const struct decode_packet *d = &pkt->decoded;
-	bool is_old = d->is_stamped && dir == TCP_TO_SERVER && tcp_stamp_is_old(&s->tcp, d->stamp);
 	struct tcp_segment seg = {
 		.seq = d->seq,
 		.ack = d->ack,
@@ -255,8 +253,7 @@ segment_of(const struct session *s, enum tcp_dir dir, const struct pipeline_pack
 		.flags = d->tcp_flags,
 		.checksum = checksum,
 		.oversize = d->l3_len > WIRE_L3_MAX,
-		.doubtful = d->hops <= HOPS_FEW || d->is_signed || is_old,
-		.stamp = d->stamp,
+		.doubtful = d->hops <= HOPS_FEW || d->is_signed,
 		.data = pkt->data + d->payload_offset,
 		.len = d->payload_len,
 		.wire_len = d->payload_wire_len,
@@ -272,7 +269,7 @@ static __attribute__((noinline)) enum tcp_verdict
 session_packet_any(struct pipeline *p, struct session *s, enum tcp_dir dir,
 	const struct pipeline_packet *pkt, uint8_t checksum)
 {
-	struct tcp_segment seg = segment_of(s, dir, pkt, checksum);
+	struct tcp_segment seg = segment_of(pkt, checksum);
 	uint8_t flags = seg.flags;
 	uint32_t left = seg.wire_len;
 
@@ -310,7 +307,7 @@ session_packet(
 	}
 	stages_enter(p->emit->stages, PATH_TCP);
 	if (pkt->more_count == 0) {
-		const struct tcp_segment seg = segment_of(s, dir, pkt, checksum);
+		const struct tcp_segment seg = segment_of(pkt, checksum);
 		if (tcp_pass(&p->tcp, &s->tcp, dir, &seg)) {
 			if (seg.len > 0)
 				session_data(p, s, (enum smtp_side)dir, &seg);

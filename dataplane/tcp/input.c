@@ -10,12 +10,16 @@
  * delivered, it takes two right ones in a row: one in 65536 wrong frames looks right by
  * chance. When none were delivered the first right one starts the side afresh.
  *
- * Doubts. A segment whose hops end before its peer, with a signature that the peer has no key for,
- * or of the client with an old timestamp (RFC 7323 5), is seen here and never taken there. All of a
- * side may look so (a tap far away from both), so it is accepted until another verifies without
- * doubt. From then on its bytes are held, and give way to any that come without doubt; where none
- * do, and the peer acknowledges them all the same, they are what it has: the way between the two
- * has become longer, and the tap is near its end.
+ * Doubts. A segment whose hops end before its peer, or with a signature that the peer has no key
+ * for, is seen here and never taken there. All of a side may look so (a tap far away from both),
+ * so it is accepted until another verifies without doubt. From then on its bytes are held, and give
+ * way to any that come without doubt; where none do, and the peer acknowledges them all the same,
+ * they are what it has: the way between the two has become longer, and the tap is near its end.
+ *
+ * An old timestamp (PAWS, RFC 7323 5) is no reason to doubt. Which one is old depends on what the
+ * server keeps: whether both SYNs had the option, what it had acknowledged when a segment came, by
+ * how much it is older. A client that knows better than we do would have its true lines doubted,
+ * and a second copy of each believed.
  */
 #include "dataplane/tcp/private.h"
 
@@ -354,9 +358,6 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	input_note(conn, dir, seq + span);
 	if (has_ack) {
 		stream_note_ack(&conn->stream[!dir], segment->ack);
-		if (seq == conn->stream[dir].next_seq &&
-			stream_ack_due(conn, dir, ACK_IS, segment->ack))
-			conn_note_stamp(conn, dir, segment->stamp);
 		open_answered(ctx, conn, dir, segment);
 	}
 	return input_payload(ctx, conn, dir, segment, span);

@@ -59,7 +59,7 @@ open_ask(struct tcp_conn *conn, unsigned dir, uint32_t first)
 {
 	conn->stream[dir].flags |= STREAM_ASKED;
 	conn->stream[!dir].flags &= (uint16_t)~STREAM_ASKED;
-	conn->syn_seq = first; /* in the stamp's place */
+	conn->syn_seq = first;
 }
 
 /*
@@ -122,7 +122,6 @@ open_answered(
 		segment->ack != conn->syn_seq)
 		return;
 	peer->flags &= (uint16_t)~STREAM_ASKED;
-	conn->stamp = 0;
 	open_late(ctx, conn, !dir, segment->ack);
 	peer->flags |= STREAM_SEEN;
 	/* What ends the handshake stands where its sender begins. */

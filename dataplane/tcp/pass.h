@@ -12,17 +12,6 @@
 #define FLAGS_NOT_EXPECTED (STREAM_ABSENT | STREAM_FIN)
 
 /*
- * Does the timestamp of a segment of the client's say that the server drops it? RFC 7323 5 (PAWS):
- * what is older than the newest that came in sequence is from before the numbers wrapped.
- */
-static inline bool
-tcp_stamp_is_old(const struct tcp_conn *conn, uint32_t stamp)
-{
-	return conn->stamp != 0 && seq_past(stamp, conn->stamp) < 0 &&
-	       !((conn->stream[0].flags | conn->stream[1].flags) & STREAM_ASKED);
-}
-
-/*
  * Is it the segment that was to come next: where its side stands, of bytes and acknowledgement
  * that are due, while nothing is held? Then none of tcp_input's questions has to be asked; what
  * they would change is in tcp_pass. A connection that was seen whole has hardly any others.
@@ -67,7 +56,6 @@ tcp_pass(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 		s->shown_seq = end;
 	segment_count(conn, dir);
 	stream_note_ack(peer, segment->ack);
-	conn_note_stamp(conn, dir, segment->stamp);
 	ctx->now_ns = segment->clock_ns;
 	if (segment->len > 0)
 		stream_pass(s, segment->data, segment->len);

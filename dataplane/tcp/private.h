@@ -107,18 +107,6 @@ stream_note_ack(struct tcp_stream *s, uint32_t ack)
 	s->flags |= STREAM_ACKED;
 }
 
-/*
- * What is in sequence, and acknowledges what was sent, is what the server's clock of the client
- * goes by (RFC 7323 4.3). None is kept while a SYN is asked about, and a stamp of 0 tells nothing.
- */
-static inline void
-conn_note_stamp(struct tcp_conn *conn, unsigned dir, uint32_t stamp)
-{
-	if (dir == 0 && stamp != 0 &&
-		!((conn->stream[0].flags | conn->stream[1].flags) & STREAM_ASKED))
-		conn->stamp = stamp;
-}
-
 static inline bool
 conn_draining(const struct tcp_conn *conn)
 {

@@ -68,10 +68,10 @@
  * - A false RST or SYN, so that we forget: open.c.
  * - Junk far ahead, or one byte a block, to eat the arena: held.c.
  * - Segments that end between tap and peer, or that the peer has no key for: input.c, doubts.
- * What remains: such segments of a peer more than five hops behind the tap. Segments of a
- * server with an old timestamp, or of anybody without one where others have it, which some systems
- * take and some do not. Urgent data, which is not looked at. More than 2 GiB missed in a row of one
- * side lose that side until the session ends.
+ * What remains: such segments of a peer more than five hops behind the tap. Decoys with an old
+ * timestamp, or without one where others have it, which some systems take and some do not: the
+ * first copy is heard, and the conflict counted. Urgent data, which is not looked at. More than 2
+ * GiB missed in a row of one side lose that side until the session ends.
  *
  * Work: a segment costs a walk of at most hold_pkts_max held blocks for each
  * HELD_BYTES of its length; each chunk frees, skips or drops something.

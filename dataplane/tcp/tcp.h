@@ -44,7 +44,6 @@ struct tcp_segment {
 	uint8_t checksum; /* enum tcp_checksum */
 	uint8_t oversize; /* larger than any frame on a wire: merged by an offload */
 	bool doubtful;    /* the peer may never get it, or would not take it */
-	uint32_t stamp;   /* its timestamp (RFC 7323); 0: none, or none that tells */
 	const uint8_t *data;
 	uint32_t len;      /* bytes at data */
 	uint32_t wire_len; /* bytes that were on the wire, >= len */
@@ -108,10 +107,7 @@ struct tcp_stream {
 struct tcp_conn {
 	struct tcp_stream stream[2];
 	uint32_t held; /* segments that wait: the first of one side, block + 1, or 0; see held.c */
-	union {
-		uint32_t syn_seq; /* ISN + 1 of a SYN that came while the connection was open */
-		uint32_t stamp;   /* when there is none: the client's newest (tcp_stamp_is_old) */
-	};
+	uint32_t syn_seq; /* ISN + 1 of a SYN that came while the connection was open */
 };
 
 _Static_assert(sizeof(struct tcp_conn) == 56, "what an open session costs here");

@@ -32,11 +32,12 @@ def junk(s, **changes):
     return s.but(payload=b"X" * (len(s.payload) - 2) + b"\r\n", flags=s.flags & ~FIN).but(**changes)
 
 
-def earlier(options):
-    """NOP, NOP, timestamps: a hundred seconds before (RFC 7323)."""
-    assert options[:4] == b"\x01\x01\x08\x0a"
-    stamp = int.from_bytes(options[4:8], "big") - 100_000 & 0xFFFFFFFF
-    return options[:4] + stamp.to_bytes(4, "big") + options[8:]
+STAMP = b"\x01\x01\x08\x0a"  # NOP, NOP, timestamps (RFC 7323)
+
+
+def stamp(s):
+    assert s.options[:4] == STAMP
+    return int.from_bytes(s.options[4:8], "big")
 
 
 def decoy(name, when=line, **changes):
@@ -273,11 +274,41 @@ for_each(
     lambda s: [junk(s, ack=s.ack - 100000), s],
     lambda s: line(s) and s.from_client,
 )
-for_each(
-    "decoys_with_an_old_timestamp",
-    lambda s: [junk(s, options=earlier(s.options)), s],
-    lambda s: line(s) and s.from_client,
-)
+
+
+def stamped(s, value):
+    return s.but(options=STAMP + value.to_bytes(4, "big") + s.options[8:])
+
+
+def without_stamp(s):
+    at = s.options.find(STAMP[2:])
+    return s.but(options=s.options[:at] + bytes([1] * 10) + s.options[at + 10 :])
+
+
+@writing
+def old_timestamps_and_covers_where_no_syn_had_one(segments, _):
+    """No PAWS then: the true line with an old timestamp is taken, another copy comes after it."""
+    found = []
+    for s in segments:
+        s = without_stamp(s) if s.flags & SYN else s
+        true = line(s) and s.from_client
+        found += [stamped(s, stamp(s) - 100_000), junk(s)] if true else [s]
+    return found
+
+
+@writing
+def timestamps_a_tick_old_and_covers(segments, _):
+    """Linux takes what is one older than the newest; another copy comes after it."""
+    newest, found = {}, []
+    for s in segments:
+        if s.from_client and not s.flags & (SYN | RST):
+            now = newest.setdefault(s.connection, stamp(s))
+            s = stamped(s, now)
+            if line(s):
+                found.append(stamped(s, now - 1))
+                s = junk(s)
+        found.append(s)
+    return found
 
 
 @writing

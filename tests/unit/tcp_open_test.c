@@ -282,43 +282,6 @@ what_is_in_doubt_is_heard_where_the_peer_is_not_seen(void **state)
 	SAW("^c:EHLO c:AUTH c:AUTH c:QUIT ");
 }
 
-/* RFC 7323 5: a server drops what is older than the newest that came in sequence. */
-static void
-an_old_timestamp_is_a_reason_to_doubt(void **state)
-{
-	struct fixture *f = *state;
-
-	f->stamp = 0xfffffff0;
-	handshake(f);
-	f->stamp = 0xffffffe0;
-	assert_int_equal(DATA(CLIENT, C, S, "QUIT"), TCP_IGNORED);
-	f->stamp = 5;
-	DATA(CLIENT, C, S, "AUTH");
-	f->stamp = 0xfffffff1;
-	assert_int_equal(DATA(CLIENT, C + 4, S, "QUIT"), TCP_IGNORED);
-	f->stamp = 0;
-	DATA(CLIENT, C + 4, S, "EHLO");
-	SAW("^c:AUTH c:EHLO ");
-}
-
-/* What the server would drop too makes nothing else look old. */
-static void
-a_timestamp_out_of_sequence_makes_none_old(void **state)
-{
-	struct fixture *f = *state;
-
-	f->stamp = 100;
-	handshake(f);
-	f->stamp = 900;
-	DATA(CLIENT, C + 20, S, "AHEAD");
-	ACK(CLIENT, C - 1, S);
-	ACK(CLIENT, C, S + 50);
-	FEED(CLIENT, TCP_SYN, 4242, 0, "");
-	f->stamp = 101;
-	assert_int_equal(DATA(CLIENT, C, S, "AUTH"), TCP_ACCEPTED);
-	SAW("^c:AUTH ");
-}
-
 static void
 after_the_end_another_connection_is_told_from_late_copies(void **state)
 {
@@ -500,8 +463,6 @@ main(void)
 		T(what_is_in_doubt_gives_way_to_what_is_not_though_its_peer_answered_first),
 		T(what_is_in_doubt_and_never_acknowledged_is_dropped),
 		T(what_is_in_doubt_is_heard_where_the_peer_is_not_seen),
-		T(an_old_timestamp_is_a_reason_to_doubt),
-		T(a_timestamp_out_of_sequence_makes_none_old),
 		T(after_the_end_another_connection_is_told_from_late_copies),
 		T(what_acknowledges_bytes_before_the_first_is_ignored),
 		T(a_side_that_is_doubtful_all_along_is_heard),
