@@ -42,7 +42,7 @@
 	X(TCP_GAP_BYTES, "tcp_gap_bytes", "bytes", "Bytes in those holes")                         \
 	X(TCP_HOLD_FULL, "tcp_hold_full", "packets", "Segments dropped: no memory to hold them")   \
 	X(TCP_DOUBTFUL, "tcp_doubtful", "packets",                                                 \
-		"Segments that the peer may never get, or take: few hops left, or signed")         \
+		"Segments that the peer may never get, or take: few hops, signed, an early ACK")   \
 	X(TCP_BELIEVED, "tcp_doubtful_heard", "packets",                                           \
 		"Pieces of those that were heard, since the peer has them and no others came")     \
 	X(TCP_IGNORED, "tcp_ignored", "packets", "Segments outside any window, or a false RST")    \

@@ -9,9 +9,6 @@
 
 /* Two of an Ethernet's frames do not fit in one: an offload merged them. */
 #define WIRE_L3_MAX 1500u
-/* What may go on for so few hops may end between the tap and the servers behind it. No more than
-   servers are behind a tap: whoever is doubted after others of his side were not is not heard. */
-#define HOPS_FEW 5u
 /* Segments below this are not worth skipping, and end most messages. */
 #define SKIMMED_MIN 1024u
 
@@ -242,6 +239,17 @@ segment_is_skimmed(const struct pipeline *p, const struct session *s, enum tcp_d
 	       smtp_body_passes(session_smtp(p, s));
 }
 
+/* What may go on for few hops may end between the tap and the servers behind it. */
+static inline uint8_t
+segment_doubt(const struct decode_packet *d)
+{
+	unsigned doubt = d->is_signed * TCP_DOUBT_SIGNED;
+
+	if (d->hops <= TCP_HOPS_FEW)
+		doubt |= TCP_DOUBT_HOPS - d->hops;
+	return (uint8_t)doubt;
+}
+
 static inline struct tcp_segment
 segment_of(const struct pipeline_packet *pkt, uint8_t checksum)
 {
@@ -253,7 +261,7 @@ segment_of(const struct pipeline_packet *pkt, uint8_t checksum)
 		.flags = d->tcp_flags,
 		.checksum = checksum,
 		.oversize = d->l3_len > WIRE_L3_MAX,
-		.doubtful = d->hops <= HOPS_FEW || d->is_signed,
+		.doubt = segment_doubt(d),
 		.data = pkt->data + d->payload_offset,
 		.len = d->payload_len,
 		.wire_len = d->payload_wire_len,

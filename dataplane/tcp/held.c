@@ -103,23 +103,6 @@ held_remove(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct hel
 	held_give(ctx, link);
 }
 
-void
-held_yield(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq, uint32_t end)
-{
-	struct held *before = NULL;
-
-	for (;;) {
-		uint32_t link = before ? before->next : held_first(ctx, conn, dir);
-		struct held *node = link ? held_at(ctx, link) : NULL;
-		if (!node || seq_past(node->seq, end) >= 0)
-			return;
-		if (node->doubt && seq_past(node->seq + node->span, seq) > 0)
-			held_remove(ctx, conn, dir, before);
-		else
-			before = node;
-	}
-}
-
 /* Take n sequence numbers off the front of the hand. */
 static void
 hand_cut(struct tcp_ctx *ctx, uint32_t n)
@@ -151,7 +134,7 @@ hand_trim(struct tcp_ctx *ctx, const struct tcp_stream *s)
 		hand_cut(ctx, (uint32_t)old);
 }
 
-void
+bool
 held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node)
 {
 	const struct tcp_hand *hand = &ctx->hand;
@@ -159,14 +142,53 @@ held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node
 	uint32_t in_node = ahead > 0 ? (uint32_t)ahead : 0;
 	uint32_t in_hand = ahead < 0 ? -(uint32_t)ahead : 0;
 
-	if (node->kind != HELD_DATA || in_node >= node->span || in_hand >= hand->len ||
-		hand->doubt || node->doubt)
-		return;
+	if (node->kind != HELD_DATA || in_node >= node->span || in_hand >= hand->len)
+		return false;
 	uint32_t n = node->span - in_node;
 	if (n > hand->len - in_hand)
 		n = hand->len - in_hand;
-	if (memcmp(node->bytes + in_node, hand->data + in_hand, n) != 0)
-		stream_conflict(ctx, &conn->stream[hand->dir]);
+	if (memcmp(node->bytes + in_node, hand->data + in_hand, n) == 0)
+		return false;
+	stream_conflict(ctx, &conn->stream[hand->dir]);
+	return true;
+}
+
+/*
+ * Two copies differ, and at least one is in doubt. Does nothing tell which the peer has? One is
+ * signed and the other has few hops left; or one would be beyond doubt if the bytes were there that
+ * it acknowledges, which is a decoy's word until they are.
+ */
+static bool
+held_contest(const struct tcp_conn *conn, const struct tcp_hand *hand, const struct held *node)
+{
+	if (hand->doubt == 0)
+		return !stream_ack_due(conn, hand->dir, hand->has_ack, hand->ack);
+	return ((hand->doubt ^ node->doubt) & TCP_DOUBT_SIGNED) && hand->doubt > TCP_DOUBT_ACK &&
+	       node->doubt > TCP_DOUBT_ACK;
+}
+
+void
+held_yield(struct tcp_ctx *ctx, struct tcp_conn *conn)
+{
+	struct tcp_hand *hand = &ctx->hand;
+	uint32_t end = hand->seq + hand->len + hand->missing + (hand->mark == TCP_FIN);
+	struct held *before = NULL;
+
+	for (;;) {
+		uint32_t link = before ? before->next : held_first(ctx, conn, hand->dir);
+		struct held *node = link ? held_at(ctx, link) : NULL;
+		if (!node || seq_past(node->seq, end) >= 0)
+			return;
+		if (node->doubt <= hand->doubt ||
+			seq_past(node->seq + node->span, hand->seq) <= 0) {
+			before = node;
+			continue;
+		}
+		if (held_compare(ctx, conn, node) && held_contest(conn, hand, node))
+			hand->contested = true;
+		hand->contested |= node->contested && hand->doubt != 0;
+		held_remove(ctx, conn, hand->dir, before);
+	}
 }
 
 /* The kind of what is at the front of the hand, and its span up to room. */
@@ -187,12 +209,12 @@ hand_piece(const struct tcp_hand *hand, uint32_t room, uint32_t *span)
 	return hand->mark == TCP_FIN ? HELD_FIN : HELD_RST;
 }
 
-/* What is in doubt stays as it came. */
+/* What is in doubt, or contested, stays as it came. */
 static bool
-held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack, bool doubt)
+held_joins(const struct held *a, uint32_t seq, uint8_t has_ack, uint32_t ack, unsigned doubt)
 {
 	return a->kind == HELD_DATA && a->seq + a->span == seq && a->has_ack == has_ack &&
-	       a->ack == ack && !a->doubt && !doubt;
+	       a->ack == ack && (a->doubt | a->contested | doubt) == 0;
 }
 
 /* Join node with the one after it when they adjoin and fit one block. */
@@ -202,7 +224,8 @@ held_merge_next(struct tcp_ctx *ctx, struct tcp_conn *conn, struct held *node)
 	const struct held *next = node->next ? held_at(ctx, node->next) : NULL;
 
 	if (!next || next->kind != HELD_DATA || node->span + next->span > HELD_BYTES ||
-		!held_joins(node, next->seq, next->has_ack, next->ack, next->doubt))
+		!held_joins(
+			node, next->seq, next->has_ack, next->ack, next->doubt | next->contested))
 		return;
 	memcpy(node->bytes + node->span, next->bytes, next->span);
 	node->span += next->span;
@@ -226,7 +249,8 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 	enum held_kind kind = hand_piece(hand, room, &span);
 
 	if (before && kind == HELD_DATA && before->span + span <= HELD_BYTES &&
-		held_joins(before, hand->seq, hand->has_ack, hand->ack, hand->doubt)) {
+		held_joins(before, hand->seq, hand->has_ack, hand->ack,
+			hand->doubt | hand->contested)) {
 		memcpy(before->bytes + before->span, hand->data, span);
 		before->span += span;
 		if (hand->time_ns > before->time_ns)
@@ -249,10 +273,11 @@ held_store(struct tcp_ctx *ctx, struct tcp_conn *conn, uint32_t prev, uint32_t r
 		.time_ns = hand->time_ns,
 		.tick = (uint32_t)(ctx->now_ns >> TICK_SHIFT),
 		.segments = {conn->stream[hand->dir].segments, conn->stream[!hand->dir].segments},
-		.kind = kind & 0x3f,
+		.kind = kind & 3,
 		.dir = hand->dir & 1,
 		.has_ack = hand->has_ack,
-		.doubt = hand->doubt & 1,
+		.doubt = hand->doubt & 0xf,
+		.contested = hand->contested,
 	};
 	if (kind == HELD_DATA)
 		memcpy(node->bytes, hand->data, span);
@@ -283,11 +308,13 @@ hand_count(struct tcp_ctx *ctx, const struct tcp_stream *s)
 
 /* The first copy of a byte wins: take what node has off the hand. */
 static void
-hand_cover(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node)
+hand_cover(struct tcp_ctx *ctx, struct tcp_conn *conn, struct held *node)
 {
 	uint32_t covered = node->seq + node->span - ctx->hand.seq;
 
-	held_compare(ctx, conn, node);
+	if (held_compare(ctx, conn, node) && node->doubt && ctx->hand.doubt &&
+		held_contest(conn, &ctx->hand, node))
+		node->contested = 1;
 	hand_cut(ctx, covered);
 }
 
@@ -300,9 +327,9 @@ held_insert(struct tcp_ctx *ctx, struct tcp_conn *conn)
 
 	hand_count(ctx, s);
 	while (hand_is(ctx, conn)) {
-		const struct held *before = prev ? held_at(ctx, prev) : NULL;
+		struct held *before = prev ? held_at(ctx, prev) : NULL;
 		uint32_t link = before ? before->next : held_first(ctx, conn, hand->dir);
-		const struct held *node = link ? held_at(ctx, link) : NULL;
+		struct held *node = link ? held_at(ctx, link) : NULL;
 		/* What was just stored may have grown over bytes that came before. */
 		if (before && seq_past(before->seq + before->span, hand->seq) > 0) {
 			hand_cover(ctx, conn, before);

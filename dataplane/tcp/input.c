@@ -15,6 +15,10 @@
  * so it is accepted until another verifies without doubt. From then on its bytes are held, and give
  * way to any that come without doubt; where none do, and the peer acknowledges them all the same,
  * they are what it has: the way between the two has become longer, and the tap is near its end.
+ * What acknowledges bytes before the first one, which some peers take and some do not, is in doubt
+ * too. Of two copies in doubt the one in less stays (TCP_DOUBT_*), of equals the first; that they
+ * differ is a conflict. Where nothing tells which of two is the peer's, neither is believed. Nor is
+ * any where the peer is not seen: nothing shows then what it has.
  *
  * An old timestamp (PAWS, RFC 7323 5) is no reason to doubt. Which one is old depends on what the
  * server keeps: whether both SYNs had the option, what it had acknowledged when a segment came, by
@@ -59,7 +63,7 @@ checksum_pass(
 	case TCP_CHECKSUM_UNKNOWN:
 		return SUM_RIGHT;
 	case TCP_CHECKSUM_GOOD:
-		if (segment->doubtful)
+		if (segment->doubt)
 			break;
 		if (!stream_is(s, CSUM_GOOD))
 			checksum_good(ctx, conn, dir, segment);
@@ -134,11 +138,23 @@ ack_plausible(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
 	if (!stream_is(peer, STREAM_SEEN | STREAM_PLACED | STREAM_MOVED) ||
 		stream_is(peer, STREAM_ABSENT))
 		return true;
-	/* Before its first byte, whose place was seen? */
-	if (stream_is(peer, STREAM_SYN) && seq_past(ack, peer->next_seq) < 0 &&
-		peer->next_seq - ack > peer->next_seq - peer->base_seq)
-		return false;
 	return seq_near(ack, peer->next_seq);
+}
+
+/*
+ * Before the peer's first byte, whose place was seen? RFC 5961 5.2 lets a peer drop that, and some
+ * do; others take what is no further back than a window. After 4 GiB the first byte's number comes
+ * again: then what was acknowledged before stands before it too.
+ */
+static bool
+ack_is_early(const struct tcp_conn *conn, unsigned dir, uint32_t ack)
+{
+	const struct tcp_stream *peer = &conn->stream[!dir];
+
+	return stream_is(peer, STREAM_SEEN | STREAM_PLACED | STREAM_MOVED | STREAM_SYN) &&
+	       !stream_is(peer, STREAM_ABSENT) && seq_past(ack, peer->next_seq) < 0 &&
+	       peer->next_seq - ack > peer->next_seq - peer->base_seq &&
+	       !(stream_is(peer, STREAM_ACKED) && seq_past(peer->acked_seq, peer->base_seq) < 0);
 }
 
 /* Did both sides say their last, though it may still wait? */
@@ -250,9 +266,9 @@ input_payload(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 		counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		return TCP_IGNORED;
 	}
-	if (tcp_holding(conn))
-		held_yield(ctx, conn, dir, seq, seq + span);
 	input_take(ctx, conn, dir, segment, span);
+	if (tcp_holding(conn))
+		held_yield(ctx, conn);
 	return TCP_ACCEPTED;
 }
 
@@ -304,7 +320,7 @@ input_syn(
 /* In doubt: bytes, and FIN, that may turn out to be the peer's. Nothing else of it counts. */
 static enum tcp_verdict
 input_doubt(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
-	const struct tcp_segment *segment, uint32_t span)
+	const struct tcp_segment *segment, uint32_t span, uint8_t doubt)
 {
 	struct tcp_stream *s = &conn->stream[dir];
 	uint32_t end = segment->seq + span;
@@ -312,12 +328,17 @@ input_doubt(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir,
 	counter_add(ctx->counters, COUNTER_TCP_DOUBTFUL, 1);
 	if ((segment->flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK || span == 0 ||
 		!stream_is(s, STREAM_PLACED) || stream_is(s, STREAM_FIN) || span > TCP_WINDOW_MAX ||
-		!seq_near(segment->seq, s->next_seq) || seq_past(end, s->next_seq) <= 0 ||
-		!ack_plausible(conn, dir, segment->ack))
+		!seq_near(segment->seq, s->next_seq) || !ack_plausible(conn, dir, segment->ack))
+		return TCP_IGNORED;
+	if (seq_past(segment->seq, s->next_seq) < 0)
+		input_compare(ctx, s, segment, segment->seq);
+	if (seq_past(end, s->next_seq) <= 0)
 		return TCP_IGNORED;
 	input_take(ctx, conn, dir, segment, span);
-	ctx->hand.doubt = 1;
+	ctx->hand.doubt = doubt;
 	ctx->hand.counted = 1;
+	if (tcp_holding(conn))
+		held_yield(ctx, conn);
 	return TCP_IGNORED;
 }
 
@@ -335,7 +356,7 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	case SUM_FALSE:
 		return TCP_IGNORED;
 	case SUM_DOUBT:
-		return input_doubt(ctx, conn, dir, segment, span);
+		return input_doubt(ctx, conn, dir, segment, span, segment->doubt);
 	case SUM_RIGHT:
 		break;
 	}
@@ -354,6 +375,8 @@ tcp_input(struct tcp_ctx *ctx, struct tcp_conn *conn, enum tcp_dir dir,
 	if (wire > TCP_WINDOW_MAX || !window_has(ctx, conn, dir, seq) ||
 		(has_ack && !ack_plausible(conn, dir, segment->ack)))
 		return input_stray(ctx, conn, dir, wire > 0);
+	if (has_ack && ack_is_early(conn, dir, segment->ack))
+		return input_doubt(ctx, conn, dir, segment, span, TCP_DOUBT_ACK);
 	input_late_side(&conn->stream[dir], seq);
 	input_note(conn, dir, seq + span);
 	if (has_ack) {

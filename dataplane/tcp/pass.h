@@ -24,7 +24,7 @@ tcp_is_expected(const struct tcp_conn *conn, unsigned dir, const struct tcp_segm
 	unsigned mask = TCP_SYN | TCP_FIN | TCP_RST | TCP_ACK;
 	bool summed = segment->checksum == TCP_CHECKSUM_UNKNOWN ||
 		      (segment->checksum == TCP_CHECKSUM_GOOD && stream_is(s, CSUM_GOOD) &&
-			      !segment->doubtful);
+			      segment->doubt == 0);
 	uint32_t differs = (s->flags & (FLAGS_EXPECTED | FLAGS_NOT_EXPECTED)) ^ FLAGS_EXPECTED;
 
 	differs |= (peer->flags & (FLAGS_EXPECTED | STREAM_ABSENT | STREAM_ASKED)) ^ FLAGS_EXPECTED;

@@ -49,12 +49,14 @@ struct held {
 	uint64_t time_ns;
 	uint32_t tick;        /* when it came */
 	uint16_t segments[2]; /* how many each side had sent then, this side's first */
-	uint8_t kind : 6;     /* enum held_kind */
+	uint8_t kind : 2;     /* enum held_kind */
 	uint8_t dir : 1;
-	uint8_t doubt : 1; /* see input.c; it gives way to what is beyond doubt */
-	uint8_t has_ack;   /* ACK_* */
-	uint16_t blocks;   /* of both sides */
-	uint32_t other;    /* the other side's first: block + 1, or 0 */
+	uint8_t doubt : 4;     /* TCP_DOUBT_*: it gives way to what is in less doubt; see input.c */
+	uint8_t contested : 1; /* another copy differed, and nothing tells which is to be believed
+				*/
+	uint8_t has_ack;       /* ACK_* */
+	uint16_t blocks;       /* of both sides */
+	uint32_t other;        /* the other side's first: block + 1, or 0 */
 	uint8_t bytes[];
 };
 
@@ -205,12 +207,11 @@ uint32_t held_pop(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
 void held_drop_head(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
 /* Returns how many there were. */
 unsigned held_drop_all(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir);
-/* Drop what is in doubt of the sequence numbers from seq up to end: here they are, beyond doubt. */
-void held_yield(
-	struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, uint32_t seq, uint32_t end);
+/* Drop what has the hand's sequence numbers and is in more doubt than the hand. */
+void held_yield(struct tcp_ctx *ctx, struct tcp_conn *conn);
 void hand_trim(struct tcp_ctx *ctx, const struct tcp_stream *s);
-/* Count a conflict when the hand and a held segment disagree where they overlap. */
-void held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *head);
+/* Do the hand and a held segment disagree where they overlap? Then count a conflict. */
+bool held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *head);
 
 static inline bool
 hand_is(const struct tcp_ctx *ctx, const struct tcp_conn *conn)

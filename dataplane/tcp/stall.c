@@ -79,13 +79,13 @@ stall_doubt(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned dir
 	const struct held *head = held_head(ctx, conn, dir);
 	bool all = stall_acked_past(s) && seq_past(s->acked_seq, head->seq + head->span) >= 0;
 
-	if (all)
+	if (all && !head->contested)
 		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_BELIEVE
 									  : STALL_NONE;
 	if (force || (stall_acked_past(s) && stall_past(ctx, conn, dir, REORDER_TICKS)))
 		return STALL_DROP_HEAD;
 	if (!stream_is(peer, STREAM_SEEN) || stream_is(peer, STREAM_ABSENT))
-		return stall_past(ctx, conn, dir, RETRANSMIT_TICKS) ? STALL_BELIEVE : STALL_NONE;
+		return stall_past(ctx, conn, dir, RETRANSMIT_TICKS) ? STALL_DROP_HEAD : STALL_NONE;
 	return stall_past(ctx, conn, dir, UINT32_MAX) ? STALL_DROP_HEAD : STALL_NONE;
 }
 
@@ -156,8 +156,9 @@ stall_decide(const struct tcp_ctx *ctx, const struct tcp_conn *conn, unsigned di
 	case STREAM_READY:
 		return STALL_NONE;
 	case STREAM_WAIT:
-		return force || stall_past(ctx, conn, dir, REORDER_TICKS) ? STALL_RELEASE
-									  : STALL_NONE;
+		if (!force && !stall_past(ctx, conn, dir, REORDER_TICKS))
+			return STALL_NONE;
+		return held_head(ctx, conn, dir)->contested ? STALL_DROP_HEAD : STALL_RELEASE;
 	case STREAM_EMPTY:
 		break;
 	}
@@ -197,6 +198,16 @@ stall_skip(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, struct tcp_
 	return STALL_CHUNK;
 }
 
+/* In doubt, and not to be believed; but the peer has bytes in its place, so some were sent. */
+static void
+stall_show(struct tcp_stream *s, const struct held *head)
+{
+	uint32_t end = seq_min(s->acked_seq, head->seq + head->span);
+
+	if (stall_acked_past(s) && seq_past(end, s->shown_seq) > 0)
+		s->shown_seq = end;
+}
+
 static enum stall_result
 stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_action action,
 	struct tcp_chunk *out)
@@ -224,7 +235,10 @@ stall_act(struct tcp_ctx *ctx, struct tcp_conn *conn, unsigned dir, enum stall_a
 		held_head(ctx, conn, dir)->has_ack = ACK_NONE;
 		return STALL_MOVED;
 	case STALL_DROP_HEAD:
-		counter_add(ctx->counters, COUNTER_TCP_IGNORED, !held_head(ctx, conn, dir)->doubt);
+		if (held_head(ctx, conn, dir)->doubt)
+			stall_show(s, held_head(ctx, conn, dir));
+		else
+			counter_add(ctx->counters, COUNTER_TCP_IGNORED, 1);
 		held_drop_head(ctx, conn, dir);
 		return STALL_MOVED;
 	case STALL_DROP_ALL:

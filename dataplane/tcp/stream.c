@@ -41,9 +41,11 @@
  *              | the peer speaks and never showed it  | a false ACK, which RFC 9293 3.10.7.4
  *              |                                      | makes the peer drop: drop it
  *              | the peer waits for this side too     | crossed retransmissions: older first
- *   is in      | the peer acknowledged all of it      | REORDER, then believe it
- *   doubt      | the peer is not visible              | RETRANSMIT, then believe it
- *   (input.c)  | else                                 | wait hold_ns_max, then drop it
+ *   is in      | the peer acknowledged all of it      | REORDER, then believe it; but drop what
+ *   doubt      |                                      | is contested
+ *   (input.c)  | the peer acknowledged a part of it   | REORDER, then drop it
+ *              | the peer is not visible              | RETRANSMIT, then drop it
+ *              | else                                 | wait hold_ns_max, then drop it
  *   has no     | no SYN was seen                      | START: it may not be the first that
  *   place yet  |                                      | was sent
  *   is first   | the peer was not seen at all yet     | START: then it is a one-sided capture
@@ -68,10 +70,12 @@
  * - A false RST or SYN, so that we forget: open.c.
  * - Junk far ahead, or one byte a block, to eat the arena: held.c.
  * - Segments that end between tap and peer, or that the peer has no key for: input.c, doubts.
- * What remains: such segments of a peer more than five hops behind the tap. Decoys with an old
- * timestamp, or without one where others have it, which some systems take and some do not: the
- * first copy is heard, and the conflict counted. Urgent data, which is not looked at. More than 2
- * GiB missed in a row of one side lose that side until the session ends.
+ * What remains: such segments of a peer more than five hops behind the tap. A peer fewer hops
+ * behind it takes what is in doubt here; who sends it such lines, and after each a copy that is
+ * beyond doubt, has the copy heard, and the conflict counted. Decoys with an old timestamp, or
+ * without one where others have it, which some systems take and some do not: the first copy is
+ * heard, and the conflict counted. Urgent data, which is not looked at. More than 2 GiB missed in a
+ * row of one side lose that side until the session ends.
  *
  * Work: a segment costs a walk of at most hold_pkts_max held blocks for each
  * HELD_BYTES of its length; each chunk frees, skips or drops something.

@@ -36,6 +36,16 @@ enum tcp_checksum {
 	TCP_CHECKSUM_PARTIAL,
 };
 
+/*
+ * Why a segment may not be what its peer gets: the more, the less it is to be believed. Few hops
+ * left: TCP_DOUBT_HOPS less their number, which is TCP_HOPS_FEW at most; whatever reaches the peer
+ * with some does so with more.
+ */
+#define TCP_DOUBT_ACK 1u /* it acknowledges what was never sent, before the first byte */
+#define TCP_DOUBT_HOPS 7u
+#define TCP_DOUBT_SIGNED 8u /* with a key that the peer may not have; and the others' */
+#define TCP_HOPS_FEW 5u
+
 struct tcp_segment {
 	uint32_t seq;
 	uint32_t ack;
@@ -43,7 +53,7 @@ struct tcp_segment {
 	uint8_t flags;
 	uint8_t checksum; /* enum tcp_checksum */
 	uint8_t oversize; /* larger than any frame on a wire: merged by an offload */
-	bool doubtful;    /* the peer may never get it, or would not take it */
+	uint8_t doubt;    /* the peer may never get it, or would not take it: TCP_DOUBT_*, or 0 */
 	const uint8_t *data;
 	uint32_t len;      /* bytes at data */
 	uint32_t wire_len; /* bytes that were on the wire, >= len */
@@ -67,7 +77,8 @@ struct tcp_hand {
 	uint8_t has_ack; /* ACK_* of private.h */
 	uint8_t mark;    /* TCP_FIN or TCP_RST after those, or 0 */
 	uint8_t counted; /* already counted as held */
-	uint8_t doubt;   /* its peer may never get it: waits for what shows that it did */
+	uint8_t doubt;   /* as the segment's: waits for what shows that its peer got it */
+	bool contested;  /* see held.doubt */
 };
 
 /* Limits and the arena; one per worker, shared by its connections. */

@@ -311,6 +311,37 @@ def timestamps_a_tick_old_and_covers(segments, _):
     return found
 
 
+for_each(
+    "decoys_of_one_hop_where_the_true_ones_have_four",
+    lambda s: [junk(s, hops=1), s.but(hops=4)],
+    lambda s: line(s) and s.from_client,
+)
+
+
+def before_the_first(name, change):
+    """change(line of the client, the same acknowledging the server's SYN not) in its place."""
+
+    def rewrite(segments, _):
+        first = {s.connection: s.seq for s in segments if s.flags & (SYN | ACK) == SYN | ACK}
+        return [
+            out
+            for s in segments
+            for out in (
+                change(s, s.but(ack=first[s.connection])) if line(s) and s.from_client else [s]
+            )
+        ]
+
+    rewrite.__name__ = name
+    return writing(rewrite)
+
+
+before_the_first("lines_that_acknowledge_no_syn", lambda _, early: [early])
+before_the_first(
+    "lines_that_acknowledge_no_syn_after_decoys_of_two_hops",
+    lambda s, early: [junk(s, hops=2), early],
+)
+
+
 @writing
 def true_ones_with_few_hops_left(segments, rng):
     """The way to the peer grew for a while: its acknowledgement tells them from decoys."""

@@ -33,7 +33,7 @@ struct fixture {
 	uint64_t now_ns;
 	uint8_t checksum;
 	uint8_t oversize;
-	bool doubtful;
+	uint8_t doubt;
 	uint32_t cut; /* bytes of the next segment that the capture lacks */
 	char log[65536];
 };
@@ -104,7 +104,7 @@ feed(struct fixture *f, enum tcp_dir dir, uint8_t flags, uint32_t seq_ack[2], co
 		.flags = flags,
 		.checksum = f->checksum,
 		.oversize = f->oversize,
-		.doubtful = f->doubtful,
+		.doubt = f->doubt,
 		.data = (const uint8_t *)copy,
 		.len = (uint32_t)strlen(text) - f->cut,
 		.wire_len = (uint32_t)strlen(text),

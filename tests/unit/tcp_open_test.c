@@ -193,95 +193,6 @@ a_right_frame_undoes_wrong_ones_while_nothing_was_delivered(void **state)
 	SAW("^s:220 ");
 }
 
-/* Few hops left, or a signature. */
-static void
-doubtful_segments_are_ignored_where_others_are_not(void **state)
-{
-	struct fixture *f = *state;
-
-	f->doubtful = true;
-	FEED(CLIENT, TCP_SYN, 77, 0, "");
-	f->doubtful = false;
-	handshake(f);
-	f->doubtful = true;
-	assert_int_equal(DATA(CLIENT, C, S, "QUIT"), TCP_IGNORED);
-	assert_int_equal(FEED(CLIENT, TCP_RST, C, 0, ""), TCP_IGNORED);
-	assert_int_equal(FEED(CLIENT, TCP_FIN | TCP_ACK, C, S, ""), TCP_IGNORED);
-	assert_int_equal(count(f, COUNTER_TCP_DOUBTFUL), 3);
-	f->doubtful = false;
-	DATA(CLIENT, C, S, "AUTH");
-	SAW("^c:AUTH ");
-}
-
-/* The way to the peer has become longer. */
-static void
-what_is_in_doubt_is_heard_when_its_peer_has_it_and_no_other_copy_comes(void **state)
-{
-	struct fixture *f = *state;
-
-	handshake(f);
-	f->doubtful = true;
-	DATA(CLIENT, C, S, "AUTH");
-	f->doubtful = false;
-	DATA(SERVER, S, C + 4, "334");
-	pass(f, 20, SERVER, S + 3, C + 4);
-	SAW("^c:AUTH ^s:334 ");
-	assert_int_equal(count(f, COUNTER_TCP_BELIEVED), 1);
-	assert_int_equal(count(f, COUNTER_TCP_GAPS), 0);
-}
-
-static void
-what_is_in_doubt_gives_way_to_what_is_not_though_its_peer_answered_first(void **state)
-{
-	struct fixture *f = *state;
-
-	handshake(f);
-	f->doubtful = true;
-	DATA(CLIENT, C + 2, S, "ITS");
-	DATA(CLIENT, C, S, "QUITS");
-	f->doubtful = false;
-	DATA(SERVER, S, C + 4, "334");
-	DATA(CLIENT, C, S, "AUTH");
-	SAW("^c:AUTH ^s:334 ");
-	assert_int_equal(count(f, COUNTER_TCP_BELIEVED), 0);
-	assert_int_equal(f->arena.in_use, 0);
-}
-
-static void
-what_is_in_doubt_and_never_acknowledged_is_dropped(void **state)
-{
-	struct fixture *f = *state;
-
-	handshake(f);
-	f->doubtful = true;
-	DATA(CLIENT, C, S, "QUIT");
-	f->doubtful = false;
-	pass(f, 20, SERVER, S, C);
-	assert_int_equal(f->arena.in_use, 1);
-	f->now_ns += 31000 * MS;
-	ACK(SERVER, S, C);
-	assert_int_equal(f->arena.in_use, 0);
-	SAW("");
-}
-
-static void
-what_is_in_doubt_is_heard_where_the_peer_is_not_seen(void **state)
-{
-	struct fixture *f = *state;
-
-	FEED(CLIENT, TCP_SYN, C - 1, 0, "");
-	ACK(CLIENT, C, S);
-	f->doubtful = true;
-	DATA(CLIENT, C, S, "EHLO");
-	f->doubtful = false;
-	f->now_ns += 31000 * MS;
-	DATA(CLIENT, C + 4, S, "AUTH");
-	DATA(CLIENT, C + 8, S, "AUTH");
-	f->now_ns += 31000 * MS;
-	DATA(CLIENT, C + 12, S, "QUIT");
-	SAW("^c:EHLO c:AUTH c:AUTH c:QUIT ");
-}
-
 static void
 after_the_end_another_connection_is_told_from_late_copies(void **state)
 {
@@ -298,33 +209,6 @@ after_the_end_another_connection_is_told_from_late_copies(void **state)
 	assert_true(tcp_is_another(&f->conn, SERVER, TCP_SYN | TCP_ACK, S + 99));
 	assert_true(tcp_is_another(&f->conn, CLIENT, TCP_ACK, C + 5));
 	assert_true(tcp_is_another(&f->conn, SERVER, TCP_ACK, S + 0x80000000));
-}
-
-/* RFC 5961 5.2 */
-static void
-what_acknowledges_bytes_before_the_first_is_ignored(void **state)
-{
-	struct fixture *f = *state;
-
-	handshake(f);
-	DATA(SERVER, S, C, "220");
-	assert_int_equal(DATA(CLIENT, C, S - 100000, "QUIT"), TCP_IGNORED);
-	DATA(CLIENT, C, S, "AUTH");
-	SAW("^s:220 ^c:AUTH ");
-}
-
-static void
-a_side_that_is_doubtful_all_along_is_heard(void **state)
-{
-	struct fixture *f = *state;
-
-	f->doubtful = true;
-	handshake(f);
-	DATA(CLIENT, C, S, "AUTH");
-	DATA(SERVER, S, C + 4, "535");
-	SAW("^c:AUTH ^s:535 ");
-	assert_int_equal(count(f, COUNTER_TCP_DOUBTFUL), 0);
-	assert_int_equal(count(f, COUNTER_TCP_CSUM_OFFLOAD), 0);
 }
 
 static void
@@ -458,14 +342,7 @@ main(void)
 		T(bytes_with_a_syn_count_when_they_were_taken),
 		T(bytes_with_a_syn_that_were_not_taken_give_way_to_others),
 		T(bytes_with_a_syn_of_a_client_alone_are_heard),
-		T(doubtful_segments_are_ignored_where_others_are_not),
-		T(what_is_in_doubt_is_heard_when_its_peer_has_it_and_no_other_copy_comes),
-		T(what_is_in_doubt_gives_way_to_what_is_not_though_its_peer_answered_first),
-		T(what_is_in_doubt_and_never_acknowledged_is_dropped),
-		T(what_is_in_doubt_is_heard_where_the_peer_is_not_seen),
 		T(after_the_end_another_connection_is_told_from_late_copies),
-		T(what_acknowledges_bytes_before_the_first_is_ignored),
-		T(a_side_that_is_doubtful_all_along_is_heard),
 		T(a_late_syn_is_not_a_new_connection),
 		T(segments_of_another_connection_from_both_sides_are_one),
 		T(only_an_exact_rst_counts),
