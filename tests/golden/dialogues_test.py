@@ -231,7 +231,7 @@ def main():
     print(f"1..{len(chosen)}")
     bad = 0
     for number, function in enumerate(chosen, 1):
-        off = run(smtap, function, 1 + number % 2)
+        off = run(smtap, function, getattr(function, "workers", 1 + number % 2))
         bad += bool(off)
         print(f"{'not ok' if off else 'ok'} {number} - {function.__name__}")
         for line in off:
