@@ -21,18 +21,25 @@
 
 #define LINE_BYTES_MAX (1u << 20)
 #define ALERTS_MAX 65536u /* in an answer */
-#define ANSWER_MS 20000   /* past what it was asked to wait */
+#define ANSWER_MS 20000   /* in which nothing came of an answer, past what it was asked to wait */
 
 struct feed {
 	struct sockaddr_un address;
 	char exporter[CONFIG_EXPORTER_NAME_MAX + 1];
 	int stop_fd;
+	uint64_t (*now_ns)(void);
 	int fd;    /* -1: not connected */
 	bool gave; /* this connection: what was delivered may be said on it */
 	char *in;
 	size_t size, start, end; /* what was received and not taken yet */
-	uint64_t deadline_ns;    /* monotonic: of the answer */
+	uint64_t deadline_ns;    /* monotonic: for the next bytes of the answer */
 };
+
+static uint64_t
+monotonic_ns(void)
+{
+	return clock_now_ns(CLOCK_MONOTONIC);
+}
 
 struct feed *
 feed_new(const struct feed_options *options)
@@ -43,6 +50,7 @@ feed_new(const struct feed_options *options)
 		return NULL;
 	feed->fd = -1;
 	feed->stop_fd = options->stop_fd;
+	feed->now_ns = options->now_ns ? options->now_ns : monotonic_ns;
 	feed->address.sun_family = AF_UNIX;
 	snprintf(feed->address.sun_path, sizeof(feed->address.sun_path), "%s", options->path);
 	snprintf(feed->exporter, sizeof(feed->exporter), "%s", options->exporter);
@@ -76,7 +84,7 @@ await(struct feed *feed, short events)
 	for (;;) {
 		struct pollfd p[2] = {{.fd = feed->fd, .events = events},
 			{.fd = feed->stop_fd, .events = POLLIN}};
-		uint64_t now = clock_now_ns(CLOCK_MONOTONIC);
+		uint64_t now = feed->now_ns();
 		int left = now < feed->deadline_ns
 				   ? (int)((feed->deadline_ns - now) / NS_PER_MS + 1)
 				   : 0;
@@ -91,6 +99,12 @@ await(struct feed *feed, short events)
 		if (errno != EINTR)
 			return -errno;
 	}
+}
+
+static void
+expect_more(struct feed *feed, unsigned wait_ms)
+{
+	feed->deadline_ns = feed->now_ns() + (wait_ms + ANSWER_MS) * NS_PER_MS;
 }
 
 static int
@@ -166,6 +180,8 @@ receive_more(struct feed *feed)
 
 		if (n > 0) {
 			feed->end += (size_t)n;
+			/* All that is open is 64 MiB: on a busy machine that takes longer. */
+			expect_more(feed, 0);
 			return 0;
 		}
 		if (n == 0)
@@ -212,7 +228,7 @@ ask(struct feed *feed, json_t *question, unsigned wait_ms, json_t **answer)
 	int r = text ? connected(feed) : -ENOMEM;
 
 	json_decref(question);
-	feed->deadline_ns = clock_now_ns(CLOCK_MONOTONIC) + (wait_ms + ANSWER_MS) * NS_PER_MS;
+	expect_more(feed, wait_ms);
 	if (r == 0)
 		r = send_all(feed, text, strlen(text));
 	if (r == 0)

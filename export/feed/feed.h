@@ -2,8 +2,9 @@
  * feed: a connection to control's export.sock (doc/export.md), made when it is needed and made
  * again after it broke. For one thread.
  *
- * Calls wait for control, but not past stop_fd's becoming readable: they return -ECANCELED then.
- * Else 0, or -errno with a sentence in why; the next call begins anew.
+ * Calls wait for control, 20 s for the next piece of its answer, but not past stop_fd's becoming
+ * readable: they return -ECANCELED then. Else 0, or -errno with a sentence in why; the next call
+ * begins anew.
  */
 #ifndef SMTAP_EXPORT_FEED_FEED_H
 #define SMTAP_EXPORT_FEED_FEED_H
@@ -21,6 +22,7 @@ struct feed_options {
 	const char *path;     /* of the socket */
 	const char *exporter; /* whose; "": of none, for what is of no exporter */
 	int stop_fd;
+	uint64_t (*now_ns)(void); /* monotonic; NULL: of the machine */
 };
 
 /* Alerts in order; feed_batch_free. */

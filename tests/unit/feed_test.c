@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/duration.h"
 #include "export/feed/feed.h"
 
 /* Control, as a thread that gives one answer and hangs up. */
@@ -211,6 +212,53 @@ what_came_before_control_went_is_not_said_to_the_next_one(void **state)
 	assert_non_null(strstr(why, "control has gone"));
 }
 
+/* A clock that goes on by 15 s whenever it is looked at, and a control that says a few bytes more
+ * every second time: while it is waited for. */
+static struct {
+	struct place *place;
+	unsigned looks;
+	int fd;
+} slow;
+
+static uint64_t
+slow_now_ns(void)
+{
+	struct place *p = slow.place;
+
+	if (++slow.looks % 2 == 0 && p->len > 0) {
+		size_t n = p->len < 10 ? p->len : 10;
+
+		if (slow.fd < 0)
+			slow.fd = accept(p->listener, NULL, NULL);
+		assert_int_equal(send(slow.fd, p->answer, n, MSG_NOSIGNAL), n);
+		p->answer += n;
+		p->len -= n;
+	}
+	return slow.looks * 15 * NS_PER_S;
+}
+
+static void
+answer_that_takes_minutes_is_read_to_its_end_while_it_comes(void **state)
+{
+	static const char answer[] = "{\"alerts\":2,\"seq\":2}\n{\"seq\":1,\"alert\":{}}\n"
+				     "{\"seq\":2,\"alert\":{}}\n";
+	struct place *p = *state;
+	struct feed_batch batch;
+	char why[SINK_WHY_MAX] = "";
+
+	p->answer = answer;
+	p->len = sizeof(answer) - 1;
+	slow.place = p;
+	slow.fd = -1;
+	feed_free(p->feed);
+	p->feed = feed_new(&(struct feed_options){
+		.path = p->path, .exporter = "a", .stop_fd = p->stop_fd, .now_ns = slow_now_ns});
+	assert_int_equal(feed_open_alerts(p->feed, &batch, why), 0);
+	assert_int_equal(batch.n, 2);
+	feed_batch_free(&batch);
+	close(slow.fd);
+}
+
 int
 main(void)
 {
@@ -222,6 +270,7 @@ main(void)
 		TEST(answer_that_is_cut_off_is_no_answer),
 		TEST(what_control_refuses_is_told_in_its_words),
 		TEST(what_came_before_control_went_is_not_said_to_the_next_one),
+		TEST(answer_that_takes_minutes_is_read_to_its_end_while_it_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
