@@ -61,6 +61,8 @@ chain_open(struct chain *c, const struct config *config, const struct book *book
 		rc = siphash_key_draw(&c->key);
 	if (rc == 0)
 		rc = table_open(&c->tie_table, n * TIES_PER_INCIDENT);
+	if (rc == 0)
+		rc = lookup_open(&c->ids, n);
 	if (rc != 0) {
 		chain_close(c);
 		return rc;
@@ -80,6 +82,7 @@ chain_close(struct chain *c)
 	if (c->config == NULL)
 		return;
 	table_close(&c->tie_table);
+	lookup_close(&c->ids);
 	free(c->links);
 	free(c->slots);
 	free(c->free);
@@ -125,8 +128,10 @@ list_remove(struct chain *c, uint32_t number)
 		s->last = link->older;
 	else
 		c->links[link->newer].older = link->older;
-	if (s->first == CHAIN_NONE)
+	if (s->first == CHAIN_NONE) {
+		lookup_drop(&c->ids, s->incident.id, link->slot);
 		c->free[c->free_len++] = link->slot;
+	}
 	link->slot = CHAIN_NONE;
 }
 
@@ -295,12 +300,13 @@ merge(struct chain *c, uint32_t into, uint32_t from)
 }
 
 static uint32_t
-start(struct chain *c)
+start(struct chain *c, uint64_t id)
 {
 	uint32_t slot = c->free[--c->free_len];
 
 	memset(&c->slots[slot], 0, sizeof(c->slots[slot]));
-	c->slots[slot].incident.id = c->before + ++c->opened;
+	c->slots[slot].incident.id = id;
+	lookup_put(&c->ids, id, slot);
 	c->slots[slot].incident.severity = UINT8_MAX;
 	c->slots[slot].first = CHAIN_NONE;
 	return slot;
@@ -311,7 +317,7 @@ start(struct chain *c)
 static uint32_t
 unite(struct chain *c, const struct candidates *all)
 {
-	uint32_t eldest = all->count > 0 ? all->slots[0] : start(c);
+	uint32_t eldest = all->count > 0 ? all->slots[0] : start(c, c->before + ++c->opened);
 
 	for (unsigned i = 1; i < all->count; i++)
 		if (c->slots[all->slots[i]].incident.id < c->slots[eldest].incident.id)
@@ -363,13 +369,12 @@ slot_of_known(struct chain *c, const struct incident *known)
 	struct chain_slot *s;
 	uint32_t slot;
 
-	for (slot = 0; slot < c->config->incident_table; slot++)
-		if (c->slots[slot].first != CHAIN_NONE && c->slots[slot].incident.id == known->id)
+	for (slot = lookup_first(&c->ids, known->id); slot != LOOKUP_NONE;
+		slot = lookup_next(&c->ids, slot))
+		if (c->slots[slot].incident.id == known->id)
 			return slot;
-	slot = start(c);
-	c->opened--;
+	slot = start(c, known->id);
 	s = &c->slots[slot];
-	s->incident.id = known->id;
 	s->incident.first_seen_ns = known->first_seen_ns;
 	s->incident.last_seen_ns = known->last_seen_ns;
 	s->incident.stage = known->stage;

@@ -15,6 +15,7 @@
 #include "control/aggr/table.h"
 #include "control/incident/book.h"
 #include "control/incident/incident.h"
+#include "control/incident/lookup.h"
 
 #define CHAIN_NONE UINT32_MAX
 
@@ -59,6 +60,7 @@ struct chain {
 	struct chain_slot *slots; /* owned; incident_table */
 	uint32_t *free;           /* owned; slots, a stack */
 	uint32_t free_len;
+	struct lookup ids; /* slots that are not free, by their incident's id */
 	struct table tie_table;
 	struct chain_tie *ties; /* owned */
 	uint64_t opened;

@@ -18,6 +18,15 @@ slots_image(struct chain *c, struct image *image)
 	}
 }
 
+static void
+look_up(struct chain *c)
+{
+	lookup_clear(&c->ids);
+	for (uint32_t slot = 0; slot < c->config->incident_table; slot++)
+		if (c->slots[slot].first != CHAIN_NONE)
+			lookup_put(&c->ids, c->slots[slot].incident.id, slot);
+}
+
 void
 chain_image(struct chain *c, struct image *image)
 {
@@ -36,4 +45,6 @@ chain_image(struct chain *c, struct image *image)
 	IMAGE_VALUE(image, c->merged);
 	IMAGE_VALUE(image, c->reopened);
 	IMAGE_VALUE(image, c->held);
+	if (image->loads)
+		look_up(c);
 }

@@ -34,6 +34,46 @@ detector_of(const struct engine_earlier *earlier)
 	return NO_DETECTOR;
 }
 
+int
+adopt_open(struct engine *engine)
+{
+	return lookup_open(&engine->unseen, engine->book.capacity);
+}
+
+/* Names are strangers': nobody chooses which of them meet. */
+static uint64_t
+hash_of(const struct engine *engine, const char *subject)
+{
+	return siphash_table(&engine->aggr.key, subject, strnlen(subject, SUBJECT_NAME_MAX));
+}
+
+static void
+note_unseen(struct engine *engine, const struct book_entry *entry)
+{
+	lookup_put(&engine->unseen, hash_of(engine, entry->finding.subject),
+		book_ref(&engine->book, entry) - 1);
+}
+
+static void
+forget_unseen(struct engine *engine, const struct book_entry *entry)
+{
+	lookup_drop(&engine->unseen, hash_of(engine, entry->finding.subject),
+		book_ref(&engine->book, entry) - 1);
+	engine->adopted--;
+}
+
+void
+adopt_look(struct engine *engine)
+{
+	lookup_clear(&engine->unseen);
+	for (uint32_t n = 0; n < engine->book.used; n++) {
+		const struct book_entry *entry = &engine->book.entries[n];
+
+		if (entry->subject == SUBJECT_UNSEEN && !entry->finding.closed)
+			note_unseen(engine, entry);
+	}
+}
+
 static void
 fill(const struct engine *engine, struct finding *f, const struct engine_earlier *earlier)
 {
@@ -79,6 +119,7 @@ engine_adopt(struct engine *engine, const struct engine_earlier *earlier)
 	chain_adopt(&engine->chain, entry, &earlier->incident, entry->finding.last_clock_ns);
 	book_watch(&engine->book, entry);
 	engine->adopted++;
+	note_unseen(engine, entry);
 	return true;
 }
 
@@ -87,24 +128,28 @@ adopt_take(struct engine *engine, unsigned detector, enum subject_type type, con
 	struct finding *was)
 {
 	const char *name = detector_info(detector)->name;
+	struct book_entry *entry;
+	uint32_t n, first = LOOKUP_NONE;
 
 	if (engine->adopted == 0)
 		return NULL;
-	for (uint32_t n = 0; n < engine->book.used; n++) {
-		struct book_entry *entry = &engine->book.entries[n];
-		const struct finding *f = &entry->finding;
+	/* Of several the first of the book: their order here is that of adoption. */
+	for (n = lookup_first(&engine->unseen, hash_of(engine, subject)); n != LOOKUP_NONE;
+		n = lookup_next(&engine->unseen, n)) {
+		const struct finding *f = &engine->book.entries[n].finding;
 
-		if (entry->subject != SUBJECT_UNSEEN || f->closed || f->subject_type != type ||
-			strcmp(f->subject, subject) != 0 ||
-			strcmp(detector_info(f->detector)->name, name) != 0)
-			continue;
-		engine->adopted--;
-		*was = *f;
-		memset(&entry->finding, 0, sizeof(entry->finding));
-		entry->finding.id = was->id;
-		return entry;
+		if (n < first && f->subject_type == type && strcmp(f->subject, subject) == 0 &&
+			strcmp(detector_info(f->detector)->name, name) == 0)
+			first = n;
 	}
-	return NULL;
+	if (first == LOOKUP_NONE)
+		return NULL;
+	entry = &engine->book.entries[first];
+	forget_unseen(engine, entry);
+	*was = entry->finding;
+	memset(&entry->finding, 0, sizeof(entry->finding));
+	entry->finding.id = was->id;
+	return entry;
 }
 
 static void
@@ -135,5 +180,5 @@ void
 adopt_end(struct engine *engine, const struct book_entry *entry)
 {
 	if (entry->subject == SUBJECT_UNSEEN)
-		engine->adopted--;
+		forget_unseen(engine, entry);
 }

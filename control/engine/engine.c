@@ -42,7 +42,8 @@ engine_open(const struct config *config, const struct engine_sink *sink)
 		return NULL;
 	}
 	if (track_open(&engine->track, config, &engine->aggr.key) == 0 &&
-		book_open(&engine->book, config) == 0 && tell_open(engine) == 0)
+		book_open(&engine->book, config) == 0 && adopt_open(engine) == 0 &&
+		tell_open(engine) == 0)
 		return engine;
 	engine_close(engine);
 	return NULL;
@@ -55,6 +56,7 @@ engine_close(struct engine *engine)
 		return;
 	suppress_close(engine->rules);
 	chain_close(&engine->chain);
+	lookup_close(&engine->unseen);
 	book_close(&engine->book);
 	track_close(&engine->track);
 	aggr_close(&engine->aggr);

@@ -33,6 +33,8 @@ engine_image(struct engine *engine, struct image *image)
 	book_image(&engine->book, image);
 	chain_image(&engine->chain, image);
 	suppress_image(engine->rules, image);
-	if (image->loads)
-		renumber(engine);
+	if (!image->loads)
+		return;
+	renumber(engine);
+	adopt_look(engine);
 }

@@ -54,10 +54,11 @@ struct engine {
 	const struct event *event; /* in hand; NULL at the end */
 	uint64_t clock_ns;
 	uint64_t loss;
-	uint32_t adopted;  /* open findings of earlier runs whose subject was not found again */
-	uint64_t refused;  /* findings not opened: the book is full of open ones */
-	uint64_t cut;      /* findings closed early, for more severe ones */
-	uint64_t unpinned; /* findings not opened: too many subjects are under one already */
+	uint32_t adopted;     /* open findings of earlier runs whose subject was not found again */
+	struct lookup unseen; /* these, by their subject */
+	uint64_t refused;     /* findings not opened: the book is full of open ones */
+	uint64_t cut;         /* findings closed early, for more severe ones */
+	uint64_t unpinned;    /* findings not opened: too many subjects are under one already */
 	uint64_t events[EVENT_TYPE_COUNT];
 	uint64_t outcomes[OUTCOME_COUNT];
 };
@@ -80,6 +81,12 @@ struct finding_subject {
 SELDOM void engine_close_finding(struct engine *engine, struct book_entry *entry);
 
 /* adopt.c */
+
+/* 0, or -ENOMEM. */
+int adopt_open(struct engine *engine);
+
+/* The book was loaded: what is adopted in it. */
+void adopt_look(struct engine *engine);
 
 /* Its subject is that of an earlier run, and was not seen since: there is nothing in the tables. */
 #define SUBJECT_UNSEEN UINT32_MAX

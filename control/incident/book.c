@@ -42,7 +42,7 @@ book_open(struct book *book, const struct config *config)
 		book->heap[i].at = calloc(n, sizeof(*book->heap[i].at));
 		enough &= book->heap[i].at != NULL;
 	}
-	if (enough && book->entries && book->closed)
+	if (enough && book->entries && book->closed && lookup_open(&book->ids, n) == 0)
 		return 0;
 	book_close(book);
 	return -ENOMEM;
@@ -55,6 +55,7 @@ book_close(struct book *book)
 	for (unsigned i = 0; i < BOOK_SEVERITIES; i++)
 		free(book->heap[i].at);
 	free(book->closed);
+	lookup_close(&book->ids);
 	*book = (struct book){0};
 }
 
@@ -70,8 +71,9 @@ book_at(const struct book *book, uint32_t ref)
 	return &book->entries[ref - 1];
 }
 
-struct book_entry *
-book_add(struct book *book, unsigned severity)
+/* One for that id; NULL: none is free or closed. */
+static struct book_entry *
+take_entry(struct book *book, unsigned severity, uint64_t id)
 {
 	struct book_entry *entry;
 
@@ -81,35 +83,42 @@ book_add(struct book *book, unsigned severity)
 		entry = &book->entries[book->closed[book->closed_first]];
 		book->closed_first = (book->closed_first + 1) % book->capacity;
 		book->closed_len--;
+		lookup_drop(&book->ids, entry->finding.id, (uint32_t)(entry - book->entries));
 	} else {
 		return NULL;
 	}
 	memset(entry, 0, sizeof(*entry));
-	entry->finding.id = book->before + ++book->opened;
+	entry->finding.id = id;
+	lookup_put(&book->ids, id, (uint32_t)(entry - book->entries));
 	entry->at = BOOK_NOT_IN_HEAP;
 	entry->severity = severity < BOOK_SEVERITIES ? severity : BOOK_SEVERITIES;
 	return entry;
 }
 
 struct book_entry *
+book_add(struct book *book, unsigned severity)
+{
+	struct book_entry *entry = take_entry(book, severity, book->before + book->opened + 1);
+
+	if (entry != NULL)
+		book->opened++;
+	return entry;
+}
+
+struct book_entry *
 book_adopt(struct book *book, unsigned severity, uint64_t id)
 {
-	struct book_entry *entry = book_add(book, severity);
-
-	if (entry == NULL)
-		return NULL;
-	book->opened--;
-	entry->finding.id = id;
-	return entry;
+	return take_entry(book, severity, id);
 }
 
 bool
 book_has(const struct book *book, uint64_t id)
 {
-	for (uint32_t i = 0; i < book->used; i++)
-		if (book->entries[i].finding.id == id)
-			return true;
-	return false;
+	uint32_t n = lookup_first(&book->ids, id);
+
+	while (n != LOOKUP_NONE && book->entries[n].finding.id != id)
+		n = lookup_next(&book->ids, n);
+	return n != LOOKUP_NONE;
 }
 
 static uint64_t

@@ -11,6 +11,7 @@
 
 #include "config/config.h"
 #include "control/incident/finding.h"
+#include "control/incident/lookup.h"
 
 enum book_top { BOOK_ACCOUNTS, BOOK_SOURCES, BOOK_TARGETS, BOOK_TOPS };
 
@@ -45,7 +46,8 @@ struct book {
 	const struct config *config; /* borrowed */
 	struct book_entry *entries;  /* owned; ring of closed[] says which is used anew */
 	struct book_heap heap[BOOK_SEVERITIES];
-	uint32_t *closed; /* owned; a ring, first closed first */
+	struct lookup ids; /* entries in use, by their finding's id */
+	uint32_t *closed;  /* owned; a ring, first closed first */
 	uint32_t capacity;
 	uint32_t used;
 	uint32_t closed_first;

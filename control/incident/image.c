@@ -21,4 +21,9 @@ book_image(struct book *book, struct image *image)
 	IMAGE_VALUE(image, book->opened);
 	IMAGE_VALUE(image, book->expires_ns);
 	IMAGE_VALUE(image, book->before);
+	if (!image->loads)
+		return;
+	lookup_clear(&book->ids);
+	for (uint32_t i = 0; i < book->used; i++)
+		lookup_put(&book->ids, book->entries[i].finding.id, i);
 }

@@ -1,4 +1,5 @@
 /* Findings that an earlier run told of: they go on under their ids, or fall silent. */
+#include "base/image.h"
 #include "control/engine/internal.h"
 #include "tests/unit/tracked_stream.h"
 
@@ -150,6 +151,45 @@ a_detector_of_connections_goes_on_too(void **state)
 	assert_int_equal(the_finding(FINDING)->detector, DETECTOR_SMTP_SCAN);
 }
 
+/* What is looked up is not in the image, and is there after it. */
+static void
+adopted_ones_of_a_snapshot_are_known_and_go_on(void **state)
+{
+	struct engine_earlier e = earlier("bruteforce", SUBJECT_SOURCE, A);
+	struct engine_earlier other = earlier("spray", SUBJECT_SOURCE, "192.0.2.77");
+	struct engine_sink sink = s->engine->sink;
+	static uint8_t block[IMAGE_BLOCK_BYTES];
+	FILE *file = tmpfile();
+	struct image image;
+
+	(void)state;
+	adopt(&e);
+	assert_non_null(file);
+	image_save(&image, fileno(file), block);
+	engine_image(s->engine, &image);
+	assert_int_equal(image_end(&image), 0);
+	size_t bytes = (size_t)image.bytes;
+	void *data = malloc(bytes);
+	rewind(file);
+	assert_int_equal(fread(data, 1, bytes, file), bytes);
+	fclose(file);
+	engine_close(s->engine);
+	s->engine = engine_open(&s->config, &sink);
+	image_load(&image, data, bytes);
+	engine_image(s->engine, &image);
+	assert_false(image.bad);
+	free(data);
+	assert_false(engine_adopt(s->engine, &e));
+	/* Of the same incident. */
+	other.finding = FINDING + 1;
+	assert_true(engine_adopt(s->engine, &other));
+	assert_int_equal(engine_incidents(s->engine, (const struct incident *[8]){NULL}, 8), 1);
+	guess(A, "dave", 0, 20, NS_PER_S);
+	assert_int_equal(s->told[FINDING_OPEN], 0);
+	assert_true(s->told[FINDING_UPDATE] > 0);
+	assert_int_equal(s->engine->adopted, 1);
+}
+
 int
 main(void)
 {
@@ -166,6 +206,8 @@ main(void)
 			one_that_the_engine_knows_is_left_alone, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_detector_of_connections_goes_on_too, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			adopted_ones_of_a_snapshot_are_known_and_go_on, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
