@@ -12,6 +12,10 @@
  * Then ids are moved on beyond all that the store knows, or, where not all was told again, beyond
  * all that it has reserved; and what is open there and nowhere here is adopted (engine_adopt): an
  * incident that was told goes on under its id whatever was lost.
+ *
+ * Who waits for a dataplane writes snapshots too, with what it has from the one before it, and with
+ * that one's mark: its rings may still be there when somebody who follows us meets them. Alerts
+ * that were stored meanwhile have later numbers than the mark's, and are known again by that.
  */
 #include "control/resume.h"
 
@@ -48,6 +52,17 @@ resume_engine(struct run *run)
 	run->last_ns = mark->last_ns;
 	run->holes = mark->holes;
 	return 0;
+}
+
+bool
+resume_mark(const struct run *run, struct snapshot_mark *mark)
+{
+	const struct resume *resume = &run->resume;
+
+	if (!resume->has_mark || resume->done)
+		return false;
+	*mark = resume->mark;
+	return true;
 }
 
 /* All that the one before us took after its snapshot, as it took it, and in silence. */

@@ -17,6 +17,12 @@ struct resume {
    waited for the store then wait again. -ENOMEM. */
 int resume_engine(struct run *run);
 
+/*
+ * While no dataplane has come: where the one before us stood, which is where whoever follows us has
+ * to go on; false: nobody left anything, or one has come.
+ */
+bool resume_mark(const struct run *run, struct snapshot_mark *mark);
+
 /* The first dataplane's rings were accepted: take in what came after the snapshot. */
 void resume_intake(struct run *run);
 

@@ -173,8 +173,6 @@ child(const struct snapshot *s, struct run *run, struct snapshot_mark *mark, int
 	if (fd > 3)
 		syscall(SYS_close_range, 3u, (unsigned)fd - 1, 0u);
 	syscall(SYS_close_range, (unsigned)fd + 1, ~0u, 0u);
-	mark->settings = config_sum(run->config);
-	mark->rules = suppress_sum(engine_rules(run->engine));
 	_exit(write_all(s, run, mark, fd));
 }
 
@@ -221,14 +219,28 @@ tell_slow(struct snapshot *s, uint64_t now_ns)
 		s->path, (unsigned)(SLOW_NS / NS_PER_S));
 }
 
+/* All but the number of the last alert. */
+static void
+take_mark(struct run *run, uint64_t now_ns, struct snapshot_mark *mark)
+{
+	*mark = (struct snapshot_mark){.clock_ns = now_ns,
+		.first_ns = run->first_ns,
+		.last_ns = run->last_ns,
+		.holes = run->holes,
+		.settings = config_sum(run->config),
+		.rules = suppress_sum(engine_rules(run->engine))};
+	run_settle(run);
+	if (run->away.on)
+		mark->intake.present = run->away.past;
+	else
+		intake_mark(&run->intake, &mark->intake);
+}
+
 static void
 begin(struct run *run, uint64_t now_ns)
 {
 	struct snapshot *s = &run->snapshot;
-	struct snapshot_mark mark = {.clock_ns = now_ns,
-		.first_ns = run->first_ns,
-		.last_ns = run->last_ns,
-		.holes = run->holes};
+	struct snapshot_mark mark;
 	pid_t parent = getpid();
 
 	int fd = open(s->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -240,14 +252,13 @@ begin(struct run *run, uint64_t now_ns)
 		note_end(s, errno);
 		return;
 	}
-	run_settle(run);
-	if (run->away.on)
-		mark.intake.present = run->away.past;
-	else
-		intake_mark(&run->intake, &mark.intake);
+	bool waits = resume_mark(run, &mark);
+	if (!waits)
+		take_mark(run, now_ns, &mark);
 	read_machine(mark.machine);
 	uint64_t before_ns = live_now_ns();
-	mark.seq = outbox_freeze(run->stored.outbox);
+	uint64_t seq = outbox_freeze(run->stored.outbox);
+	mark.seq = waits ? mark.seq : seq;
 	pid_t pid = fork();
 	if (pid == 0)
 		child(s, run, &mark, fd, parent);

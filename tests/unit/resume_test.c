@@ -27,7 +27,7 @@ snapshot_load(struct run *of, struct snapshot_mark *mark, bool *spoilt)
 {
 	struct image image;
 
-	*mark = (struct snapshot_mark){0};
+	*mark = (struct snapshot_mark){.first_ns = 7, .intake = {.rings = 1, .next = {99}}};
 	*spoilt = false;
 	image_load(&image, snapshot, snapshot_bytes);
 	outbox_image(of->stored.outbox, &image);
@@ -190,6 +190,27 @@ alerts_of_a_snapshot_are_stored_once_though_no_dataplane_ever_comes(void **state
 	assert_int_equal(times[1], 1);
 }
 
+/* Killed before a dataplane came, it leaves to the next what it was left. */
+static void
+who_waits_hands_on_where_the_one_before_stood(void **state)
+{
+	struct snapshot_mark mark = {0};
+
+	(void)state;
+	assert_int_equal(stored_open(&run.stored, &options), 0);
+	assert_false(resume_mark(&run, &mark));
+	save_snapshot();
+	assert_int_equal(resume_engine(&run), 0);
+	assert_true(resume_mark(&run, &mark));
+	assert_int_equal(mark.first_ns, 7);
+	assert_int_equal(mark.intake.rings, 1);
+	assert_int_equal(mark.intake.next[0], 99);
+	/* One has come: from now on it is where we stand. */
+	run.resume.done = true;
+	assert_false(resume_mark(&run, &mark));
+	(void)stored_close(&run.stored, NULL);
+}
+
 static struct store_last
 last_of_next_run(void)
 {
@@ -243,6 +264,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(alerts_of_a_snapshot_are_stored_once_though_no_dataplane_ever_comes),
+		TEST(who_waits_hands_on_where_the_one_before_stood),
 		TEST(ids_of_findings_without_an_alert_are_not_given_back),
 		TEST(a_run_that_ends_while_it_waits_gives_no_ids_back),
 	};
