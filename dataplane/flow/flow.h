@@ -70,7 +70,7 @@ uint64_t flow_hash(const struct flow_hash *hash, const struct flow_key *key);
 
 /* Who is evicted first when the table is full. */
 enum flow_class {
-	FLOW_HALF_OPEN, /* no data seen yet */
+	FLOW_HALF_OPEN, /* no data seen yet, nor that some was missed, nor a FIN */
 	FLOW_ESTABLISHED,
 	FLOW_CLASS_COUNT
 };

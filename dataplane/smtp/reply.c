@@ -60,7 +60,8 @@ enhanced_parse(const uint8_t *text, size_t len)
 	return enhanced_pack(class, subject, detail);
 }
 
-/* The same; nearly all that have one have it as "2.1.0 Ok", and what begins otherwise has none. */
+/* The same; nearly all that have one have it as "2.1.0 Ok", and what begins otherwise has none: a
+   class is one digit (RFC 3463 2). */
 static inline uint32_t
 enhanced_of(struct span text)
 {

@@ -153,18 +153,32 @@ held_compare(struct tcp_ctx *ctx, struct tcp_conn *conn, const struct held *node
 	return true;
 }
 
+/* Was the other side seen to have sent all that is acknowledged? What is held of it counts. */
+static bool
+ack_is_shown(const struct tcp_conn *conn, unsigned dir, uint8_t has_ack, uint32_t ack)
+{
+	const struct tcp_stream *peer = &conn->stream[!dir];
+
+	return stream_ack_due(conn, dir, has_ack, ack) ||
+	       (stream_is(peer, STREAM_SHOWN) && seq_past(ack, peer->shown_seq) <= 0);
+}
+
 /*
- * Two copies differ, and at least one is in doubt. Does nothing tell which the peer has? One is
- * signed and the other has few hops left; or one would be beyond doubt if the bytes were there that
- * it acknowledges, which is a decoy's word until they are.
+ * Two copies differ, and the held one is in doubt. Does nothing tell which the peer has? One is
+ * signed and the other has few hops left; or one would do if the bytes were there that it
+ * acknowledges, which is a decoy's word until they are.
  */
 static bool
 held_contest(const struct tcp_conn *conn, const struct tcp_hand *hand, const struct held *node)
 {
+	bool is_shown = ack_is_shown(conn, hand->dir, hand->has_ack, hand->ack);
+
 	if (hand->doubt == 0)
-		return !stream_ack_due(conn, hand->dir, hand->has_ack, hand->ack);
-	return ((hand->doubt ^ node->doubt) & TCP_DOUBT_SIGNED) && hand->doubt > TCP_DOUBT_ACK &&
-	       node->doubt > TCP_DOUBT_ACK;
+		return !is_shown;
+	if (hand->doubt == TCP_DOUBT_ACK || node->doubt == TCP_DOUBT_ACK)
+		return false;
+	return ((hand->doubt ^ node->doubt) & TCP_DOUBT_SIGNED) || !is_shown ||
+	       !ack_is_shown(conn, hand->dir, node->has_ack, node->ack);
 }
 
 void

@@ -219,6 +219,26 @@ of_a_signed_copy_and_one_with_few_hops_left_neither_is_believed(void **state)
 	}
 }
 
+/* Hops tell nothing of what the server drops for another reason. */
+static void
+of_two_copies_in_doubt_none_is_believed_where_one_acknowledges_the_future(void **state)
+{
+	for (unsigned false_first = 0; false_first < 2; false_first++) {
+		struct fixture *f = *state;
+		handshake(f);
+		f->doubt = HOPS(4);
+		DATA(CLIENT, C, false_first ? S + 5000 : S, false_first ? "NOOP" : "AUTH");
+		DATA(CLIENT, C, false_first ? S : S + 5000, false_first ? "AUTH" : "NOOP");
+		f->doubt = 0;
+		DATA(SERVER, S, C + 4, "334");
+		pass(f, 20, SERVER, S + 3, C + 4);
+		SAW("c-4 ^s:334 ");
+		assert_int_equal(count(f, COUNTER_TCP_CONFLICT), 1);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
 /* What would be beyond doubt if the server had said what it acknowledges. */
 static void
 what_displaced_a_copy_in_doubt_and_acknowledges_the_future_is_not_heard(void **state)
@@ -299,6 +319,7 @@ main(void)
 		T(a_late_acknowledgement_is_not_an_early_one_where_the_numbers_wrap),
 		T(of_two_copies_in_doubt_the_one_with_more_hops_left_is_believed),
 		T(of_a_signed_copy_and_one_with_few_hops_left_neither_is_believed),
+		T(of_two_copies_in_doubt_none_is_believed_where_one_acknowledges_the_future),
 		T(what_displaced_a_copy_in_doubt_and_acknowledges_the_future_is_not_heard),
 		T(what_displaced_a_copy_in_doubt_is_heard_when_what_it_acknowledges_comes),
 		T(a_copy_in_doubt_of_what_was_heard_is_a_conflict),
