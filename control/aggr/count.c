@@ -263,17 +263,12 @@ known_good(const struct aggr *a, const struct aggr_view *v)
 static void
 count_success(struct aggr *a, struct aggr_view *v)
 {
-	bool was_right;
-
 	v->guess = GUESS_NONE;
 	view_prefix_pair(a, v, one_owner(v));
-	was_right = pair_was_right(v->pair, &v->event->auth);
-	v->known_good = was_right || known_good(a, v);
-	if (was_right)
-		forget_guesses(a, v);
-	else if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
-		 !aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
-		 aggr_pair_guesses(v->pair) <= a->config->typos)
+	v->known_good = known_good(a, v);
+	if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
+		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
+		aggr_pair_guesses(v->pair) <= a->config->typos)
 		forget_guesses(a, v);
 	pair_success(v->pair, v);
 	if (v->prefix_pair != NULL)

@@ -61,9 +61,6 @@ bool episode_active(const struct aggr *a, const struct aggr_subject *s, uint64_t
 enum aggr_guess pair_judge(
 	const struct aggr_pair *pair, const struct event_auth *auth, uint64_t typos);
 
-/* Did a check refuse the very password that is now accepted? */
-bool pair_was_right(const struct aggr_pair *pair, const struct event_auth *auth);
-
 /* May an attempt whose password is not known be a machine's, which tries again by its timer? */
 bool pair_on_timer(const struct aggr_pair *pair, const struct aggr_view *v);
 void pair_guess(struct aggr_pair *pair, const struct aggr_view *v, enum aggr_guess guess);

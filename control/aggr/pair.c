@@ -8,9 +8,6 @@
  * detect.typos wrong ones are no guesses until he logs in again, nor are
  * failures whose password cannot be read. Not so where the account is unknown:
  * there, one login of his own would hide all that an attacker does inside TLS.
- * A password that a check refused and now accepts was right all the time: its
- * server was at fault, and nobody guessed.
- *
  * Where passwords are unknown, regular gaps between attempts are what tells a
  * machine on a timer; see detect/stale_credential.c. Gaps of a minute and more
  * need not be equal, since few would guess as slowly. Shorter ones must be, each
@@ -58,16 +55,6 @@ pair_judge(const struct aggr_pair *pair, const struct event_auth *auth, uint64_t
 	if (user)
 		return GUESS_REPEAT;
 	return checked ? GUESS_BLIND : GUESS_OTHER;
-}
-
-bool
-pair_was_right(const struct aggr_pair *pair, const struct event_auth *auth)
-{
-	/* Tools try again what was throttled, and long lists twice. */
-	if (!(auth->flags & AUTH_PASSWORD_KNOWN) || pair->distinct > AGGR_PAIR_FPS ||
-		pair->attempts != pair->failures + pair->successes)
-		return false;
-	return find(pair, auth->password_fp) != UNKNOWN_FP;
 }
 
 /* Is the gap that ends now one of a timer? */

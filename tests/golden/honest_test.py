@@ -280,12 +280,6 @@ def ten_minutes_of_535_with_unseen_passwords_just_after_the_start_are_silent(w):
     return outage(w, NO, "CRAM-MD5", 200)
 
 
-# That everybody fails at once is told; that they get in with what was refused is none of it.
-@case(may=("exposure", "stuffing", "distributed"))
-def who_gets_in_after_ten_minutes_of_535_is_no_compromise(w):
-    return outage(w, NO, "LOGIN", 0)
-
-
 @case(may=("exposure",))
 def a_server_that_says_421_to_everybody_is_silent(w):
     a = Agenda(w)

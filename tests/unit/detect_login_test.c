@@ -176,36 +176,6 @@ an_owner_who_logs_in_while_one_source_guesses_is_no_compromise(void **state)
 	assert_only(DETECTOR_BRUTEFORCE, A);
 }
 
-/* A server refuses everybody for a while, and takes the same passwords later. */
-static void
-everybody(enum event_outcome outcome)
-{
-	for (unsigned u = 0; u < 60; u++) {
-		stream_try(s, A, numbered("user", u), numbered("right", u), outcome);
-		stream_wait(s, NS_PER_S);
-	}
-}
-
-static void
-a_login_with_what_was_refused_before_is_no_compromise(void **state)
-{
-	(void)state;
-	everybody(OUTCOME_FAILURE);
-	everybody(OUTCOME_SUCCESS);
-	assert_only(DETECTOR_STUFFING, A);
-}
-
-static void
-a_login_with_what_was_throttled_before_is_a_compromise(void **state)
-{
-	(void)state;
-	everybody(OUTCOME_FAILURE);
-	stream_try(s, A, "dave", "guess", OUTCOME_THROTTLED);
-	stream_try(s, A, "dave", "guess", OUTCOME_SUCCESS);
-	engine_finish(s->engine);
-	assert_non_null(stream_find(s, DETECTOR_COMPROMISE, "dave"));
-}
-
 /* stale_credential */
 
 static void
@@ -307,8 +277,6 @@ main(void)
 		T(the_owner_of_an_attacked_account_may_log_in_from_his_place),
 		T(a_stranger_who_logs_in_to_an_attacked_account_is_a_compromise),
 		T(an_owner_who_logs_in_while_one_source_guesses_is_no_compromise),
-		T(a_login_with_what_was_refused_before_is_no_compromise),
-		T(a_login_with_what_was_throttled_before_is_a_compromise),
 		T(a_printer_is_stale_and_nothing_else),
 		T(a_phone_that_tries_each_mechanism_is_stale_and_nothing_else),
 		T(a_printer_with_an_unreadable_password_is_stale_by_its_timer),
