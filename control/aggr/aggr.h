@@ -31,6 +31,7 @@
 #define AGGR_GAP_SHARE 5       /* gaps that differ by less than 1/5 are alike */
 #define AGGR_STEADY_SHARE 16   /* ... by less than that, and a second: a timer */
 #define AGGR_STEADY_PERCENT 80 /* of the gaps */
+#define AGGR_TIMER_GAP_S 60    /* on average: a machine's, though not as even */
 #define AGGR_STEADY_GAP_S 14   /* and none is shorter: tools do not wait as long */
 
 /* What an attempt that did not succeed tells. The first four are window fields. */
@@ -89,7 +90,7 @@ struct aggr_subject {
 	_Alignas(64) struct addr addr; /* not of an account */
 	uint8_t type;                  /* enum subject_type */
 	uint8_t top_len;
-	uint8_t reserved[2];
+	uint16_t timer_h;              /* of a source, an IPv6 /64: when it last had a timer */
 	uint32_t prefix_mark;          /* of a source: the prefix's episode that counted it */
 	uint32_t prefix_guess_clock_s; /* of a source: when the prefix last counted it; or 0 */
 	uint32_t findings[AGGR_REFS];  /* by detector; AGGR_NO_REF */
@@ -110,7 +111,9 @@ struct aggr_subject {
 
 _Static_assert(sizeof(struct aggr_subject) == 512, "as doc/architecture.md says");
 
-#define PAIR_STALE 0x01u /* a forgotten credential: its repetitions are no guesses */
+#define PAIR_STALE 0x01u   /* a forgotten credential: its repetitions are no guesses */
+#define PAIR_TIMER 0x02u   /* it was excused as a machine on a timer */
+#define PAIR_EXCUSED 0x04u /* ... for so long that its guesses would speak against a login */
 
 struct aggr_pair {
 	_Alignas(64) uint64_t fp[AGGR_PAIR_FPS]; /* wrong ones, a ring; fp[newest] was tried last */
@@ -146,6 +149,14 @@ static inline uint32_t
 aggr_pair_guesses(const struct aggr_pair *pair)
 {
 	return (uint32_t)pair->guesses[0] + pair->guesses[1] + pair->guesses[2] + pair->guesses[3];
+}
+
+/* Do the attempts in a row come a minute apart, and more? */
+static inline bool
+aggr_slow_machine(const struct aggr_pair *pair, uint32_t now_s)
+{
+	return pair->repeats > 1 &&
+	       (now_s - pair->repeats_start_s) / (pair->repeats - 1) >= AGGR_TIMER_GAP_S;
 }
 
 /* Both are asked several times per event: two findings at a time, without a branch for each. */
@@ -231,9 +242,10 @@ struct aggr_view {
 	uint32_t prefix_pair_index;
 	enum aggr_guess guess;
 	bool success;
-	bool known_good; /* a login as there were before any guess */
-	bool low;        /* the source is below every threshold of its own: its guess also counts
-			    for prefix, account and server */
+	bool known_good;  /* a login as there were before any guess */
+	bool after_timer; /* the first of its pair, after guesses that were excused */
+	bool low;         /* the source is below every threshold of its own: its guess also counts
+			     for prefix, account and server */
 	/* Did the guess count there, and as what. */
 	enum aggr_guess prefix_guess;
 	enum aggr_guess account_guess;

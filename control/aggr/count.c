@@ -3,6 +3,9 @@
 
 #include "control/aggr/internal.h"
 
+#define COPIES_PER_LOGIN 10u /* guesses for each login, at least */
+#define HOURS 65535u         /* that timer_h can tell apart */
+
 static void
 count_total(struct aggr_subject *s, const struct aggr_view *v)
 {
@@ -57,13 +60,30 @@ counts_account(const struct aggr_view *v, enum aggr_guess guess)
 	       v->event->auth.outcome != OUTCOME_UNKNOWN;
 }
 
+/*
+ * The second try of a pair, at another server than the first: who takes a list
+ * to two servers does this, so it does not speak for a machine. Not of a source
+ * that logs in: people's programs may go to the next server, too.
+ */
+static bool
+is_copy(const struct aggr_view *v)
+{
+	const struct window *w = &v->subject[SUBJECT_SOURCE]->window;
+
+	return v->guess == GUESS_REPEAT && v->pair->attempts == 1 && v->pair->successes == 0 &&
+	       v->pair->server != v->index[SUBJECT_SERVER] &&
+	       window_sum(w, WINDOW_HOUR, WINDOW_SUCCESS) * COPIES_PER_LOGIN <=
+		       window_guesses(w, WINDOW_HOUR);
+}
+
 static void
 source_guess(struct aggr *a, struct aggr_view *v)
 {
 	struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
 	const struct window_at w = subject_window(a, source);
 
-	window_add(&w, v->guess);
+	if (!is_copy(v))
+		window_add(&w, v->guess);
 	if (counts_account(v, v->guess))
 		count_distinct(&w, v, WINDOW_PEERS, &v->pair->guess_clock_s);
 	count_password(a, v, SUBJECT_SOURCE, v->guess);
@@ -126,14 +146,46 @@ server_guess(struct aggr *a, struct aggr_view *v)
 		window_add(&w, WINDOW_PEERS);
 }
 
+/* Has the owner of the address had no timer at another account within a day? Then he has one now.
+ */
+static bool
+only_timer(struct aggr *a, struct aggr_view *v)
+{
+	bool v4 = aggr_is_v4(v->subject[SUBJECT_SOURCE]);
+	struct aggr_subject *owner = v->subject[v4 ? SUBJECT_SOURCE : SUBJECT_PREFIX];
+	struct aggr_pair *pair = v4 ? v->pair : view_prefix_pair(a, v, true);
+	uint16_t hour = (uint16_t)(v->now_s / 3600u % HOURS + 1); /* 0: never */
+
+	if (pair == NULL)
+		return false;
+	if (!(pair->flags & PAIR_TIMER) && owner->timer_h != 0 &&
+		(hour + HOURS - owner->timer_h) % HOURS <= 24)
+		return false;
+	pair->flags |= PAIR_TIMER;
+	owner->timer_h = hour;
+	return true;
+}
+
 /* One that nobody need be told of yet: he fails for one account alone, by a timer. */
 static bool
-on_timer(const struct aggr_view *v)
+on_timer(struct aggr *a, struct aggr_view *v)
 {
 	const struct aggr_subject *source = v->subject[SUBJECT_SOURCE];
 
 	return pair_on_timer(v->pair, v) && !aggr_under_attack(source) &&
-	       window_sum(&source->window, WINDOW_HOUR, WINDOW_PEERS) <= 1;
+	       window_sum(&source->window, WINDOW_HOUR, WINDOW_PEERS) <= 1 && only_timer(a, v);
+}
+
+/* So many that a login after them would have been led to by guesses. */
+static void
+excuse(const struct aggr *a, struct aggr_view *v)
+{
+	struct aggr_pair *pair = v->pair;
+
+	if (v->guess == GUESS_BLIND && pair->repeats + 1 >= a->config->comp_blind &&
+		pair->failures + 1 >= a->config->comp_blind)
+		pair->flags |= PAIR_EXCUSED;
+	v->guess = GUESS_REPEAT;
 }
 
 static void
@@ -144,9 +196,9 @@ count_guess(struct aggr *a, struct aggr_view *v)
 
 	v->guess = pair_judge(v->pair, &v->event->auth, a->config->typos);
 	stale = stale && v->guess == GUESS_REPEAT;
-	v->on_timer = on_timer(v);
+	v->on_timer = on_timer(a, v);
 	if (v->on_timer)
-		v->guess = GUESS_REPEAT;
+		excuse(a, v);
 	source_guess(a, v);
 	pair_guess(v->pair, v, v->guess);
 	if (stale) {
@@ -228,11 +280,13 @@ forget_guesses(struct aggr *a, struct aggr_view *v)
 static bool
 pair_known_good(const struct aggr *a, const struct aggr_view *v, const struct aggr_pair *pair)
 {
-	static const enum subject_type types[] = {SUBJECT_SOURCE, SUBJECT_ACCOUNT};
+	static const enum subject_type types[] = {SUBJECT_SOURCE, SUBJECT_ACCOUNT, SUBJECT_PREFIX};
+	/* An IPv4 /24 has many owners. */
+	unsigned count = pair == v->pair ? 2 : 3;
 
 	if (pair->first_success_s == 0 || aggr_pair_guesses(pair) > 0)
 		return false;
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < count; i++) {
 		const struct aggr_subject *s = v->subject[types[i]];
 
 		if (s == NULL || !episode_active(a, s, v->clock_ns))
@@ -260,12 +314,21 @@ known_good(const struct aggr *a, const struct aggr_view *v)
 	       pair_known_good(a, v, v->prefix_pair);
 }
 
+/* A guesser as even as a machine is taken for one, so it is told when he gets in. */
+static bool
+after_timer(const struct aggr_view *v)
+{
+	return v->pair->flags & PAIR_EXCUSED && v->pair->successes == 0 &&
+	       (v->prefix_pair == NULL || v->prefix_pair->successes == 0);
+}
+
 static void
 count_success(struct aggr *a, struct aggr_view *v)
 {
 	v->guess = GUESS_NONE;
 	view_prefix_pair(a, v, one_owner(v));
 	v->known_good = known_good(a, v);
+	v->after_timer = after_timer(v);
 	if (!aggr_under_attack(v->subject[SUBJECT_SOURCE]) &&
 		!aggr_under_attack(v->subject[SUBJECT_ACCOUNT]) &&
 		aggr_pair_guesses(v->pair) <= a->config->typos)
@@ -324,6 +387,9 @@ aggr_mark_stale(struct aggr *a, struct aggr_view *view)
 {
 	view_prefix_pair(a, view, false);
 	forget_guesses(a, view);
+	/* No tool waits a minute: this is a machine whose login is a new password. */
+	if (aggr_slow_machine(view->pair, view->now_s))
+		view->pair->flags &= (uint8_t)~PAIR_EXCUSED;
 	view->pair->flags |= PAIR_STALE;
 }
 

@@ -105,10 +105,8 @@ count_server(struct aggr *a, struct aggr_view *v)
 	hll_add_hash(&a->server_sources[server], key_thing(a, &v->event->head.flow.client));
 	if (v->subject[SUBJECT_ACCOUNT] != NULL)
 		hll_add(&s->accounts, v->event->text, v->event->auth.username_len);
-	if (!v->keys->name_as_sent)
-		return;
 	pair->server = server;
-	pair->server_mark = s->episode.number;
+	pair->server_mark = v->keys->name_as_sent ? s->episode.number : 0;
 }
 
 static void

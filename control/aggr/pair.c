@@ -12,7 +12,9 @@
  * machine on a timer; see detect/stale_credential.c. Gaps of a minute and more
  * need not be equal, since few would guess as slowly. Shorter ones must be, each
  * attempt must be the first of its connection (who guesses goes on in it), and
- * the source must fail for nobody else.
+ * the source must fail for nobody else, an account that is seen, and have had no
+ * such timer at another account within a day. It may be a patient guesser all
+ * the same: its first login is told of (detect/compromise.c).
  */
 #include "control/aggr/internal.h"
 
@@ -72,6 +74,9 @@ bool
 pair_on_timer(const struct aggr_pair *pair, const struct aggr_view *v)
 {
 	if (v->event->auth.flags & AUTH_PASSWORD_KNOWN || pair->distinct > 0)
+		return false;
+	/* Who names nobody that is seen may try everybody. */
+	if (pair->account == TABLE_NONE)
 		return false;
 	return pair->repeats >= TIMER_REPEATS_MIN && is_steady(pair, v) &&
 	       pair->steady * 100u >= (pair->repeats - 2) * AGGR_STEADY_PERCENT;
@@ -158,7 +163,7 @@ pair_success(struct aggr_pair *pair, const struct aggr_view *v)
 	pair->repeats = 0;
 	pair->regular = 0;
 	pair->steady = 0;
-	pair->flags &= (uint8_t)~PAIR_STALE;
+	pair->flags &= (uint8_t) ~(PAIR_STALE | PAIR_EXCUSED);
 	pair->last_s = v->now_s;
 }
 

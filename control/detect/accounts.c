@@ -1,7 +1,7 @@
 #include "control/detect/accounts.h"
 
 #define GUESSES_PER_ACCOUNT 3u /* at least so many are allowed */
-#define MORE_ACCOUNTS_MIN 8u   /* people who mistype are fewer */
+#define MORE_ACCOUNTS_MIN 15u  /* people who mistype are fewer */
 #define MORE_GUESSES 4u        /* for each account, that add to its weight */
 
 static const uint32_t span_minutes[WINDOW_SPANS] = {10, 60, 24 * 60};
@@ -21,6 +21,7 @@ detect_accounts(
 		.checked = sum[WINDOW_KNOWN] + sum[WINDOW_BLIND],
 		.known = sum[WINDOW_KNOWN] + sum[WINDOW_SOFT],
 		.passwords = passwords_since(&s->passwords, &view->aggr->passwords, since),
+		.logins = sum[WINDOW_SUCCESS],
 		.many_passwords = s->passwords.capped,
 	};
 }
@@ -45,7 +46,7 @@ detect_accounts_few_passwords(const struct detect_accounts *a)
 	return !a->many_passwords && a->passwords * 2 <= a->accounts;
 }
 
-/* In a network of people further guesses are theirs. */
+/* In a network of people further guesses are theirs; and people make few, or log in. */
 static bool
 counts_more(const struct detect_actor *actor, uint32_t accounts)
 {
@@ -69,7 +70,8 @@ detect_accounts_weight(const struct detect_actor *actor, const struct detect_acc
 
 	if (a->guesses == 0)
 		return 0;
-	if (counts_more(actor, a->accounts))
+	if (counts_more(actor, a->accounts) && a->guesses > a->accounts * GUESSES_PER_ACCOUNT &&
+		a->logins * 2 <= a->accounts)
 		weight +=
 			(more < a->accounts * MORE_GUESSES ? more : a->accounts * MORE_GUESSES) / 2;
 	/* All checked: all of it counts; none checked: half of it. */

@@ -5,11 +5,12 @@
 #include "control/detect/detect.h"
 
 struct detect_accounts {
-	uint32_t accounts;   /* that failed in the span */
-	uint32_t guesses;    /* of all kinds */
-	uint32_t checked;    /* of them, refused by a password check */
-	uint32_t known;      /* of them, with a known password */
-	uint32_t passwords;  /* distinct ones */
+	uint32_t accounts;  /* that failed in the span */
+	uint32_t guesses;   /* of all kinds */
+	uint32_t checked;   /* of them, refused by a password check */
+	uint32_t known;     /* of them, with a known password */
+	uint32_t passwords; /* distinct ones */
+	uint32_t logins;
 	bool many_passwords; /* more than could be remembered */
 };
 
@@ -31,8 +32,9 @@ bool detect_accounts_enough(const struct detect_actor *actor, enum window_span s
 bool detect_accounts_few_passwords(const struct detect_accounts *a);
 
 /*
- * What the thresholds count: of a source that tries eight accounts and more, each further guess at
- * an account is worth half of one, up to four; and unchecked guesses half of what others are.
+ * What the thresholds count: of a source that tries fifteen accounts and more, more than three
+ * times each, and logs in for half as many at most, each further guess at an account is worth half
+ * of one, up to four; and unchecked guesses half of what others are.
  */
 uint32_t detect_accounts_weight(const struct detect_actor *actor, const struct detect_accounts *a);
 

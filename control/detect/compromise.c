@@ -7,13 +7,16 @@
  *   - the source is attacking (an open finding of its own or of its prefix),
  *     and logs in to an account that it did not use before the attack began;
  *   - the account is under a distributed attack, and a source logs in that had
- *     no login for it before that began.
+ *     no login for it before that began;
+ *   - what was taken for a machine on a timer (aggr/pair.c) logs in for the first
+ *     time, after as many attempts as would have led to it.
  * The login may also come first, and the finding after (the third account of a
  * sprayed list): then the verdict falls when the finding opens.
  *
  * Not a compromise: up to detect.typos mistakes before a login; a device whose
- * forgotten password was mended at last; the account's owner logging in from
- * where he always does while others guess at it.
+ * forgotten password was mended at last, where its attempts were a minute apart;
+ * the account's owner logging in from where he always does (of IPv6: from his
+ * /64) while others guess at it.
  */
 #include "control/detect/detect.h"
 
@@ -27,11 +30,14 @@ led_by_guesses(const struct detect_view *view)
 	       pair->guesses[GUESS_BLIND] >= view->config->comp_blind;
 }
 
-/* Had the source, or the account, logins before its episode of guesses? */
+/* Had the source logins before its episode of guesses, and before this one? */
 static bool
-has_history(const struct aggr_subject *s)
+has_history(const struct aggr_view *at, const struct aggr_subject *s)
 {
-	return s->total.successes > s->episode.successes;
+	const struct aggr_episode *e = &s->episode;
+	bool in_episode = e->last_guess_clock_ns != 0 && e->last_clock_ns == at->clock_ns;
+
+	return s->total.successes > e->successes + !in_episode;
 }
 
 /* In a /56 or /48 that was found: each login is from a fresh /64, to an account of the list. */
@@ -59,7 +65,7 @@ from_attacker(const struct detect_view *view, struct detect_verdict *out)
 			return false;
 	}
 	/* A NAT has an attacker and honest users behind one address. */
-	if (!guessed && has_history(source) && !detect_many_accounts(source))
+	if (!guessed && has_history(at, source) && !detect_many_accounts(source))
 		return false;
 	out->confidence = guessed || detect_many_accounts(source) ? 90 : 60;
 	return true;
@@ -77,6 +83,15 @@ of_attacked(const struct detect_view *view, struct detect_verdict *out)
 }
 
 static bool
+after_timer(const struct detect_view *view, struct detect_verdict *out)
+{
+	if (!view->at->after_timer)
+		return false;
+	out->confidence = 55;
+	return true;
+}
+
+static bool
 judge_login(const struct detect_view *view, struct detect_verdict *out)
 {
 	const struct aggr_view *at = view->at;
@@ -86,7 +101,8 @@ judge_login(const struct detect_view *view, struct detect_verdict *out)
 		return false;
 	out->role = role;
 	out->confidence = 95;
-	return led_by_guesses(view) || from_attacker(view, out) || of_attacked(view, out);
+	return led_by_guesses(view) || from_attacker(view, out) || of_attacked(view, out) ||
+	       after_timer(view, out);
 }
 
 /* The attack has just got its name; had it logged in before? */

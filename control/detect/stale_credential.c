@@ -5,20 +5,19 @@
  * Where the password is unknown (CRAM-MD5, TLS, the server's side alone), a
  * machine shows by its timer: most gaps between attempts are alike, and they
  * are of a minute or more; or they are nearly equal (aggr/pair.c), and of
- * 14 seconds or more. Failures that name nobody, of a source with half as many
- * logins, are a program that tries NTLM or GSSAPI before the password.
+ * 14 seconds or more, for an account that is seen. Failures that name nobody, of a source with half
+ * as many logins, are a program that tries NTLM or GSSAPI before the password.
  */
 #include "control/detect/detect.h"
 
-#define TIMER_GAP_MIN_S 60u
-
 static bool
-on_a_timer(const struct aggr_pair *pair, uint32_t span_s, uint64_t regular_percent)
+on_a_timer(const struct aggr_pair *pair, uint32_t now_s, uint64_t regular_percent)
 {
 	if (pair->repeats < 3)
 		return false;
-	if (span_s / (pair->repeats - 1) < TIMER_GAP_MIN_S)
-		return pair->steady * 100ULL >= (pair->repeats - 2) * AGGR_STEADY_PERCENT;
+	if (!aggr_slow_machine(pair, now_s))
+		return pair->account != TABLE_NONE &&
+		       pair->steady * 100ULL >= (pair->repeats - 2) * AGGR_STEADY_PERCENT;
 	/* The first two attempts make no gap that could be like one before. */
 	return pair->regular * 100ULL >= (pair->repeats - 2) * regular_percent;
 }
@@ -55,7 +54,7 @@ detect_stale_credential(const struct detect_view *view, struct detect_verdict *o
 		return false;
 	if (pair->repeats < c->stale_repeats || span_s < c->stale_span / NS_PER_S)
 		return false;
-	if (!known && (before_logins(at) || !on_a_timer(pair, span_s, c->stale_regular)))
+	if (!known && (before_logins(at) || !on_a_timer(pair, at->now_s, c->stale_regular)))
 		return false;
 	out->role = ROLE_SOURCE;
 	out->confidence = known ? 90 : 60;

@@ -266,10 +266,10 @@ a_short_list_for_each_of_five_accounts_is_spray(void **state)
 
 /* Each with passwords of his own. */
 static void
-seven_people_who_give_up_after_four_tries_are_silent(void **state)
+fourteen_people_who_give_up_after_four_tries_are_silent(void **state)
 {
 	(void)state;
-	user_by_user(7, 4, false, 15 * NS_PER_S);
+	user_by_user(14, 4, false, 15 * NS_PER_S);
 	assert_silent();
 }
 
@@ -419,7 +419,7 @@ main(void)
 		T(five_own_passwords_for_each_of_sixty_accounts_are_stuffing),
 		T(five_passwords_for_each_of_fifteen_accounts_are_stuffing),
 		T(a_short_list_for_each_of_five_accounts_is_spray),
-		T(seven_people_who_give_up_after_four_tries_are_silent),
+		T(fourteen_people_who_give_up_after_four_tries_are_silent),
 		T(people_who_share_a_first_password_are_silent),
 		T(a_list_of_pairs_is_stuffing),
 		T(stuffing_with_a_few_that_work_is_stuffing_and_compromise),
