@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #ifndef COUNTERS_VERSION /* a test builds control with another (tests/e2e/meson.build) */
-#define COUNTERS_VERSION 4
+#define COUNTERS_VERSION 5
 #endif
 
 #define COUNTERS(X)                                                                                \
