@@ -6,8 +6,11 @@
 
 #include <cmocka.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "base/clock.h"
 #include "export/asked.h"
@@ -51,18 +54,67 @@ reload_after_the_files_were_read_and_before_control_is_asked_is_heard(void **sta
 	asked_stop(asked);
 }
 
+/* A control that has two steps, each told once it is asked for; and what it was asked. */
+struct steps {
+	int listener;
+	char heard[3][256];
+};
+
+/* Its end may come apart from it. */
+static void
+hear_line(int fd, char *line, size_t size)
+{
+	size_t n = 0;
+
+	while (n + 1 < size && recv(fd, line + n, 1, 0) == 1 && line[n] != '\n')
+		n++;
+}
+
+static void *
+tell_steps(void *arg)
+{
+	static const char *const said[] = {"{\"reload\":1,\"step\":\"take\",\"at\":1}\n",
+		"{\"reload\":2,\"step\":\"check\",\"at\":3}\n", "{\"ok\":true}\n"};
+	struct steps *s = arg;
+	int client = accept(s->listener, NULL, NULL);
+
+	for (size_t i = 0; i < 3; i++) {
+		hear_line(client, s->heard[i], sizeof(s->heard[i]));
+		if (send(client, said[i], strlen(said[i]), MSG_NOSIGNAL) < 0)
+			break;
+	}
+	close(client);
+	return NULL;
+}
+
+/* It asks for what comes after it, and that is all that it hears. */
 static void
 reload_before_the_files_were_read_asks_for_nothing(void **state)
 {
 	struct place *p = *state;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct steps steps = {.listener = socket(AF_UNIX, SOCK_STREAM, 0)};
+	struct pollfd fd = {.events = POLLIN};
+	enum feed_step step;
 	struct asked *asked;
+	pthread_t thread;
 
-	outlet_reload(p->outlet, OUTLET_TAKE);
-	assert_int_equal(asked_start(&asked, p->socket, now_ns()), 0);
-	/* What it does hear is the next one. */
-	outlet_reload(p->outlet, OUTLET_CHECK);
-	expect_step(p, asked, FEED_CHECK, "line 3: no");
+	strcpy(address.sun_path, p->socket);
+	assert_int_equal(bind(steps.listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(steps.listener, 1), 0);
+	assert_int_equal(pthread_create(&thread, NULL, tell_steps, &steps), 0);
+	assert_int_equal(asked_start(&asked, p->socket, 2), 0);
+	fd.fd = asked_fd(asked);
+	assert_int_equal(poll(&fd, 1, WAIT_MS), 1);
+	assert_true(asked_take(asked, &step));
+	assert_int_equal(step, FEED_CHECK);
+	asked_done(asked, "line 3: no");
+	pthread_join(thread, NULL);
 	asked_stop(asked);
+	close(steps.listener);
+	unlink(p->socket);
+	assert_non_null(strstr(steps.heard[1], "\"seen\":1"));
+	assert_non_null(strstr(steps.heard[2], "line 3: no"));
 }
 
 static void
@@ -107,7 +159,8 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up_running, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(reload_after_the_files_were_read_and_before_control_is_asked_is_heard),
-		TEST(reload_before_the_files_were_read_asks_for_nothing),
+		cmocka_unit_test_setup_teardown(
+			reload_before_the_files_were_read_asks_for_nothing, set_up, tear_down),
 		TEST(each_step_is_heard_and_answered),
 		TEST(reload_of_a_control_that_came_meanwhile_is_heard),
 	};
