@@ -6,22 +6,38 @@
 #include <gnutls/x509.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/utf8.h"
 
 int
+secret_open(const char *path, const char **why)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+		return fd;
+	int error = fd < 0 ? errno : EINVAL;
+	*why = fd < 0 ? strerror(error) : "it is not a regular file";
+	if (fd >= 0)
+		close(fd);
+	return -error;
+}
+
+int
 secret_read(const char *key, const char *path, char out[SECRET_MAX], char why[SINK_WHY_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const char *what;
+	int fd = secret_open(path, &what);
 	ssize_t got = 0;
 	size_t len = 0;
 	int error;
 
 	if (fd < 0) {
-		error = errno;
-		snprintf(why, SINK_WHY_MAX, "%s: %s: %s", key, path, strerror(error));
-		return -error;
+		snprintf(why, SINK_WHY_MAX, "%s: %s: %s", key, path, what);
+		return fd;
 	}
 	while (len < SECRET_MAX && (got = read(fd, out + len, SECRET_MAX - len)) > 0)
 		len += (size_t)got;
@@ -72,23 +88,33 @@ secret_quote(const char *text, size_t len, const char *secret, char *out, size_t
 }
 
 static int
-tls_error(const char *path, int error, char why[SINK_WHY_MAX])
+check_file(const char *path, char why[SINK_WHY_MAX])
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	const char *what;
+	int fd = secret_open(path, &what);
 
 	if (fd < 0) {
-		error = errno;
-		snprintf(why, SINK_WHY_MAX, "%s: %s", path, strerror(error));
-		return -error;
+		snprintf(why, SINK_WHY_MAX, "%s: %s", path, what);
+		return fd;
 	}
 	close(fd);
-	snprintf(why, SINK_WHY_MAX, "%s: %s", path, gnutls_strerror(error));
-	return -EINVAL;
+	return 0;
+}
+
+static int
+tls_error(const char *path, int error, char why[SINK_WHY_MAX])
+{
+	int r = check_file(path, why);
+
+	if (r == 0)
+		snprintf(why, SINK_WHY_MAX, "%s: %s", path, gnutls_strerror(error));
+	return r == 0 ? -EINVAL : r;
 }
 
 int
 secret_check_tls(const char *ca, const char *cert, const char *key, char why[SINK_WHY_MAX])
 {
+	const char *const files[] = {ca, cert, key};
 	gnutls_certificate_credentials_t c;
 	int n, result = 0;
 
@@ -96,6 +122,11 @@ secret_check_tls(const char *ca, const char *cert, const char *key, char why[SIN
 		snprintf(why, SINK_WHY_MAX, "cert_file and key_file go together");
 		return -EINVAL;
 	}
+	/* GnuTLS would wait at a pipe for somebody who writes. */
+	for (size_t i = 0; i < 3 && result == 0; i++)
+		result = files[i][0] ? check_file(files[i], why) : 0;
+	if (result != 0)
+		return result;
 	if (gnutls_certificate_allocate_credentials(&c) < 0)
 		return -ENOMEM;
 	if (ca[0]) {

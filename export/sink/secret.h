@@ -13,6 +13,12 @@
 #define SECRET_MAX 4096
 
 /*
+ * A file, to be read: a pipe or a device could keep us waiting, and is none. A descriptor, or
+ * -errno; what is wrong, then.
+ */
+int secret_open(const char *path, const char **why);
+
+/*
  * The line of a file, without its end. It may have no other line and no control characters, which
  * could end a header. 0, or -errno with a sentence that names key and file.
  */

@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <poll.h>
@@ -19,6 +18,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "export/sink/secret.h"
 
 #define REFUSAL_MS 300
 
@@ -39,8 +40,8 @@ name_of(const struct link_options *o)
 static int
 check_readable(const char *key, const char *path, char why[SINK_WHY_MAX])
 {
-	int fd = path[0] ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	int error = errno;
+	const char *what = "";
+	int fd = path[0] ? secret_open(path, &what) : -1;
 
 	if (!path[0])
 		return 0;
@@ -48,9 +49,9 @@ check_readable(const char *key, const char *path, char why[SINK_WHY_MAX])
 		close(fd);
 		return 0;
 	}
-	snprintf(why, SINK_WHY_MAX, "%s %s: %s%s", key, path, strerror(error),
-		error == EACCES ? "; smtap-export's user must be able to read it" : "");
-	return -error;
+	snprintf(why, SINK_WHY_MAX, "%s %s: %s%s", key, path, what,
+		fd == -EACCES ? "; smtap-export's user must be able to read it" : "");
+	return fd;
 }
 
 static int

@@ -59,6 +59,30 @@ a_file_that_is_not_there_is_named(void **state)
 	assert_string_equal(why, "token_file: /nonexistent/t: No such file or directory");
 }
 
+/* Nobody writes into it, ever: who waits for that does not end. */
+static void
+a_pipe_is_no_file(void **state)
+{
+	char secret[SECRET_MAX], why[SINK_WHY_MAX], want[SINK_WHY_MAX];
+	const char *text = fixture_file("text", "no certificate");
+	char *pipe_path = strdup(fixture_file("pipe", ""));
+
+	(void)state;
+	assert_int_equal(unlink(pipe_path), 0);
+	assert_int_equal(mkfifo(pipe_path, 0600), 0);
+	alarm(20);
+	assert_int_equal(secret_read("token_file", pipe_path, secret, why), -EINVAL);
+	snprintf(want, sizeof(want), "token_file: %s: it is not a regular file", pipe_path);
+	assert_string_equal(why, want);
+	snprintf(want, sizeof(want), "%s: it is not a regular file", pipe_path);
+	assert_int_equal(secret_check_tls(pipe_path, "", "", why), -EINVAL);
+	assert_string_equal(why, want);
+	assert_int_equal(secret_check_tls("", text, pipe_path, why), -EINVAL);
+	assert_string_equal(why, want);
+	alarm(0);
+	free(pipe_path);
+}
+
 static void
 a_quote_is_one_printable_line_without_the_secret(void **state)
 {
@@ -122,6 +146,7 @@ main(void)
 		cmocka_unit_test(what_could_end_a_header_is_no_secret),
 		cmocka_unit_test(a_secret_as_long_as_may_be_is_read_and_a_longer_one_is_not),
 		cmocka_unit_test(a_file_that_is_not_there_is_named),
+		cmocka_unit_test(a_pipe_is_no_file),
 		cmocka_unit_test(a_quote_is_one_printable_line_without_the_secret),
 		cmocka_unit_test(files_for_tls_are_looked_at_before_they_are_used),
 		cmocka_unit_test(an_id_is_the_same_each_time_and_another_for_another_alert),

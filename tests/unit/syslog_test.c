@@ -483,10 +483,11 @@ what_is_configured_wrong_is_told_at_once(void **state)
 		{", transport: udp, server_name: x", "for transport tls alone"},
 		{", ca_file: /nonexistent/ca.pem",
 			"ca_file /nonexistent/ca.pem: No such file or directory"},
-		{", ca_file: /dev/null", "ca_file /dev/null: there is no certificate in it"},
+		{", ca_file: /dev/null", "ca_file /dev/null: it is not a regular file"},
+		{", ca_file: /etc/passwd", "ca_file /etc/passwd: there is no certificate in it"},
 		{", ca_file: /dev/null, cert_file: /dev/null", "cert_file: it needs key_file too"},
 		{", key_file: /nonexistent/key.pem", "key_file: it needs cert_file too"},
-		{", cert_file: /dev/null, key_file: /nonexistent/key.pem",
+		{", cert_file: /etc/passwd, key_file: /nonexistent/key.pem",
 			"key_file /nonexistent/key.pem: No such file or directory"},
 	};
 	struct place *p = *state;
