@@ -10,6 +10,9 @@
 #include "cli/spawn.h"
 #include "config/config.h"
 
+/* Reading files and binding a port takes no such time. */
+#define TRY_EXPORT_MS 30000
+
 static const char run_help[] =
 	"usage: smtap run [OPTION...]\n"
 	"\n"
@@ -113,7 +116,8 @@ run_try_export(struct live_run *r)
 
 	args_add(&a, "--check");
 	if (status == 0 && run_exports(r))
-		status = a.failed ? command_fail(COMMAND_FAILED, "out of memory") : spawn_await(&a);
+		status = a.failed ? command_fail(COMMAND_FAILED, "out of memory")
+				  : spawn_await(&a, TRY_EXPORT_MS);
 	args_free(&a);
 	return status;
 }

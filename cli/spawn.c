@@ -2,13 +2,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cli/command.h"
 
 static void __attribute__((noreturn)) spawn_exec(const struct spawn *s, pid_t parent)
@@ -69,23 +73,52 @@ spawn(const struct spawn *s)
 	return pid < 0 ? 0 : pid;
 }
 
+/* Until it has ended; false: not within that. */
+static bool
+has_ended(pid_t pid, unsigned limit_ms)
+{
+	struct pollfd ends = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	uint64_t until_ns = clock_now_ns(CLOCK_MONOTONIC) + limit_ms * NS_PER_MS;
+	int n = ends.fd < 0 ? 0 : -1;
+
+	while (n < 0) {
+		uint64_t now_ns = clock_now_ns(CLOCK_MONOTONIC);
+
+		n = poll(&ends, 1, now_ns < until_ns ? (int)((until_ns - now_ns) / NS_PER_MS) : 0);
+		n = n < 0 && errno != EINTR ? 0 : n;
+	}
+	if (ends.fd >= 0)
+		close(ends.fd);
+	return n > 0;
+}
+
 int
-spawn_await(const struct args *args)
+spawn_await(const struct args *args, unsigned limit_ms)
 {
 	const char *path = args->v[0];
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	int fate = 0;
 
 	if (pid == 0) {
+		/* It may block the others while it waits for a file. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(COMMAND_FAILED);
 		execv(path, args->v);
 		command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
 		_exit(COMMAND_FAILED);
 	}
-	while (pid > 0 && waitpid(pid, &fate, 0) < 0)
-		if (errno != EINTR)
-			return command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
 	if (pid < 0)
 		return command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
+	bool ended = has_ended(pid, limit_ms);
+	if (!ended)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &fate, 0) < 0)
+		if (errno != EINTR)
+			return command_fail(COMMAND_FAILED, "%s: %s", path, strerror(errno));
+	if (!ended)
+		return command_fail(COMMAND_FAILED, "%s has not ended within %u s: it was killed",
+			path, limit_ms / 1000);
 	if (WIFSIGNALED(fate))
 		return command_fail(
 			COMMAND_FAILED, "%s was killed by signal %d", path, WTERMSIG(fate));

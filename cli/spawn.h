@@ -24,8 +24,11 @@ struct spawn {
 	bool outlives_us; /* else it is told to stop when we die */
 };
 
-/* What runs to its end before anything else starts. Its exit status; errors are printed. */
-int spawn_await(const struct args *args);
+/*
+ * What runs to its end before anything else starts: it is killed when we end, or when it takes
+ * longer than that. Its exit status; errors are printed.
+ */
+int spawn_await(const struct args *args, unsigned limit_ms);
 
 /* Its pid; 0: it does not run, which was told. */
 pid_t spawn(const struct spawn *s);
