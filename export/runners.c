@@ -150,8 +150,8 @@ run(void *arg)
 	return NULL;
 }
 
-/* It counts on from the one of that name before, and goes on from it, unless it succeeds another.
- */
+/* It counts on from the one of that name before, and goes on from it, unless it succeeds another
+ * and not that one. */
 static void
 begin(struct runner *runner, const struct runners *before)
 {
@@ -164,7 +164,7 @@ begin(struct runner *runner, const struct runners *before)
 
 		if (strcmp(config_exporter_name(runner_exporter(other)), name) == 0)
 			same = other;
-		if (runner_succeeds(runner, other))
+		if (runner_succeeds(runner, other) && (!from || other == same))
 			from = other;
 	}
 	if (same) {
