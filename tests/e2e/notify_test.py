@@ -139,7 +139,11 @@ def without_a_manager_who_hangs_is_killed_and_starts_again():
     for name in ("NOTIFY_SOCKET", "WATCHDOG_PID"):
         env.pop(name, None)
     with folder() as f, open(f.path / "said", "w") as out:
-        config = f.put("fast.yaml", b"stats:\n  interval: 1s\n")
+        begins = "smtap-export: exporters.mine: a dry run"
+        exporters = "exporters:\n  mine: {type: blocklist, output: text, path: %s}\n"
+        config = f.put(
+            "fast.yaml", ("stats:\n  interval: 1s\n" + exporters % (f.path / "mine")).encode()
+        )
         smtap = subprocess.Popen(
             [*harness.PROGRAM, "run", "-c", config, "-i", PORT, "-o", f.output()],
             env=env,
@@ -152,17 +156,20 @@ def without_a_manager_who_hangs_is_killed_and_starts_again():
 
         try:
             eve = f.path / "out" / "eve.json"
-            until("both work", lambda: eve.exists() and "stats" in eve.read_text(), said)
+            until("all work", lambda: eve.exists() and "stats" in eve.read_text(), said)
+            until("exporters, too", lambda: begins in said(), said)
             for name, who, again in (
                 ("smtap-dataplane", "the dataplane", "smtap-control: another dataplane is there"),
                 ("smtap-control", "control", "smtap-control: goes on with a snapshot"),
+                ("smtap-export", "smtap-export", begins),
             ):
                 os.kill(pid_of(smtap, name), signal.SIGSTOP)
                 words = f"{who} hangs: for 3 s it has not said that it is alive; it is killed"
                 until("the line", lambda: words in said(), said)
+                before = len(said().partition(words)[0])
                 words = f"{who} was killed by signal 9; it starts again in 0 s"
                 until("its end", lambda: words in said(), said)
-                until("another", lambda: again in said(), said)
+                until("another", lambda: again in said()[before:], said)
         finally:
             smtap.terminate()
             smtap.wait(DEADLINE_S)
