@@ -17,6 +17,8 @@ import struct
 import subprocess
 
 from lab import enter
+from pcapgen import ACK, Wire
+from segments import Segment
 
 CONTRACT = pathlib.Path(__file__).resolve().parents[2] / "contract"
 NAMES = re.findall(r'^\s*X\(\w+, "(\w+)"', (CONTRACT / "counters.h").read_text(), re.M)
@@ -63,6 +65,19 @@ def frames_of(capture):
         frames.append(data[at + 16 : at + 16 + size])
         at += 16 + size
     return frames
+
+
+def once_more(capture, folder, n):
+    """The n-th capture of as much, by other connections: the same packets would be late copies."""
+    wire, path = Wire(), pathlib.Path(folder, f"more-{n}.pcap")
+    for frame in frames_of(capture):
+        if frame[12:14] == b"\x08\x00" and frame[23] == socket.IPPROTO_TCP:
+            s = Segment(0, frame)
+            seq, ack = ((number + (n << 28)) & 0xFFFFFFFF for number in (s.seq, s.ack))
+            frame = s.but(seq=seq, ack=ack if s.flags & ACK else s.ack).frame()
+        wire.put(frame)
+    wire.write(path)
+    return path
 
 
 def wire_into(stack, namespace, device):

@@ -67,6 +67,9 @@ class Port:
     def play(self, device="mirror0", capture=CAPTURE):
         feed.play(self.lab, self.rings, device, frames_of(capture), self.window)
 
+    def more(self, n):
+        return feed.once_more(CAPTURE, self.lab.path, n)
+
     def peer(self, program, queues, *captures):
         """Another process with the other end of a memif; it has played when it is returned."""
         if not program or not os.path.exists(program):
@@ -197,7 +200,7 @@ def a_tap_that_is_taken_away_is_made_anew(port):
     port.ip("link", "del", "smtap0")
     port.said("was taken away; NOTHING IS SEEN NOW")
     port.said("port net_tap0,iface=smtap0 is back")
-    port.play("smtap0")
+    port.play("smtap0", port.more(1))
     port.end(2, port_removed=1, port_returned=1)
 
 
@@ -210,7 +213,7 @@ def a_memif_is_read_and_its_peer_may_come_back(port):
     port.said("has its link again")  # it is looked at each second: what is shorter is not seen
     first.communicate(timeout=20)
     port.said("lost its link")
-    port.peer(PEER[0], 1, CAPTURE)
+    port.peer(PEER[0], 1, port.more(1))
     port.end(2)
     port.tap.point(f"{port.name}_and_says_that_it_waits", [] if told else ["it does not"])
 
@@ -252,7 +255,7 @@ def comes_back(port, device, *options):
     port.said("port " + device + " lost its link")
     port.ip("link", "set", "mirror0", "up")
     port.said("port " + device + " has its link again")
-    port.play()
+    port.play(capture=port.more(1))
     port.ip("link", "del", "mirror0")
     port.said("was taken away; NOTHING IS SEEN NOW, and it is looked for each second")
     veth = ["type", "veth", "peer", "name", "mirror1"]
@@ -261,7 +264,7 @@ def comes_back(port, device, *options):
         port.ip("link", "set", end, "up")
     port.said("port " + device + " is back")
     port.lab.until("the port", lambda: port.rings.now()["port_returned"] == 1)
-    port.play()
+    port.play(capture=port.more(2))
     # A look between the end of its link and its own sees a link lost once more.
     port.end(3, port_removed=1, port_returned=1)
 
